@@ -1,0 +1,87 @@
+"""Where the arithmetic runs and in which precision: the one place that asks the machine what it can do.
+
+bf16 is taken only where it pays, and that is *measured* at the start of a run: a processor may know the format and
+still be slower in it (FACTS of one such machine: a width of 128 at 0.95×, a width of 384 at 2.2×). The answer is kept
+in the run's `config.json`, so a resumed run never decides anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+
+import torch
+
+from lm.errors import ConfigError
+
+# bf16 must win by this factor before it is taken: below it, exactness is worth more than speed. assumed.
+WORTHWHILE_GAIN = 1.15
+
+
+def choose_device(wanted: str) -> torch.device:
+    """`wanted` as a device, `auto` as the best that is here; `ConfigError` when it is not here."""
+    available = dict(cpu=True, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
+    if wanted == "auto":
+        wanted = next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[wanted]:
+        here = ", ".join(name for name, is_here in available.items() if is_here)
+        raise ConfigError(f"device={wanted} is not available here; use {here} or auto")
+    return torch.device(wanted)
+
+
+def choose_precision(wanted: str, device: torch.device, rows: int, width: int) -> str:
+    """`float32` or `bf16`; `auto` times a (rows, width) × (width, 4 width) product, forward and backward, in both."""
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
+    if device.type != "cpu":
+        return "float32"
+    return "bf16" if _bf16_gain(min(rows, 4096), width) >= WORTHWHILE_GAIN else "float32"
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """The context in which forward passes run."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def describe(device: torch.device) -> str:
+    """For a person: `NVIDIA H200`, `Apple GPU`, `2 cores`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} core{'' if cores == 1 else 's'}"
+
+
+def _bf16_gain(rows: int, width: int) -> float:
+    """How many times faster a linear layer's forward and backward are in bf16 than in float32 on this CPU."""
+    generator = torch.Generator().manual_seed(0)  # the run's own random state stays untouched
+    x = torch.randn(rows, width, generator=generator, requires_grad=True)
+    weight = torch.randn(4 * width, width, generator=generator, requires_grad=True)
+
+    def step(precision: str) -> Callable[[], None]:
+        def run() -> None:
+            with autocast(torch.device("cpu"), precision):
+                y = torch.nn.functional.linear(x, weight)  # (rows, 4 width)
+            y.sum().backward()
+
+        return run
+
+    slow, fast = step("float32"), step("bf16")
+    return _fastest_seconds(slow) / _fastest_seconds(fast)
+
+
+def _fastest_seconds(work: Callable[[], None], repeats: int = 5) -> float:
+    work()  # the first call allocates and compiles kernels
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

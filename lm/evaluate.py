@@ -1,0 +1,93 @@
+"""The deterministic fixed-window evaluator: how good is the model on text it has never seen?
+
+The tokens are cut into the same windows every time, each target token belongs to one window, and the loss is the
+token-weighted mean negative log-likelihood in nats, summed in float64. No random number is drawn, dropout is off, labels
+are never smoothed, and the batch size changes nothing but the rounding. (nanoGPT's `estimate_loss` draws random windows
+from the training generator instead: its validation loss is noisy, and evaluating more often trains another model.)
+
+Nats per token and perplexity depend on the tokenizer; bits per byte and bits per character do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+LN2 = math.log(2.0)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`loss` in nats per token; `tokens` is the number of predicted tokens."""
+
+    loss: float
+    perplexity: float
+    bits_per_byte: float
+    bits_per_character: float
+    tokens: int
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the model's own mode comes back whatever happens."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def evaluate(
+    model: torch.nn.Module,
+    tokens: np.ndarray,
+    windows: Sequence[tuple[int, int]],
+    id_sizes: tuple[np.ndarray, np.ndarray],
+    *,
+    batch_size: int,
+    autocast: contextlib.AbstractContextManager | None = None,
+) -> Evaluation:
+    """Measure `model` on the windows (start, end) of `tokens`: ids[start:end] predict ids[start + 1:end + 1].
+
+    `id_sizes` holds the bytes and the characters of every token id, each (V,) int64.
+    """
+    device = next(model.parameters()).device
+    nats = torch.zeros((), dtype=torch.float64)
+    n_tokens = n_bytes = n_characters = 0
+    with evaluating(model):
+        for ids in _batches(tokens, windows, batch_size):  # (B, T + 1)
+            x, y = ids[:, :-1].to(device), ids[:, 1:].to(device)
+            with autocast or contextlib.nullcontext():
+                logits = model(x)  # (B, T, V)
+            losses = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")  # (B T,)
+            nats += losses.double().sum().cpu()
+            targets = ids[:, 1:].numpy()
+            n_tokens += targets.size
+            n_bytes += int(id_sizes[0][targets].sum())
+            n_characters += int(id_sizes[1][targets].sum())
+    total = float(nats)
+    loss = total / n_tokens
+    return Evaluation(
+        loss=loss,
+        perplexity=math.exp(min(loss, 700.0)),  # e^700 is the largest power that float64 holds
+        bits_per_byte=total / LN2 / n_bytes if n_bytes else math.nan,
+        bits_per_character=total / LN2 / n_characters if n_characters else math.nan,
+        tokens=n_tokens,
+    )
+
+
+def _batches(tokens: np.ndarray, windows: Sequence[tuple[int, int]], batch_size: int) -> Iterator[torch.Tensor]:
+    """Windows of one length together, at most `batch_size` of them: (B, T + 1) int64. Only the last may be shorter."""
+    for _, same_length in groupby(windows, key=lambda window: window[1] - window[0]):
+        group = list(same_length)
+        for first in range(0, len(group), batch_size):
+            rows = [tokens[start : end + 1] for start, end in group[first : first + batch_size]]
+            yield torch.from_numpy(np.stack(rows).astype(np.int64))

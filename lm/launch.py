@@ -1,0 +1,69 @@
+"""Start, resume, stop and end training processes. The run directory is the only thing shared with them.
+
+A training lives in a process session of its own, so that Ctrl-C on the playground, a closed browser or a restarted app
+do not reach it; what it prints goes to the run's `log.txt`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from lm import run_dir
+from lm.run_dir import RunDir
+
+PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+
+
+def start(runs_dir: Path, name: str, argv: Sequence[str]) -> RunDir:
+    """Reserve `runs_dir/name` and train in it: `lm train --name NAME --runs-dir DIR *argv` in a process of its own."""
+    run = run_dir.create(Path(runs_dir), name)
+    return _spawn(run, ["train", "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv])
+
+
+def resume(run: RunDir, argv: Sequence[str] = ()) -> RunDir:
+    """Go on with a stopped, failed or dead run: `lm resume RUN *argv` in a process of its own."""
+    return _spawn(run, ["resume", str(run.path.resolve()), *argv])
+
+
+def stop(run: RunDir) -> None:
+    """Ask the trainer to finish its step, save and end. Returns at once; does nothing to a run that is not active."""
+    if run_dir.state(run) in run_dir.ACTIVE_STATES:
+        run_dir.request_stop(run)
+
+
+def kill(run: RunDir) -> bool:
+    """End a trainer that does not answer; what it saved last stays. False when no trainer lives."""
+    if not run_dir.is_owned(run):  # never signal a pid that may belong to somebody else by now
+        return False
+    try:
+        psutil.Process(run_dir.read_status(run).pid).kill()
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    return True
+
+
+def command(name: str, argv: Sequence[str]) -> str:
+    """What a person types to get the same run."""
+    words = ["lm", "train", "--name", name, *argv]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _spawn(run: RunDir, argv: list[str]) -> RunDir:
+    paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | dict(PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1", PYTHONUTF8="1")
+    apart = dict(creationflags=subprocess.CREATE_NEW_PROCESS_GROUP) if os.name == "nt" else dict(start_new_session=True)
+    with open(run.log, "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lm", *argv],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, **apart,
+        )  # fmt: skip
+    threading.Thread(target=process.wait, daemon=True).start()  # reaps it: no zombie while the app lives
+    return run

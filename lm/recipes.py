@@ -1,0 +1,185 @@
+"""Named starting points: the quick start, every system of the chapters, nanoGPT's two runs.
+
+A recipe is three configurations and a word about them; every setting can be overridden. It never names a corpus as a
+condition, only the text its source used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from lm.config import Config, DataConfig, ModelConfig, TrainConfig, settings
+from lm.errors import ConfigError
+
+LENGTH_SETTINGS = ("steps", "minutes", "epochs")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`text` is the sample text (see `lm.texts`) that the recipe's source trains on."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    text: str
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+
+
+_ALL = (
+    Recipe(
+        name="quickstart",
+        title="Quick start: the best model in a few minutes",
+        about="A small modern GPT over characters, tuned for two processor cores and a few minutes.",
+        source="this project",
+        text="tales",
+        data=DataConfig(tokenizer="char"),
+        model=ModelConfig(arch="modern", block_size=128, n_layer=4, n_head=4, n_embd=192, tie_weights=False),
+        train=TrainConfig(
+            steps=0, minutes=2.0, batch_size=16, optimizer="muon", lr=3e-3, muon_lr=0.02, warmup=0.03, schedule="linear",
+            min_lr_ratio=0.0, weight_decay=0.0, eval_windows=128, sample_tokens=160,
+        ),  # fmt: skip
+    ),
+    Recipe(
+        name="chapter19",
+        title="Transformer from scratch, chapter 19",
+        about="Six narrow blocks over OpenAI's cl100k_base, of which the ids up to the text's largest are kept.",
+        source="Transformer from scratch, chapter 19; github.com/waylandzhang/Transformer-from-scratch",
+        text="sales-textbook",
+        data=DataConfig(tokenizer="cl100k_base", keep_ids="max"),
+        model=ModelConfig(block_size=128, n_layer=6, n_head=4, n_embd=80, dropout=0.1, tie_weights=False),
+        train=TrainConfig(
+            steps=500, batch_size=2, lr=1e-3, schedule="constant", warmup=0.0, weight_decay=0.01, beta2=0.999,
+            grad_clip=0.0, eval_interval=50, eval_windows=20, sample_tokens=50,
+        ),  # fmt: skip
+    ),
+    Recipe(
+        name="verdict",
+        title="Build a Large Language Model: The Verdict",
+        about="GPT-2 124M over a short story: it learns it by heart while the held-out loss barely falls.",
+        source="S. Raschka, Build a Large Language Model (From Scratch), chapter 5",
+        text="the-verdict",
+        data=DataConfig(tokenizer="gpt2"),
+        model=ModelConfig(
+            block_size=256, n_layer=12, n_head=12, n_embd=768, dropout=0.1, qkv_bias=False, tie_weights=False
+        ),
+        train=TrainConfig(
+            steps=0, epochs=10, batch_size=2, sampling="epochs", lr=4e-4, schedule="constant", warmup=0.0, beta2=0.999,
+            grad_clip=0.0, eval_interval=5, sample_prompt="Every effort moves you", sample_tokens=50, seed=123,
+        ),  # fmt: skip
+    ),
+    Recipe(
+        name="bigram",
+        title="The bigram baseline",
+        about="A table of what follows what: the least a language model can know.",
+        source="the llm0 memo, on Tiny Shakespeare",
+        text="tinyshakespeare",
+        data=DataConfig(tokenizer="char"),
+        model=ModelConfig(arch="bigram", block_size=8),
+        train=TrainConfig(
+            steps=1000, batch_size=1024, lr=0.03, schedule="constant", warmup=0.0, weight_decay=0.0, grad_clip=0.0
+        ),
+    ),
+    Recipe(
+        name="llm0",
+        title="The llm0 transformer",
+        about="Four layers, tied weights, dropout, label smoothing, early stopping, on Tiny Shakespeare.",
+        source="the llm0 memo",
+        text="tinyshakespeare",
+        data=DataConfig(tokenizer="char"),
+        model=ModelConfig(block_size=256, n_layer=4, n_head=4, n_embd=256, dropout=0.1),
+        train=TrainConfig(
+            steps=1000, batch_size=256, grad_accum_steps=8, lr=6e-4, label_smoothing=0.1, min_lr_ratio=0.1,
+            eval_interval=200, patience=5, min_steps=1000, min_delta=0.005,
+        ),  # fmt: skip
+    ),
+    Recipe(
+        name="soseki",
+        title="夏目漱石 by characters",
+        about="Six layers over the characters of 吾輩は猫である.",
+        source="a Japanese GPT chapter, after nanoGPT",
+        text="wagahai",
+        data=DataConfig(tokenizer="char", aozora="yes"),
+        model=ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2),
+        train=TrainConfig(
+            steps=5000, batch_size=64, grad_accum_steps=4, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250,
+            sample_prompt="吾輩は",
+        ),  # fmt: skip
+    ),
+    Recipe(
+        name="nanogpt-cpu",
+        title="nanoGPT on a laptop",
+        about="The README's run for a processor: 2,000 short steps on Tiny Shakespeare.",
+        source="github.com/karpathy/nanoGPT, README",
+        text="tinyshakespeare",
+        data=DataConfig(tokenizer="char"),
+        model=ModelConfig(block_size=64, n_layer=4, n_head=4, n_embd=128, bias=False, qkv_bias=False),
+        train=TrainConfig(
+            steps=2000, batch_size=12, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250, precision="float32"
+        ),
+    ),
+    Recipe(
+        name="nanogpt-gpu",
+        title="nanoGPT on a GPU",
+        about="The README's run for a GPU: six layers, 5,000 steps on Tiny Shakespeare.",
+        source="github.com/karpathy/nanoGPT, README",
+        text="tinyshakespeare",
+        data=DataConfig(tokenizer="char"),
+        model=ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2, bias=False, qkv_bias=False),
+        train=TrainConfig(steps=5000, batch_size=64, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250),
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+
+
+def find(name: str) -> Recipe:
+    """The recipe called so; `ConfigError` lists those there are."""
+    if name not in RECIPES:
+        raise ConfigError(f"recipe={name!r} is unknown; use one of {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def override(recipe: Recipe, values: dict[str, Any]) -> tuple[DataConfig, ModelConfig, TrainConfig]:
+    """The recipe's configurations with some settings replaced.
+
+    The recipe's own length gives way as a whole: `--minutes 1` on a recipe of 5,000 steps means one minute.
+    """
+    if any(values.get(name) for name in LENGTH_SETTINGS):
+        values = {name: 0 for name in LENGTH_SETTINGS} | values
+    return _replace(recipe.data, values), _replace(recipe.model, values), _replace(recipe.train, values)
+
+
+def flags(recipe: Recipe, data: DataConfig, model: ModelConfig, train: TrainConfig) -> list[str]:
+    """The flags of `lm train` that lead from the recipe to these settings: only what differs from it."""
+    changed = {
+        f.name: getattr(config, f.name)
+        for base, config in ((recipe.data, data), (recipe.model, model), (recipe.train, train))
+        for f in settings(config)
+        if getattr(base, f.name) != getattr(config, f.name)
+    }
+    # A length that `override` clears by itself need not be spelt out.
+    if any(changed.get(name) for name in LENGTH_SETTINGS):
+        changed = {name: value for name, value in changed.items() if name not in LENGTH_SETTINGS or value}
+        changed |= {name: getattr(train, name) for name in LENGTH_SETTINGS if getattr(train, name)}
+    flags = ["--recipe", recipe.name]
+    for name, value in changed.items():
+        flags += flag(name, value)
+    return flags
+
+
+def flag(name: str, value: Any) -> list[str]:
+    """One setting as it is typed: `--n-layer 6`, `--no-bias`."""
+    dashed = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{dashed}" if value else f"--no-{dashed}"]
+    return [f"--{dashed}={value}"] if str(value).startswith("-") or value == "" else [f"--{dashed}", f"{value}"]
+
+
+def _replace(config: Config, values: dict[str, Any]) -> Config:
+    own = {f.name: values[f.name] for f in settings(config) if f.name in values}
+    return dataclasses.replace(config, **own)
