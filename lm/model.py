@@ -1,0 +1,336 @@
+"""The GPT, whole: token ids in, a score for every possible next token out.
+
+One class holds three networks, chosen by `ModelConfig.arch`:
+- `gpt2`: the chapters' model (Radford et al. 2019): pre-LayerNorm, learned positions, exact GELU, dropout;
+- `modern`: nanochat's (Karpathy 2025), operation for operation what `transformers` calls `NanoChatForCausalLM`:
+  a norm after the embedding, rotary positions and then QK-norm, RMSNorm without weights, ReLU², no biases, grouped
+  key/value heads, an optional soft cap on the logits;
+- `bigram`: a V × V table of scores, the baseline that sees one token.
+Axes: B batch, T time, C channels (`n_embd`), H heads, D head size, V vocabulary.
+
+Deviations: the tied head is no second parameter but the embedding itself; query, key and value come out of one matrix
+(GPT-2's layout) in `modern` too. Not covered: mixture of experts, nanochat's later value embeddings and windows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+from lm.config import ModelConfig, TrainConfig, check
+
+LAYER_NORM_EPS = 1e-5  # GPT-2
+RMS_NORM_EPS = 1e-6  # nanochat, as transformers has it
+GPT2_STD = 0.02  # GPT-2's initial standard deviation
+UNTIED_EMBEDDING_STD, UNTIED_HEAD_STD = 1.0, 0.001  # nanochat
+
+PRESETS: dict[str, ModelConfig] = {
+    "tiny": ModelConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
+    "small": ModelConfig(block_size=256, n_layer=4, n_head=4, n_embd=256),
+    "medium": ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2),  # nanoGPT's shakespeare_char
+    "modern-small": ModelConfig(arch="modern", block_size=256, n_layer=4, n_head=4, n_embd=256),
+    "modern-medium": ModelConfig(arch="modern", block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2),
+    "gpt2-small": ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, dropout=0.1),  # 124 M with V=50257
+    "gpt2-medium": ModelConfig(block_size=1024, n_layer=24, n_head=16, n_embd=1024, dropout=0.1),  # 355 M
+}
+
+
+class Linear(nn.Linear):
+    """A linear layer whose weights wait for `GPT.initialise`: building it draws no random number."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Embedding(nn.Embedding):
+    """A table of vectors whose weights wait for `GPT.initialise`."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class KVCache:
+    """Keys and values of the tokens seen so far, so that the next token costs one step instead of all of them.
+
+    `keys`, `values` (n_layer, B, H_kv, block_size, D); the first `length` positions are filled.
+    """
+
+    def __init__(self, config: ModelConfig, batch_size: int, device: torch.device | str = "cpu", dtype=torch.float32):
+        n_layer = 0 if config.arch == "bigram" else config.n_layer
+        shape = (n_layer, batch_size, config.kv_heads, config.block_size, config.head_size)
+        self.keys = torch.empty(shape, device=device, dtype=dtype)
+        self.values = torch.empty(shape, device=device, dtype=dtype)
+        self.length = 0
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store k, v (B, H_kv, T, D) after `length`; give back all of them, (B, H_kv, length + T, D)."""
+        end = self.length + k.size(2)
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float) -> Tensor:
+    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S, or 1 for the newest token."""
+    return F.scaled_dot_product_attention(
+        q, k, v, dropout_p=dropout, is_causal=q.size(2) > 1, enable_gqa=q.size(1) != k.size(1)
+    )
+
+
+class Attention(nn.Module):
+    """Every token looks back at the tokens before it and takes a mixture of their values."""
+
+    def __init__(self, config: ModelConfig, layer: int):
+        super().__init__()
+        is_gpt2 = config.arch == "gpt2"
+        self.layer = layer
+        self.head_size = config.head_size
+        self.widths = [config.n_embd, *2 * [config.kv_heads * config.head_size]]  # columns of query, key, value
+        self.has_rotary = not is_gpt2
+        self.dropout = config.dropout
+        self.qkv = Linear(config.n_embd, sum(self.widths), bias=is_gpt2 and config.bias and config.qkv_bias)
+        self.out = Linear(config.n_embd, config.n_embd, bias=is_gpt2 and config.bias)
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+        B, T, C = x.shape
+        q, k, v = (
+            part.view(B, T, -1, self.head_size).transpose(1, 2) for part in self.qkv(x).split(self.widths, dim=-1)
+        )  # (B, H, T, D) and twice (B, H_kv, T, D)
+        if rotary is not None:
+            q, k = (F.rms_norm(rotate(z, *rotary), (self.head_size,), eps=RMS_NORM_EPS).to(v.dtype) for z in (q, k))
+        if cache is not None:
+            k, v = cache.extend(self.layer, k, v)  # (B, H_kv, S, D)
+        y = attend(q, k, v, dropout=self.dropout if self.training else 0.0)  # (B, H, T, D)
+        return self.out(y.transpose(1, 2).reshape(B, T, C))  # (B, T, C)
+
+
+class MLP(nn.Module):
+    """Every token thinks for itself: widen, bend, narrow."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        is_gpt2 = config.arch == "gpt2"
+        self.up = Linear(config.n_embd, config.inner, bias=is_gpt2 and config.bias)
+        self.down = Linear(config.inner, config.n_embd, bias=is_gpt2 and config.bias)
+        self.bend = F.gelu if is_gpt2 else relu_squared
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
+
+
+class Block(nn.Module):
+    """Attention, then MLP; each reads a normalised copy of the stream and adds its result to it."""
+
+    def __init__(self, config: ModelConfig, layer: int):
+        super().__init__()
+        self.norm1 = make_norm(config)
+        self.attention = Attention(config, layer)
+        self.norm2 = make_norm(config)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+        x = x + self.dropout(self.attention(self.norm1(x), rotary, cache))
+        return x + self.dropout(self.mlp(self.norm2(x)))
+
+
+class GPT(nn.Module):
+    """The network of one `ModelConfig`.
+
+    Its first weights are drawn from `generator`, or from PyTorch's global state when there is none: the same seed makes
+    the same weights, and with a generator the global state stays untouched. `ConfigError` if the settings do not fit.
+    """
+
+    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None):
+        check(config)
+        assert config.vocab_size > 0, "vocab_size comes from the tokenizer and must be set"
+        super().__init__()
+        self.config = config
+        if config.arch == "bigram":
+            self.table = Embedding(config.vocab_size, config.vocab_size)
+        else:
+            self._build(config)
+        self.initialise(generator)
+
+    def _build(self, config: ModelConfig) -> None:
+        self.token_embedding = Embedding(config.vocab_size, config.n_embd)
+        if config.arch == "gpt2":
+            self.position_embedding = Embedding(config.block_size, config.n_embd)
+        else:
+            cos, sin = rotary_tables(config)
+            self.register_buffer("cos", cos, persistent=False)  # (block_size, D)
+            self.register_buffer("sin", sin, persistent=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.final_norm = make_norm(config)
+        self.head = None if config.tie_weights else Linear(config.n_embd, config.vocab_size, bias=False)
+
+    def forward(self, ids: Tensor, cache: KVCache | None = None, last_only: bool = False) -> Tensor:
+        """ids (B, T) int64 → logits (B, T, V), or (B, 1, V) of the last position; float32, or what autocast makes.
+
+        With a `cache`, `ids` are the tokens after those it holds: a whole prompt into an empty one, then one at a time.
+        `ValueError` if that is more than `block_size` tokens.
+        """
+        T, start = ids.size(1), cache.length if cache else 0
+        if start + T > self.config.block_size:
+            raise ValueError(f"{start + T} tokens do not fit block_size={self.config.block_size}; pass the last ones")
+        assert not start or T == 1, "a filled cache takes one token at a time"
+        if self.config.arch == "bigram":
+            x = ids
+        else:
+            x = self._embed(ids, start)  # (B, T, C)
+            rotary = None if self.config.arch == "gpt2" else (self.cos[start : start + T], self.sin[start : start + T])
+            for block in self.blocks:
+                x = block(x, rotary, cache)  # (B, T, C)
+        if cache:
+            cache.length += T
+        return self._score(x[:, -1:] if last_only else x)
+
+    def _embed(self, ids: Tensor, start: int) -> Tensor:
+        """ids (B, T) → (B, T, C): what each token is, and in gpt2 where it stands."""
+        x = self.token_embedding(ids)
+        if self.config.arch == "gpt2":
+            return self.dropout(x + self.position_embedding.weight[start : start + ids.size(1)])
+        return self.dropout(F.rms_norm(x, x.shape[-1:], eps=RMS_NORM_EPS))
+
+    def _score(self, x: Tensor) -> Tensor:
+        """The stream (B, T, C), or a bigram's ids (B, T) → logits (B, T, V)."""
+        if self.config.arch == "bigram":
+            return self.table(x)
+        head = self.token_embedding if self.head is None else self.head
+        logits = F.linear(self.final_norm(x), head.weight)
+        if cap := self.config.logit_softcap:
+            logits = cap * torch.tanh(logits / cap)
+        return logits
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator | None = None) -> None:
+        """Draw all weights anew, in the order of `named_parameters`. Norms start at one, biases at zero."""
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                parameter.normal_(0.0, initial_std(self.config, name), generator=generator)
+            else:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+
+    def parameter_count(self, *, with_embeddings: bool = True) -> int:
+        """Distinct trainable numbers; a tied head counts once. Without embeddings: neither tokens, positions nor table."""
+        return sum(
+            parameter.numel()
+            for name, parameter in self.named_parameters()
+            if with_embeddings or not name.startswith(("token_embedding", "position_embedding", "table"))
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def make_norm(config: ModelConfig) -> nn.Module:
+    if config.arch == "gpt2":
+        return nn.LayerNorm(config.n_embd, eps=LAYER_NORM_EPS, bias=config.bias)
+    return nn.RMSNorm(config.n_embd, eps=RMS_NORM_EPS, elementwise_affine=False)
+
+
+def relu_squared(x: Tensor) -> Tensor:
+    """So et al. 2021, "Primer"."""
+    return F.relu(x).square()
+
+
+def rotary_tables(config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """cos and sin, each (block_size, D): how far position t turns each pair of channels (Su et al. 2021, RoPE)."""
+    pairs = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size  # (D/2,)
+    angles = torch.outer(torch.arange(config.block_size, dtype=torch.float32), 1.0 / config.rope_theta**pairs)
+    angles = torch.cat((angles, angles), dim=-1)  # (block_size, D)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn channel i with channel i + D/2 of x (B, H, T, D), clockwise as nanochat does, by the tables' rows (T, D)."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((second, -first), dim=-1) * sin
+
+
+def initial_std(config: ModelConfig, name: str) -> float:
+    """The standard deviation that a matrix starts with, so that the first loss is near ln V.
+
+    gpt2: 0.02, and 0.02/√(2 n_layer) where a branch joins the stream (Radford et al. 2019). modern: 1/√C inside a
+    branch and 0 where it joins, so that every block starts as the identity (nanochat, which draws uniformly at the same
+    deviation); a tied embedding starts at 1/C, because its own token's first logit is C times that.
+    """
+    joins_stream = name.endswith(("out.weight", "down.weight"))
+    if config.arch != "modern":
+        return GPT2_STD / math.sqrt(2 * config.n_layer) if joins_stream else GPT2_STD
+    if name == "token_embedding.weight":
+        return 1 / config.n_embd if config.tie_weights else UNTIED_EMBEDDING_STD
+    if name == "head.weight":
+        return UNTIED_HEAD_STD
+    return 0.0 if joins_stream else config.n_embd**-0.5
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Dropout off inside, and the mode of before on the way out, whatever happens."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+# ---------------------------------------------------------------------------------------------- what it costs
+
+
+def count_parameters(config: ModelConfig) -> int:
+    """`GPT(config).parameter_count()` without the memory for it."""
+    with torch.device("meta"):
+        return GPT(config).parameter_count()
+
+
+def matrix_parameters(config: ModelConfig) -> int:
+    """Weights that every token is multiplied with: blocks and head; a table that is only looked up costs nothing."""
+    if config.arch == "bigram":
+        return 0
+    kv_width = config.kv_heads * config.head_size
+    attention = config.n_embd * (2 * config.n_embd + 2 * kv_width)  # query and out, key and value
+    return config.n_layer * (attention + 2 * config.n_embd * config.inner) + config.vocab_size * config.n_embd
+
+
+def flops_per_token(config: ModelConfig) -> int:
+    """Floating-point operations to train on one token of a full context: 6 N + 12 n_layer C T.
+
+    PaLM (Chowdhery et al. 2022), appendix B: N the weights in matrix products, 2 operations forward and 4 backward
+    each, and attention's two products of T × C; like there, the causal half is not deducted. A forward pass is a third.
+    """
+    if config.arch == "bigram":
+        return 0
+    return 6 * matrix_parameters(config) + 12 * config.n_layer * config.n_embd * config.block_size
+
+
+def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
+    """Bytes that training in float32 takes at its peak: weights, gradients, optimizer state, and what backward needs.
+
+    Counted from the tensors that PyTorch keeps (a test holds it within a factor of two); the interpreter and the
+    libraries come on top. bf16 autocast needs less for activations and a second copy of the weights.
+    """
+    n_parameters = count_parameters(model)
+    states = 2 * n_parameters
+    if train.optimizer == "muon" and model.arch != "bigram":
+        states -= matrix_parameters(model) - model.vocab_size * model.n_embd  # one moment for the hidden matrices
+    tokens = train.batch_size // train.grad_accum_steps * model.block_size
+    return 4 * (2 * n_parameters + states + tokens * activations_per_token(model))
+
+
+def activations_per_token(config: ModelConfig) -> int:
+    """Numbers kept per token until backward: eight to thirteen widths and two MLP widths a block, three copies of the logits."""
+    if config.arch == "bigram":
+        return 3 * config.vocab_size
+    widths = 8 if config.arch == "gpt2" else 13  # modern keeps more: rotation and norm of query and key
+    widths += 3 if config.dropout else 0
+    return config.n_layer * (widths * config.n_embd + 2 * config.inner) + 3 * config.vocab_size
