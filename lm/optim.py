@@ -1,0 +1,155 @@
+"""How gradients become steps: parameter groups, AdamW, Muon, and the schedule of the learning rate.
+
+`make_optimizers` splits a model's parameters: matrices decay towards zero; biases, norms and embeddings do not, for
+they set offsets and scales, and the row of a token that a batch lacks has no gradient that would hold against the pull
+(GPT-2's practice as in minGPT and nanoGPT; embeddings spared as in nanochat). With `optimizer="muon"` the matrices
+inside the blocks go to Muon (Jordan et al. 2024) and everything else stays with AdamW.
+
+Every group remembers its own highest rate as `initial_lr`; one factor, `lr_scale`, moves them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from lm.config import TrainConfig
+from lm.model import GPT
+
+MUON_MOMENTUM = 0.95  # Jordan et al. 2024
+NEWTON_SCHULZ_STEPS = 5
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of x, x³, x⁵: steepest at zero
+EPS = 1e-7
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose step is made orthogonal, so that no direction of a matrix is starved.
+
+    The arithmetic is `torch.optim.Muon`'s (a test holds the two together), with two differences. A group may give `rows`:
+    a matrix that holds several on top of one another (query, key, value) is orthogonalised part by part, as Jordan
+    advises. And matrices of one shape are orthogonalised as one batch; measured on two Xeon cores with AVX-512 bf16, a
+    step of 4 blocks of width 128 takes 6.6 ms instead of 9.6 ms, of width 256 32 ms instead of 37 ms, and of 6 blocks
+    of width 384 the same.
+
+    `dtype` is that of the Newton–Schulz products; None takes bfloat16 where the processor has it (there measured 2.4 to
+    3.6 times faster than float32), else float32.
+    """
+
+    def __init__(self, params, lr: float, weight_decay: float = 0.1, dtype: torch.dtype | None = None):
+        super().__init__(params, dict(lr=lr, weight_decay=weight_decay, rows=None))
+        self.dtype = dtype
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        assert closure is None, "Muon's step takes no closure"
+        batches: dict[torch.Size, list[tuple[Tensor, Tensor, float]]] = defaultdict(list)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    update = self._momentum(parameter)
+                    rows = group["rows"] or [parameter.size(0)]
+                    for part, wanted in zip(parameter.split(rows), update.split(rows), strict=True):
+                        batches[part.shape].append((part, wanted, group["lr"]))
+        for batch in batches.values():
+            self._apply(batch)
+
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        """Nesterov's look-ahead of the running mean of gradients, (rows, columns)."""
+        state = self.state[parameter]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - MUON_MOMENTUM)
+        return parameter.grad.lerp(buffer, MUON_MOMENTUM)
+
+    def _apply(self, batch: list[tuple[Tensor, Tensor, float]]) -> None:
+        """Step all matrices (rows, columns) of one shape; tall ones go further, by √(rows/columns)."""
+        rows, columns = batch[0][0].shape
+        dtype = self.dtype or product_dtype(batch[0][0].device)
+        updates = orthogonalise(torch.stack([wanted for _, wanted, _ in batch]).to(dtype))
+        for (part, _, lr), update in zip(batch, updates, strict=True):
+            part.add_(update, alpha=-lr * math.sqrt(max(1.0, rows / columns)))
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """Bring the singular values of every (N, rows, columns) matrix near one, by five Newton–Schulz steps (not an SVD)."""
+    is_tall = matrices.size(1) > matrices.size(2)
+    x = matrices.mT if is_tall else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=EPS)
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT  # (N, shorter, shorter)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if is_tall else x
+
+
+def product_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where matrix products of it run in hardware; emulated, they are slower than float32."""
+    has_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # private, so it may go: then float32
+    return torch.bfloat16 if device.type == "cuda" or (device.type == "cpu" and has_bf16()) else torch.float32
+
+
+# ---------------------------------------------------------------------------------------------- groups and schedule
+
+
+def make_optimizers(model: GPT, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """AdamW alone, or Muon for the blocks' matrices and AdamW for the rest; every group has its `initial_lr`."""
+    matrices, others = {}, {}
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.dim() == 2 and name.startswith(("blocks", "head"))
+        (matrices if is_matrix else others)[name] = parameter
+    optimizers: list[torch.optim.Optimizer] = []
+    if config.optimizer == "muon" and (hidden := [name for name in matrices if name.startswith("blocks")]):
+        optimizers.append(_muon({name: matrices.pop(name) for name in hidden}, model, config))
+    groups = [
+        dict(params=list(matrices.values()), weight_decay=config.weight_decay),
+        dict(params=list(others.values()), weight_decay=0.0),
+    ]
+    optimizers.append(
+        torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            fused=model.device.type in ("cpu", "cuda", "mps"),
+        )
+    )
+    for group in _groups(optimizers):
+        group["initial_lr"] = group["lr"]
+    return optimizers
+
+
+def set_lr(optimizers: Iterable[torch.optim.Optimizer], scale: float) -> None:
+    """Set every group's rate to `scale` times its highest one."""
+    for group in _groups(optimizers):
+        group["lr"] = group["initial_lr"] * scale
+
+
+def lr_scale(progress: float, warmup: float, config: TrainConfig) -> float:
+    """What the highest learning rate is multiplied with: a linear rise, then the fall that `config.schedule` names.
+
+    `progress` in 0..1 is the share of the run that is done once this step is taken, and `warmup` in 0..1 the share that
+    the rise takes. The factor is 1 where the rise ends and `min_lr_ratio` at the end.
+    """
+    if progress < warmup:
+        return progress / warmup
+    if config.schedule == "constant":
+        return 1.0
+    fallen = min(1.0, (progress - warmup) / (1.0 - warmup)) if warmup < 1.0 else 0.0
+    height = 1.0 - fallen if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * fallen))
+    return config.min_lr_ratio + (1.0 - config.min_lr_ratio) * height
+
+
+def _muon(matrices: dict[str, torch.nn.Parameter], model: GPT, config: TrainConfig) -> Muon:
+    """Muon over the blocks' matrices, those of query, key and value cut apart."""
+    qkv = [parameter for name, parameter in matrices.items() if name.endswith("qkv.weight")]
+    rest = [parameter for name, parameter in matrices.items() if not name.endswith("qkv.weight")]
+    groups = [dict(params=qkv, rows=model.blocks[0].attention.widths), dict(params=rest)]
+    return Muon(groups, lr=config.muon_lr, weight_decay=config.weight_decay)
+
+
+def _groups(optimizers: Iterable[torch.optim.Optimizer]) -> Iterable[dict]:
+    return (group for optimizer in optimizers for group in optimizer.param_groups)
