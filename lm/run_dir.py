@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,7 +119,9 @@ class Status:
 def slug(text: str) -> str:
     """A name that is safe on every file system, as close to `text` as can be: letters and digits of any script, - _ ."""
     name = re.sub(r"[^\w.-]+", "-", text.strip(), flags=re.UNICODE).strip("-._")[:64].rstrip("-._")
-    return f"run-{name}" if not name or name.split(".")[0].lower() in RESERVED_NAMES else name
+    if not name:
+        return "run"
+    return f"run-{name}"[:64] if name.split(".")[0].lower() in RESERVED_NAMES else name
 
 
 def check_name(name: str) -> str:
@@ -132,20 +135,26 @@ def check_name(name: str) -> str:
 
 
 def create(runs_dir: Path, name: str) -> RunDir:
-    """Make `runs_dir/name/`. A directory that holds nothing but a log was reserved for this run and is taken over."""
+    """Make `runs_dir/name/`, or take over one that never got as far as its `config.json`: there is nothing to lose."""
     run = RunDir(Path(runs_dir) / check_name(name))
     try:
         run.path.mkdir(parents=True, exist_ok=True)
-        taken = {entry.name for entry in run.path.iterdir()} - {run.log.name, run.lock.name}
     except FileExistsError:
         raise RunError(f"{run.path} is a file, not a directory; choose another name or move the file away") from None
     except OSError as error:
         raise RunError(f"cannot write to {run.path}: {error.strerror}; choose another --runs-dir") from None
-    if taken:
+    is_prepared = run.config.exists() or (any(run.path.iterdir()) and not is_run(run.path))
+    if is_prepared or is_owned(run):
         raise RunError(
             f"a run named {name!r} already exists in {runs_dir}; choose another --name, or go on with `lm resume {name}`"
         )
     return run
+
+
+def discard_unprepared(run: RunDir) -> None:
+    """Remove what an attempt left that failed before its `config.json` and that no log explains."""
+    if not run.config.exists() and not run.log.exists():
+        shutil.rmtree(run.path, ignore_errors=True)
 
 
 def free_name(runs_dir: Path, wanted: str) -> str:
@@ -196,9 +205,21 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """`os.replace`, patient with Windows, where a file that somebody reads at this instant cannot be replaced."""
+    for wait_seconds in (0.01, 0.05, 0.2, 0.5):
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(wait_seconds)
+    os.replace(temporary, path)
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:

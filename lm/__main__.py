@@ -1,0 +1,216 @@
+"""`python -m lm …`, also installed as `lm`: flags in, one command out.
+
+Flags are made from the fields of `lm.config`, the same that make the playground's widgets. argparse, because it answers
+`--help` before anything else could have been imported. What the commands do stands in `lm.commands`, which is imported
+only when one of them runs: torch takes a second to load.
+
+With `--json` a command prints exactly one JSON value on stdout and everything else on stderr. A user's mistake is one
+readable line and exit code 2; the traceback comes with `--debug`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.errors import LMError
+
+USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
+
+
+class UsageError(LMError):
+    kind = "usage"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that says one line, knows no abbreviations, and guesses what an unknown flag was meant to be."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def parse_args(self, args=None, namespace=None):  # noqa: ANN001, ANN201 - argparse's own signature
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = _flags_of(self, getattr(parsed, "command", None))
+            meant = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
+            raise UsageError(f"unknown argument {unknown[0]!r}" + (f"; did you mean {meant[0]}?" if meant else ""))
+        return parsed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console in another code page must not stop a Japanese sample
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        arguments = build_parser().parse_args(words)
+        return _run(arguments)
+    except LMError as error:
+        if "--debug" in words:
+            raise
+        print(f"lm: {error}", file=sys.stderr)
+        if "--json" in words:
+            _print_json(dict(error=str(error), error_kind=error.kind))
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `lm runs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from lm import commands
+
+    result = getattr(commands, arguments.command)(arguments)
+    if arguments.json:
+        _print_json(result)
+    is_failed = isinstance(result, dict) and result.get("state") == "failed"
+    return BUG if is_failed else 0
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with not-a-number as null, for JSON has none."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# ---------------------------------------------------------------------------------------------- the parser
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = Parser(prog="lm", description="Train a GPT on your own text, generate with it, measure it, share it.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    train = _add(commands, "train", "train a model on one or more text files")
+    train.add_argument("--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text")
+    train.add_argument("--name", help="what to call the run; by default it is made from the file's name")
+    train.add_argument("--recipe", default="quickstart", help="the named settings to start from; see `lm recipes`")
+    _add_settings(train, DataConfig, ModelConfig, TrainConfig)
+
+    resume = _add(commands, "resume", "go on with a run that was stopped, failed or killed", run=True)
+    _add_settings(resume, TrainConfig, only=("steps", "minutes", "epochs"))
+
+    stop = _add(commands, "stop", "end a running training after its current step; everything is saved", run=True)
+    stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for its end")
+
+    _add(commands, "runs", "list the runs, the newest first")
+
+    evaluate = _add(commands, "eval", "measure a checkpoint on its held-out text, or on any other", run=True)
+    evaluate.add_argument("--data", nargs="+", metavar="FILE", help="another text to measure it on")
+    evaluate.add_argument("--batch-size", type=_whole, default=16, metavar="N", help="changes the speed, not the result")
+    _add_settings(evaluate, TrainConfig, only=("eval_windows", "device"))
+    _add_checkpoint_choice(evaluate)
+
+    generate = _add(commands, "generate", "let a checkpoint write", run=True)
+    generate.add_argument("--prompt", default="", help="the text to go on from")
+    _add_settings(generate, SampleConfig)
+    _add_settings(generate, TrainConfig, only=("device",))
+    _add_checkpoint_choice(generate)
+
+    tokenize = _add(commands, "tokenize", "show how a text is cut into tokens")
+    tokenize.add_argument("text", nargs="?", help="the text; read from --data when left out")
+    tokenize.add_argument("--run", metavar="NAME", help="use the tokenizer of this run")
+    tokenize.add_argument("--data", nargs="+", metavar="FILE", help="text files: what to cut, and what bpe learns from")
+    _add_settings(tokenize, DataConfig, only=("tokenizer", "vocab_size", "keep_ids", "aozora", "column"))
+
+    export = _add(commands, "export", "write a checkpoint as a folder that `transformers` loads", run=True)
+    export.add_argument("--to", required=True, metavar="DIR", help="the folder to make")
+    _add_checkpoint_choice(export)
+
+    _add(commands, "recipes", "list the named settings")
+    return parser
+
+
+def _add(commands: Any, name: str, help: str, *, run: bool = False) -> argparse.ArgumentParser:
+    """One command with what all of them share."""
+    parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+    if run:
+        parser.add_argument("run", metavar="NAME", help="a run, a run directory, or an exported folder")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the runs live")
+    parser.add_argument("--json", action="store_true", help="print exactly one JSON value on stdout")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _add_checkpoint_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint", choices=("best", "last"), default="best", help="of a run: its best weights, or its last"
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser, *configs: type, only: Sequence[str] = ()) -> None:
+    """A flag for every setting of these configurations; one that is not given stays out of the namespace."""
+    for config in configs:
+        for f in settings(config):
+            if not only or f.name in only:
+                _add_setting(parser, f)
+
+
+def _add_setting(parser: argparse.ArgumentParser, f: dataclasses.Field) -> None:
+    flag, kind = f"--{f.name.replace('_', '-')}", type(f.default)
+    default = f"[{f.default}] " if f.default not in ("", 0) or kind is bool else ""
+    words = dict(dest=f.name, default=argparse.SUPPRESS, help=(default + f.metadata["help"]).replace("%", "%%"))
+    if kind is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, **words)
+    else:
+        parser.add_argument(flag, type={int: _whole, float: _number, str: str}[kind], metavar=_metavar(f), **words)
+
+
+def _metavar(f: dataclasses.Field) -> str:
+    kind = {int: "N", float: "X", str: "TEXT"}[type(f.default)]
+    return "|".join(f.metadata["choices"]) if 0 < len(f.metadata["choices"]) <= 4 else kind
+
+
+def _whole(word: str) -> int:
+    """A whole number as people write it: 2000, 2_000, 2e3."""
+    if re.fullmatch(r"[+-]?\d+(_\d+)*", word):
+        return int(word)
+    value = _number(word)
+    if not value.is_integer():
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number")
+    return int(value)
+
+
+def _number(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a finite number")
+    return value
+
+
+def _flags_of(parser: argparse.ArgumentParser, command: str | None) -> list[str]:
+    """The flags of a command, by its parser."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list them
+        if isinstance(action, argparse._SubParsersAction) and command in action.choices:  # noqa: SLF001
+            parser = action.choices[command]
+    return [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+"""What each command of `lm` does: arguments in, a JSON-able result out, and words for a person on the way.
+
+One function per command, named as the command. Words go to stderr when `--json` keeps stdout for the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from lm import recipes as recipe_book
+from lm import run_dir
+from lm.config import DataConfig, SampleConfig, check, settings
+from lm.corpus import read_corpus
+from lm.errors import CorpusError, RunError, TokenizerError
+from lm.texts import locate
+
+Result = dict[str, Any]
+
+
+def train(arguments: argparse.Namespace) -> Result:
+    """Make a run and train it to its end in this process."""
+    from lm import trainer
+    from lm.prepare import Request
+
+    recipe = recipe_book.find(arguments.recipe)
+    data, model, train_config = recipe_book.override(recipe, vars(arguments))
+    check(data, model, train_config)
+    sources = tuple(_source(name) for name in arguments.data)
+    name = arguments.name or run_dir.free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
+    run = run_dir.create(arguments.runs_dir, name)
+    request = Request(sources, recipe.name, data, model, train_config)
+    try:
+        with _Progress(arguments, run) as progress:
+            result = trainer.train(run, request, on_record=progress.show, say=progress.say)
+    finally:
+        run_dir.discard_unprepared(run)
+    _say(arguments, _finished(result))
+    return result
+
+
+def resume(arguments: argparse.Namespace) -> Result:
+    """Go on where a run stopped, or further than it was meant to go."""
+    from lm import trainer
+
+    run = run_dir.find(arguments.runs_dir, arguments.run)
+    limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
+    if run_dir.state(run) == "finished" and not limits:
+        raise RunError(
+            f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "
+            f"to train it further give it a new length, for example `lm resume {run.name} --steps 10000`"
+        )
+    with _Progress(arguments, run) as progress:
+        result = trainer.train(run, limits=limits, on_record=progress.show, say=progress.say)
+    _say(arguments, _finished(result))
+    return result
+
+
+def stop(arguments: argparse.Namespace) -> Result:
+    """Ask a trainer to end and wait for it."""
+    run = run_dir.find(arguments.runs_dir, arguments.run)
+    if run_dir.state(run) in run_dir.ACTIVE_STATES:
+        run_dir.request_stop(run)
+        deadline = time.monotonic() + arguments.timeout
+        while run_dir.state(run) in run_dir.ACTIVE_STATES and time.monotonic() < deadline:
+            time.sleep(0.05)
+    state, step = run_dir.state(run), run_dir.read_status(run).step
+    ending = " (it ends after its current step)" if state in run_dir.ACTIVE_STATES else ""
+    _say(arguments, f"{run.name}: {state} at step {step}{ending}")
+    return dict(name=run.name, run_dir=str(run.path), state=state, steps=step)
+
+
+def runs(arguments: argparse.Namespace) -> list[Result]:
+    """All runs, the newest first."""
+    found = [run_dir.summary(run) for run in run_dir.list_runs(arguments.runs_dir)]
+    for run in found:
+        bits = run["best_val_bits_per_byte"]
+        best = f"{bits:.3f} bits/byte at {run['best_step']:,}" if bits is not None else "not evaluated yet"
+        _say(arguments, f"{run['name']:32} {run['state']:9} step {run['step']:>7,}  {best}")
+    if not found:
+        _say(arguments, f"no runs in {arguments.runs_dir} yet; `lm train --data FILE` makes one")
+    return found
+
+
+def eval(arguments: argparse.Namespace) -> Result:  # noqa: A001 - named as the command
+    """Measure a checkpoint with the fixed-window evaluator, in float32."""
+    from lm import batches, checkpoint
+    from lm.device import choose_device
+    from lm.evaluate import evaluate
+    from lm.tokenizer import load_tokenizer
+
+    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    device = choose_device(vars(arguments).get("device", "auto"))
+    model, tokenizer = checkpoint.load_model(directory).to(device), load_tokenizer(directory)
+    if arguments.data:
+        ids, unknown = _encode_files(arguments, tokenizer)
+    else:
+        ids, unknown = batches.open_tokens(_held_out_tokens(directory), model.config.vocab_size), []
+    windows = batches.evaluation_windows(len(ids), model.config.block_size, vars(arguments).get("eval_windows", 0))
+    if not windows:
+        raise CorpusError(f"{len(ids)} tokens are too few to measure: the first predicts the second; give more text")
+    measured = evaluate(model, ids, windows, tokenizer.id_sizes(), batch_size=max(1, arguments.batch_size))
+    _say(
+        arguments,
+        f"loss {measured.loss:.4f} nats/token   perplexity {measured.perplexity:.2f}   "
+        f"{measured.bits_per_byte:.4f} bits/byte   {measured.bits_per_character:.4f} bits/character   "
+        f"over {measured.tokens:,} tokens",
+    )
+    if unknown:
+        _say(arguments, f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
+    return dataclasses.asdict(measured) | dict(checkpoint=str(directory), unknown_characters=unknown)
+
+
+def generate(arguments: argparse.Namespace) -> Result:
+    """Write, streaming to the terminal when there is one text to write."""
+    from lm import checkpoint
+    from lm.device import choose_device
+    from lm.generate import stream
+    from lm.tokenizer import load_tokenizer
+
+    given = vars(arguments)
+    config = SampleConfig(**{f.name: given[f.name] for f in settings(SampleConfig) if f.name in given})
+    check(config)
+    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    model = checkpoint.load_model(directory).to(choose_device(given.get("device", "auto")))
+    tokenizer = load_tokenizer(directory)
+    unknown = tokenizer.unknown(arguments.prompt)
+    if unknown:
+        print(f"the vocabulary lacks {' '.join(map(repr, unknown))}: read as unknown characters", file=sys.stderr)
+
+    is_live = config.num_samples == 1 and not arguments.json
+    texts = [arguments.prompt] * config.num_samples
+    started, first, pieces = time.perf_counter(), None, 0
+    if is_live:
+        print(arguments.prompt, end="", flush=True)
+    for piece in stream(model, tokenizer, arguments.prompt, config):
+        first = first or time.perf_counter() - started
+        texts[piece.sample] += piece.text
+        if is_live:
+            print(piece.text, end="", flush=True)
+    seconds = time.perf_counter() - started
+    if is_live:
+        print()
+    elif not arguments.json:
+        print("\n\n".join(f"--- seed {config.seed + i}\n{text}" for i, text in enumerate(texts)))
+    return dict(
+        samples=[dict(text=text, seed=config.seed + i) for i, text in enumerate(texts)],
+        tokens_per_second=round(config.num_samples * config.max_new_tokens / seconds, 1),
+        first_token_seconds=round(first or seconds, 4),
+        prompt=arguments.prompt,
+        unknown_characters=unknown,
+        checkpoint=str(directory),
+    )
+
+
+def tokenize(arguments: argparse.Namespace) -> Result:
+    """Cut a text into tokens, by a run's tokenizer or by one made for the occasion."""
+    from lm import checkpoint
+    from lm.tokenizer import load_tokenizer, make_tokenizer
+
+    if arguments.text is None and not arguments.data:
+        raise CorpusError("there is nothing to cut: give a text, or --data FILE")
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = [_source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
+        if not arguments.data:
+            sources[0].write_text(arguments.text, encoding="utf-8", errors="replace")
+        given = vars(arguments)
+        config = DataConfig(**{f.name: given[f.name] for f in settings(DataConfig) if f.name in given})
+        check(config)
+        corpus = read_corpus(sources, Path(scratch) / "clean.txt", aozora=config.aozora, column=config.column)
+        if arguments.run:
+            tokenizer = load_tokenizer(checkpoint.find_checkpoint(arguments.run, arguments.runs_dir))
+        else:
+            tokenizer = make_tokenizer(config, corpus)
+        text = corpus.path.read_text(encoding="utf-8") if arguments.text is None else arguments.text
+    ids = tokenizer.encode(text)
+    pieces = [tokenizer.decode([i]) for i in ids[:200]]
+    per_token = len(text.encode("utf-8", errors="replace")) / max(1, len(ids))
+    _say(arguments, f"{tokenizer.name}: {len(ids):,} tokens, {per_token:.2f} bytes each, of {tokenizer.vocab_size:,}")
+    _say(arguments, "|".join(piece.replace("\n", "⏎") for piece in pieces) + ("|…" if len(ids) > 200 else ""))
+    return dict(
+        tokenizer=tokenizer.name,
+        vocab_size=tokenizer.vocab_size,
+        tokens=len(ids),
+        bytes_per_token=round(per_token, 4),
+        ids=[int(i) for i in ids[:10_000]],
+        unknown_characters=tokenizer.unknown(text),
+    )
+
+
+def export(arguments: argparse.Namespace) -> Result:
+    """A folder that stands alone: `AutoModelForCausalLM.from_pretrained(DIR)`."""
+    from lm import checkpoint
+
+    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    to = Path(arguments.to)
+    checkpoint.export(directory, to)
+    _say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
+    return dict(checkpoint=str(directory), to=str(to), files=sorted(path.name for path in to.iterdir()))
+
+
+def recipes(arguments: argparse.Namespace) -> list[Result]:
+    """The named settings."""
+    for recipe in recipe_book.RECIPES.values():
+        _say(arguments, f"{recipe.name:12} {recipe.title}\n{'':12} {recipe.about}\n{'':12} from {recipe.source}\n")
+    return [dataclasses.asdict(recipe) for recipe in recipe_book.RECIPES.values()]
+
+
+# ---------------------------------------------------------------------------------------------- what they share
+
+
+class _Progress:
+    """A progress bar on a terminal, a line per evaluation in a log."""
+
+    def __init__(self, arguments: argparse.Namespace, run: run_dir.RunDir) -> None:
+        from tqdm import tqdm
+
+        self.arguments, self.is_terminal = arguments, sys.stderr.isatty()
+        layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+        self.bar = tqdm(total=1.0, desc=run.name, disable=not self.is_terminal, bar_format=layout)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bar.close()
+
+    def say(self, text: str) -> None:
+        if self.is_terminal:
+            self.bar.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def show(self, record: Result, status: run_dir.Status) -> None:
+        left = f"{_duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+        speed = f"{record['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in record else ""
+        loss = f"loss {record['loss']:.4f}" if "loss" in record else ""
+        if "val_loss" in record:
+            parts = (f"step {record['step']:,}", loss, f"val {record['val_loss']:.4f}", speed, left)
+            self.say("  ".join(part for part in parts if part))
+        if self.is_terminal:
+            known = (status.seconds_left or 0.0) + status.elapsed_seconds
+            self.bar.n = min(1.0, status.elapsed_seconds / known) if known else 0.0
+            self.bar.set_postfix_str(", ".join(part for part in (loss, speed, left) if part))
+
+
+def _finished(result: Result) -> str:
+    """The last line, as the memo writes it."""
+    numbers = [f"steps={result['steps']}"]
+    for name, key in (("final_loss", "train_loss"), ("elapsed", "elapsed_seconds"), ("val_loss", "val_loss"),
+                      ("val_ppl", "val_perplexity"), ("val_bpb", "val_bits_per_byte")):  # fmt: skip
+        if result[key] is not None:
+            numbers.append(f"{name}={result[key]:.1f}s" if name == "elapsed" else f"{name}={result[key]:.4f}")
+    return f"[{result['state'].capitalize()}] {' '.join(numbers)}"
+
+
+def _say(arguments: argparse.Namespace, text: str) -> None:
+    print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _source(name: str) -> Path:
+    """A file, or else the sample text of that name."""
+    return Path(name) if Path(name).exists() else locate(name)
+
+
+def _held_out_tokens(checkpoint: Path) -> Path:
+    """val.bin of the run that the checkpoint belongs to."""
+    tokens = run_dir.RunDir(checkpoint.parent).val_tokens
+    if not tokens.exists():
+        raise CorpusError(f"{checkpoint} has no held-out text beside it; name a text with --data FILE")
+    return tokens
+
+
+def _encode_files(arguments: argparse.Namespace, tokenizer: Any) -> tuple[Any, list[str]]:
+    """The token ids of the files and the characters that the vocabulary lacks."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = [_source(name) for name in arguments.data]
+        corpus = read_corpus(sources, Path(scratch) / "clean.txt")
+        text = corpus.path.read_text(encoding="utf-8")
+    unknown = tokenizer.unknown(text)
+    if unknown and tokenizer.unk_id is None:
+        raise TokenizerError(f"the tokenizer cannot read {unknown[:5]}; measure it on a text of its own script")
+    return tokenizer.encode(text), unknown

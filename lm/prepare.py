@@ -1,0 +1,143 @@
+"""From a request to a run that can train: text → tokenizer → tokens on disk → `config.json`.
+
+`prepare` does it once, at the start of a run; `load` reads it back, for the loop, for a resumed run, for anyone who wants
+to know what a run was made of. `config.json` names files and numbers, never a path of this machine.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lm import batches, config, run_dir
+from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.corpus import Corpus, read_corpus
+from lm.device import choose_device, choose_precision
+from lm.errors import RunError
+from lm.model import GPT
+from lm.run_dir import RunDir
+from lm.tokenizer import Tokenizer, make_tokenizer
+
+VERSIONED_PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for: these texts, these settings."""
+
+    sources: tuple[Path, ...]
+    recipe: str
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What `config.json` says of a prepared run, with everything that `auto` left open decided."""
+
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    device: torch.device
+    precision: str
+    threads: int
+    train_tokens: int
+    val_tokens: int
+
+
+def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda text: None) -> Setup:
+    """Write the tokenizer, the tokens and `config.json` of `run`; the text itself is not kept."""
+    config.check(request.data, request.model, request.train)
+    device = choose_device(request.train.device)
+    for leftover in (run.train_tokens, run.val_tokens):  # of an attempt that did not get further
+        leftover.unlink(missing_ok=True)
+    clean_text = run.path / "corpus.tmp"
+    try:
+        corpus = read_corpus(request.sources, clean_text, aozora=request.data.aozora, column=request.data.column)
+        for file in corpus.files:
+            say("; ".join((f"{file.name}: {file.encoding}", *file.notes)))
+        say(f"{corpus.name}: {corpus.statistics.characters:,} characters, {len(corpus.alphabet):,} distinct")
+        tokenizer = make_tokenizer(request.data, corpus)
+        counts = batches.write_tokens(
+            corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens
+        )
+    finally:
+        clean_text.unlink(missing_ok=True)
+    batches.check_enough(*counts, request.model.block_size, request.data.val_fraction)
+    say(f"{tokenizer.name}: vocabulary {tokenizer.vocab_size:,}, {counts[0]:,} training tokens, {counts[1]:,} held out")
+    tokenizer.save(run.path)
+    run_dir.write_json(run.config, _describe(request, corpus, tokenizer, counts, device))
+    return load(run)
+
+
+def load(run: RunDir) -> Setup:
+    """Read `config.json` back; `RunError` when the run died before its set-up was complete."""
+    if not run.config.exists():
+        raise RunError(
+            f"run {run.name!r} ended before its set-up was complete, so there is nothing to resume; "
+            "start it again under another name"
+        )
+    said = run_dir.read_json(run.config)
+    try:
+        setup = Setup(
+            data=config.from_dict(DataConfig, said["data"]),
+            model=config.from_dict(ModelConfig, said["model"]),
+            train=config.from_dict(TrainConfig, said["train"]),
+            device=torch.device(said["device"]),
+            precision=said["precision"],
+            threads=said["threads"],
+            train_tokens=said["tokens"]["train"],
+            val_tokens=said["tokens"]["val"],
+        )
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise RunError(f"{run.config} is damaged: {error!r}; restore it from a copy, or delete the run") from None
+    config.check(setup.data, setup.model, setup.train)
+    return setup
+
+
+def extend(run: RunDir, limits: dict[str, Any]) -> Setup:
+    """Give a prepared run another length (`steps`, `minutes`, `epochs`); the rest of its set-up stays as it is."""
+    setup = load(run)
+    train = replace(setup.train, **({"steps": 0, "minutes": 0.0, "epochs": 0.0} | limits))
+    config.check(train)
+    said = run_dir.read_json(run.config)
+    run_dir.write_json(run.config, said | dict(train=config.to_dict(train)))
+    return replace(setup, train=train)
+
+
+def _describe(
+    request: Request, corpus: Corpus, tokenizer: Tokenizer, counts: Sequence[int], device: torch.device
+) -> dict[str, Any]:
+    """The contents of `config.json`."""
+    model = replace(request.model, vocab_size=tokenizer.vocab_size)
+    rows = request.train.batch_size // request.train.grad_accum_steps * model.block_size
+    with torch.device("meta"):  # counts parameters without making them
+        parameters = GPT(model).parameter_count()
+    return dict(
+        schema=run_dir.SCHEMA,
+        recipe=request.recipe,
+        data=config.to_dict(request.data),
+        model=config.to_dict(model),
+        train=config.to_dict(request.train),
+        seed=request.train.seed,
+        device=device.type,
+        precision=choose_precision(request.train.precision, device, rows, model.n_embd),
+        threads=request.train.threads or torch.get_num_threads(),
+        parameters=parameters,
+        tokenizer=tokenizer.name,
+        tokens=dict(train=counts[0], val=counts[1]),
+        corpus=dict(
+            name=corpus.name,
+            sha256=corpus.statistics.sha256,
+            statistics=asdict(corpus.statistics),
+            files=[asdict(file) for file in corpus.files],
+        ),
+        versions=dict(python=platform.python_version()) | {p: importlib.metadata.version(p) for p in VERSIONED_PACKAGES},
+    )

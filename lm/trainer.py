@@ -1,0 +1,459 @@
+"""The training loop: batch → forward → loss → backward → clip → step → log, and an evaluation now and then.
+
+The loop writes the run directory and nothing else; whoever watches reads it there. Promises, each held by a test: the
+same seed gives the same run bit for bit on one CPU; a run that was interrupted at any instant and resumed is the run that
+was never interrupted; evaluating more or less often does not change what is learnt. (A run limited by minutes follows
+the clock, and no two clocks agree: there the promise is only that nothing is lost.)
+
+Not covered: several processes, mixture of experts, fp16.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from lm import batches, checkpoint, run_dir
+from lm.config import SampleConfig
+from lm.device import autocast
+from lm.errors import LMError, TrainingError
+from lm.evaluate import evaluate
+from lm.generate import generate
+from lm.model import GPT
+from lm.optim import lr_scale, make_optimizers
+from lm.prepare import Request, Setup, extend, load, prepare
+from lm.run_dir import RunDir, Status
+from lm.tokenizer import Tokenizer, load_tokenizer
+
+# Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
+MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
+HEARTBEAT_SECONDS = 0.5
+AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
+PROMPT_CHARACTERS = 16
+
+Record = dict[str, Any]
+
+
+def train(
+    run: RunDir,
+    request: Request | None = None,
+    *,
+    limits: dict[str, Any] | None = None,
+    on_record: Callable[[Record, Status], None] = lambda record, status: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Record:
+    """Train `run` to its end, from a request or from where it stopped, and return its result.
+
+    `limits` replaces the length of a resumed run (`steps`, `minutes`, `epochs`). Whatever ends the run early, its
+    status says so: an `LMError` keeps its words, a bug keeps its traceback in the log.
+    """
+    with run_dir.owned(run), _recording_failure(run):
+        run.stop.unlink(missing_ok=True)
+        before = run_dir.read_status(run)
+        run_dir.write_status(run, _alive(before, "starting"))
+        if request is not None:
+            setup = prepare(run, request, say)
+        else:
+            setup = extend(run, limits) if limits else load(run)
+        with _signals_as_stop(run):
+            return Trainer(run, setup, on_record, say).run()
+
+
+class Trainer:
+    """One training in progress: the model, its optimizers, where it is and how well it did."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        setup: Setup,
+        on_record: Callable[[Record, Status], None] = lambda record, status: None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.directory, self.setup, self.config = run, setup, setup.train
+        self.on_record, self.say = on_record, say
+        torch.set_num_threads(setup.threads)
+        torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
+        self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
+        self.model = GPT(setup.model).to(setup.device)
+        self.optimizers = make_optimizers(self.model, self.config)
+        self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
+        self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
+        self.batches = self._make_batches()
+        self.max_steps = self._step_limit()
+        self.windows = batches.evaluation_windows(len(self.val_tokens), setup.model.block_size, self.config.eval_windows)
+        self.train_windows = batches.evaluation_windows(
+            len(self.train_tokens), setup.model.block_size, len(self.windows)
+        )
+        self.step, self.trained_tokens = 0, 0
+        self.best_loss, self.best_step = math.inf, 0
+        self.patience_loss, self.stale_evaluations = math.inf, 0
+        self.last_evaluation: Record = {}
+        self._elapsed_before, self._started = 0.0, time.perf_counter()
+        self._saved_at = self._beat_at = -math.inf
+        self._speed_tokens, self._speed_seconds, self.tokens_per_second = 0, 0.0, 0.0
+
+    # ------------------------------------------------------------------------------------------ the loop
+
+    def run(self) -> Record:
+        """Train until a limit, patience or a stop request ends it."""
+        self._restore()
+        self._started = time.perf_counter()
+        if self.step == 0:
+            self._log(self._evaluate() | self._position())
+        state = "running"
+        while state == "running":
+            done_before = self.progress()
+            if done_before >= 1.0:
+                state = "finished"
+                break
+            started = time.perf_counter()
+            loss, grad_norm = self._optimize()
+            self._measure_speed(time.perf_counter() - started)
+
+            record = self._position()
+            is_logged = self.step % self.config.log_interval == 0
+            if is_logged or self._is_evaluation_due(done_before):
+                record |= self._finite(loss, grad_norm)
+            if self._is_evaluation_due(done_before):
+                record |= self._evaluate()
+            if is_logged or "val_loss" in record:
+                self._log(record)
+            if self._is_out_of_patience():
+                state = "finished"
+            elif self.directory.stop.exists():
+                state = "stopped"
+            elif self._is_save_due("val_loss" in record):
+                self._save()
+        return self._finish(state)
+
+    def _optimize(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
+        scale = self._lr_scale()
+        for group in (g for optimizer in self.optimizers for g in optimizer.param_groups):
+            group["lr"] = group["initial_lr"] * scale
+        ids, targets = next(self.batches)  # (B, T) each
+        parts = self.config.grad_accum_steps
+        total = torch.zeros((), device=self.setup.device)
+        for x, y in zip(ids.chunk(parts), targets.chunk(parts)):
+            x, y = x.to(self.setup.device, non_blocking=True), y.to(self.setup.device, non_blocking=True)
+            with autocast(self.setup.device, self.setup.precision):
+                logits = self.model(x)  # (B / parts, T, V)
+            loss = F.cross_entropy(
+                logits.float().flatten(0, 1), y.flatten(), label_smoothing=self.config.label_smoothing
+            )
+            share = x.shape[0] / ids.shape[0]
+            (loss * share).backward()
+            total += loss.detach() * share
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.trained_tokens += ids.numel()
+        return total, grad_norm
+
+    def _evaluate(self) -> Record:
+        """Measure on held-out and on training windows, keep the best weights, write a sample."""
+        if not self.windows:
+            self._sample()
+            return {}
+        held_out, seen = (
+            evaluate(
+                self.model, tokens, windows, self.tokenizer.id_sizes(),
+                batch_size=max(1, self.config.batch_size // self.config.grad_accum_steps),
+                autocast=autocast(self.setup.device, self.setup.precision),
+            )
+            for tokens, windows in ((self.val_tokens, self.windows), (self.train_tokens, self.train_windows))
+        )  # fmt: skip
+        if not math.isfinite(held_out.loss):
+            raise TrainingError(self._not_finite("validation loss"))
+        is_best = self.step > 0 and held_out.loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_step = held_out.loss, self.step
+            checkpoint.save_model(
+                self.directory.best, self.model, self.tokenizer, step=self.step, val_loss=held_out.loss
+            )
+        self._count_patience(held_out.loss)
+        self._sample()
+        self.last_evaluation = dict(
+            val_loss=held_out.loss,
+            train_loss=seen.loss,
+            val_perplexity=held_out.perplexity,
+            val_bits_per_byte=held_out.bits_per_byte,
+            is_best=is_best,
+        )
+        return self.last_evaluation
+
+    # ------------------------------------------------------------------------------------------ where we are
+
+    def progress(self) -> float:
+        """The share of the run that is done: of its steps or of its minutes, whichever is further."""
+        by_step = self.step / self.max_steps if self.max_steps else 0.0
+        by_clock = self.elapsed() / (60.0 * self.config.minutes) if self.config.minutes else 0.0
+        return max(by_step, by_clock)
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return self._elapsed_before + time.perf_counter() - self._started
+
+    def seconds_left(self) -> float | None:
+        by_clock = [60.0 * self.config.minutes - self.elapsed()] if self.config.minutes else []
+        is_known = self.max_steps and self.step and self.elapsed() > 0
+        by_step = [(self.max_steps - self.step) * self.elapsed() / self.step] if is_known else []
+        return max(0.0, min(by_clock + by_step)) if by_clock + by_step else None
+
+    def _position(self) -> Record:
+        return dict(
+            step=self.step,
+            time_seconds=round(self.elapsed(), 3),
+            tokens=self.trained_tokens,
+            epoch=round(self.trained_tokens / self.batches.tokens_per_epoch, 6),
+        )
+
+    def _lr_scale(self) -> float:
+        progress, warmup = self.progress(), self.config.warmup
+        if warmup >= 1:  # given in steps: as a share of the steps that there will be, as far as is known
+            total = self.max_steps or (self.step / progress if self.step and progress else math.inf)
+            warmup = warmup / total
+        return lr_scale(progress, warmup, self.config, step=self.step)
+
+    def _is_evaluation_due(self, done_before: float) -> bool:
+        if self.progress() >= 1.0:
+            return True
+        if self.config.eval_interval:
+            return self.step % self.config.eval_interval == 0
+        return any(done_before < milestone <= self.progress() for milestone in MILESTONES)
+
+    def _is_save_due(self, has_evaluated: bool) -> bool:
+        if self.config.checkpoint_interval:
+            return self.step % self.config.checkpoint_interval == 0
+        return has_evaluated and time.perf_counter() - self._saved_at > AUTOMATIC_SAVE_SECONDS
+
+    def _count_patience(self, loss: float) -> None:
+        if loss < self.patience_loss - self.config.min_delta:
+            self.patience_loss, self.stale_evaluations = loss, 0
+        elif self.step >= self.config.min_steps:
+            self.stale_evaluations += 1
+
+    def _is_out_of_patience(self) -> bool:
+        return 0 < self.config.patience <= self.stale_evaluations
+
+    def _measure_speed(self, seconds: float) -> None:
+        """Tokens per second over the recent steps, evaluations left out: a mean that forgets by a tenth a step."""
+        self._speed_tokens = 0.9 * self._speed_tokens + self.batches.batch_size * self.setup.model.block_size
+        self._speed_seconds = 0.9 * self._speed_seconds + seconds
+        self.tokens_per_second = self._speed_tokens / self._speed_seconds
+
+    # ------------------------------------------------------------------------------------------ what is written
+
+    def _finite(self, loss: torch.Tensor, grad_norm: torch.Tensor) -> Record:
+        """The training numbers of this step; `TrainingError` when the loss or the gradient is not a number any more."""
+        values = dict(loss=float(loss), grad_norm=float(grad_norm))
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise TrainingError(self._not_finite(name.replace("grad_norm", "gradient")))
+        lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
+        return values | dict(lr=lr, tokens_per_second=round(self.tokens_per_second, 1))
+
+    def _not_finite(self, what: str) -> str:
+        kept = f"the best checkpoint, of step {self.best_step}, is kept" if self.best_step else "nothing was worth keeping"
+        rates = f"--lr {self.config.lr / 3:.1g}"
+        if self.config.optimizer == "muon":
+            rates += f" --muon-lr {self.config.muon_lr / 3:.1g}"
+        return f"the {what} became infinite or not a number at step {self.step}; {kept}. Train again with {rates}"
+
+    def _log(self, record: Record) -> None:
+        run_dir.append_record(self.directory.metrics, record)
+        status = self._beat(is_forced="val_loss" in record)
+        self.on_record(record, status)
+
+    def _beat(self, state: str = "running", *, is_forced: bool = False) -> Status:
+        """Tell the readers that and where we are: at every evaluation, else not more often than they look."""
+        status = Status(
+            state=state,
+            step=self.step,
+            max_steps=self.max_steps,
+            elapsed_seconds=round(self.elapsed(), 3),
+            seconds_left=self.seconds_left() if state == "running" else 0.0,
+        )
+        if is_forced or time.perf_counter() - self._beat_at > HEARTBEAT_SECONDS:
+            self._beat_at = time.perf_counter()
+            run_dir.write_status(self.directory, _alive(status, state))
+        return status
+
+    def _sample(self) -> None:
+        """The same prompt and seed at every evaluation: one can watch the text become language."""
+        if not self.config.sample_tokens:
+            return
+        prompt = self.config.sample_prompt or self._default_prompt()
+        wanted = SampleConfig(max_new_tokens=self.config.sample_tokens, seed=self.config.seed)
+        [sample] = generate(self.model, self.tokenizer, prompt, wanted)
+        run_dir.append_record(
+            self.directory.samples, dict(step=self.step, prompt=prompt, text=sample.completion)
+        )
+
+    def _default_prompt(self) -> str:
+        """The first words of the held-out text, or of the training text when nothing is held out."""
+        tokens = self.val_tokens if len(self.val_tokens) else self.train_tokens
+        text = self.tokenizer.decode(tokens[: 4 * PROMPT_CHARACTERS]).strip()
+        start = text[:PROMPT_CHARACTERS]
+        return start.rsplit(None, 1)[0] if len(start.split()) > 1 and text != start else start or "\n"
+
+    # ------------------------------------------------------------------------------------------ saved and restored
+
+    def _save(self) -> None:
+        """`last/` for readers, `resume/` for ourselves: everything that the next step depends on, in one file."""
+        val_loss = self.last_evaluation.get("val_loss")
+        checkpoint.save_model(self.directory.last, self.model, self.tokenizer, step=self.step, val_loss=val_loss)
+        position = self.batches.state_dict()
+        tensors = checkpoint.flatten_state(self.model, self.optimizers)
+        tensors |= {"rng.batches": position.pop("generator"), "rng.torch": torch.get_rng_state()}
+        if self.setup.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.setup.device)
+        progress = dict(
+            step=self.step,
+            trained_tokens=self.trained_tokens,
+            elapsed_seconds=self.elapsed(),
+            batches=position,
+            best_loss=self.best_loss if math.isfinite(self.best_loss) else None,
+            best_step=self.best_step,
+            patience_loss=self.patience_loss if math.isfinite(self.patience_loss) else None,
+            stale_evaluations=self.stale_evaluations,
+            last_evaluation=self.last_evaluation,
+        )
+        checkpoint.save_resume(self.directory, tensors, progress)
+        self._saved_at = time.perf_counter()
+
+    def _restore(self) -> None:
+        """Go back to the last saved state, if there is one, and drop what was logged after it."""
+        saved = checkpoint.load_resume(self.directory)
+        if saved is not None:
+            tensors, progress = saved
+            checkpoint.unflatten_state(tensors, self.model, self.optimizers)
+            self.batches.load_state_dict(progress["batches"] | {"generator": tensors["rng.batches"]})
+            torch.set_rng_state(tensors["rng.torch"])
+            if self.setup.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["rng.cuda"], self.setup.device)
+            self.step, self.trained_tokens = progress["step"], progress["trained_tokens"]
+            self._elapsed_before = progress["elapsed_seconds"]
+            self.best_step, self.best_loss = progress["best_step"], _or_infinite(progress["best_loss"])
+            self.patience_loss = _or_infinite(progress["patience_loss"])
+            self.stale_evaluations = progress["stale_evaluations"]
+            self.last_evaluation = progress["last_evaluation"]
+            self.say(f"resumed at step {self.step:,}")
+        for path in (self.directory.metrics, self.directory.samples):
+            run_dir.truncate_records(path, self.step if saved is not None else -1)
+
+    def _finish(self, state: str) -> Record:
+        self._save()
+        self._beat(state, is_forced=True)
+        self.directory.stop.unlink(missing_ok=True)
+        seconds = self.elapsed()
+        return dict(
+            run_dir=str(self.directory.path),
+            state=state,
+            steps=self.step,
+            elapsed_seconds=round(seconds, 3),
+            tokens_per_second=round(self.trained_tokens / seconds, 1) if seconds else 0.0,
+            parameters=self.model.parameter_count(),
+            train_loss=self.last_evaluation.get("train_loss"),
+            val_loss=self.last_evaluation.get("val_loss"),
+            val_perplexity=self.last_evaluation.get("val_perplexity"),
+            val_bits_per_byte=self.last_evaluation.get("val_bits_per_byte"),
+            best_step=self.best_step or None,
+            best_val_loss=self.best_loss if self.best_step else None,
+        )
+
+    # ------------------------------------------------------------------------------------------ what it is made of
+
+    def _make_batches(self) -> batches.RandomWindows | batches.EpochWindows:
+        generator = torch.Generator().manual_seed(self.config.seed)
+        block_size, batch_size = self.setup.model.block_size, self.config.batch_size
+        if self.config.sampling == "random":
+            return batches.RandomWindows(self.train_tokens, block_size, batch_size, generator)
+        stride = self.config.stride or block_size
+        return batches.EpochWindows(self.train_tokens, block_size, batch_size, stride, generator)
+
+    def _step_limit(self) -> int:
+        """The smaller of `steps` and `epochs` in steps; 0 when only the clock ends the run."""
+        tokens_per_step = self.batches.batch_size * self.setup.model.block_size
+        by_epochs = math.ceil(self.config.epochs * self.batches.tokens_per_epoch / tokens_per_step)
+        return min((limit for limit in (self.config.steps, by_epochs) if limit), default=0)
+
+
+def _alive(status: Status, state: str) -> Status:
+    """`status` as said now by this process."""
+    return replace(status, state=state, pid=os.getpid(), heartbeat=time.time(), error="", error_kind="")
+
+
+def _or_infinite(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+@contextlib.contextmanager
+def _recording_failure(run: RunDir) -> Iterator[None]:
+    """The trainer's outer frame: whatever ends it too early is written into the run before it goes on its way."""
+    try:
+        yield
+    except Exception as caught:
+        error = _in_the_users_words(caught)
+        if not isinstance(error, LMError):
+            traceback.print_exc()
+        before = run_dir.read_status(run)
+        kind = error.kind if isinstance(error, LMError) else "bug"
+        text = str(error) if isinstance(error, LMError) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # the disk may be what failed
+            run_dir.write_status(run, _failed(before, text, kind))
+        raise error from caught
+
+def _failed(before: Status, text: str, kind: str) -> Status:
+    return replace(_alive(before, "failed"), seconds_left=None, error=text, error_kind=kind)
+
+
+def _in_the_users_words(error: Exception) -> Exception:
+    """A full disk and a full memory are the user's situation, not our bug."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TrainingError(
+            "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "
+            "what was saved before is whole"
+        )
+    is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+    if is_memory:
+        return TrainingError(
+            "the memory is full: use a smaller --batch-size, or cut the batch with --grad-accum-steps 4, "
+            "or a smaller --block-size"
+        )
+    return error
+
+
+@contextlib.contextmanager
+def _signals_as_stop(run: RunDir) -> Iterator[None]:
+    """Ctrl-C and SIGTERM finish the step and save; a second one ends the process as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(number, before[number])
+        run_dir.request_stop(run)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

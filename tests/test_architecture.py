@@ -1,0 +1,106 @@
+"""The house has rooms: which file may import what. A file that is not in the table fails.
+
+Data flows one way: `lm` never imports `playground`, the interface never imports torch, and what must answer at once
+(`lm --help`, a look at a run directory) never loads torch at import.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# What a file may import besides the standard library, wherever in the file the import stands.
+ROOMS: dict[str, set[str]] = {
+    "app.py": {"playground.app"},
+    "lm/__init__.py": set(),
+    "lm/errors.py": set(),
+    "lm/config.py": {"lm.errors"},
+    "lm/run_dir.py": {"lm.errors", "filelock"},
+    "lm/texts.py": {"lm.errors", "tqdm"},
+    "lm/corpus.py": {"lm.errors", "lm.aozora", "lm.encoding", "lm.extract", "numpy"},
+    "lm/aozora.py": set(),
+    "lm/encoding.py": {"lm.errors", "charset_normalizer"},
+    "lm/extract.py": {"lm.errors"},
+    "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.run_dir", "lm.bpe", "numpy", "tiktoken", "tokenizers"},
+    "lm/bpe.py": {"lm.errors", "numpy", "tiktoken", "tokenizers"},
+    "lm/batches.py": {"lm.errors", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
+    "lm/model.py": {"lm.config", "torch"},
+    "lm/optim.py": {"lm.config", "lm.model", "torch"},
+    "lm/device.py": {"lm.errors", "torch"},
+    "lm/evaluate.py": {"numpy", "torch"},
+    "lm/convert.py": {"lm.errors", "lm.config", "lm.model", "torch"},
+    "lm/checkpoint.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.model", "lm.tokenizer", "lm.convert", "torch", "safetensors"},
+    "lm/generate.py": {"lm.config", "lm.model", "lm.tokenizer", "lm.evaluate", "numpy", "torch"},
+    "lm/recipes.py": {"lm.errors", "lm.config"},
+    "lm/prepare.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.model", "lm.device", "torch"},
+    "lm/trainer.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
+        "lm.model", "lm.optim", "lm.prepare", "lm.tokenizer", "torch",
+    },
+    "lm/launch.py": {"lm.run_dir", "psutil"},
+    "lm/__main__.py": {"lm.errors", "lm.config", "lm.commands"},
+    "lm/commands.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
+        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.prepare", "lm.trainer", "tqdm",
+    },
+}  # fmt: skip
+
+# These answer before torch could have been loaded.
+LIGHT = ("lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "lm.__main__")
+FILES = sorted(
+    str(path.relative_to(ROOT).as_posix())
+    for path in (ROOT / "app.py", *(ROOT / "lm").rglob("*.py"), *(ROOT / "playground").rglob("*.py"))
+)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module a file imports, as `lm.model` for our own and by its top name for others."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; say the whole name"
+            is_package = (ROOT / Path(*node.module.split("."))).is_dir()
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if is_package else {node.module}
+    own = {name for name in found if name.split(".")[0] in ("lm", "playground")}
+    return own | {name.split(".")[0] for name in found - own}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_imports_only_what_its_room_allows(file: str) -> None:
+    assert file in ROOMS, f"{file} has no room yet: give it one in the table"
+    foreign = {name for name in imports_of(ROOT / file) if name not in sys.stdlib_module_names}
+    assert foreign <= ROOMS[file], f"{file} may not import {sorted(foreign - ROOMS[file])}"
+
+
+def test_lm_never_imports_the_interface() -> None:
+    for file in (f for f in FILES if f.startswith("lm/")):
+        tops = {name.split(".")[0] for name in imports_of(ROOT / file)}
+        assert not tops & {"playground", "gradio", "plotly"}, file
+
+
+def test_the_interface_never_holds_a_tensor() -> None:
+    for file in (f for f in FILES if f.startswith(("playground/", "app.py"))):
+        assert "torch" not in imports_of(ROOT / file), file
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_load_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_lm_works_where_gradio_plotly_and_matplotlib_are_missing() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('gradio', 'plotly', 'matplotlib'): sys.modules[name] = None\n"
+        "import lm.commands, lm.trainer, lm.checkpoint, lm.generate\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
