@@ -1,0 +1,224 @@
+"""Files of a user → one clean text: UTF-8, LF, no NUL, the several files joined by a blank line.
+
+`read_corpus` streams: `lm.encodings` turns bytes into characters, `lm.markup` takes the text out of tables, records,
+web pages and Aozora Bunko's notation, and `_CleanText` writes it while it counts. Plain text passes in constant memory,
+whatever its size; so does everything after it (`read_chunks`). Train and validation text are the two sides of one
+character position, `split_point`.
+
+Not covered: archives, PDF and word processor files (they are named and refused), mixed encodings in one file.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from lm import encodings, markup
+from lm.errors import CorpusError, LMError
+
+CHUNK_CHARACTERS = 1 << 22
+# Duplicate lines are counted among this many lines, 8 bytes of memory each, and by this many characters of each.
+COMPARED_LINES, COMPARED_CHARACTERS = 4_000_000, 1 << 16
+HIGHEST_CODE_POINT = 0x10FFFF
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What one file was read as; `notes` say, in words, what was changed or chosen."""
+
+    name: str
+    encoding: str
+    bytes: int
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One line for a person: `story.txt: Shift_JIS, 12,345 bytes; CRLF line ends became LF`."""
+        return "; ".join([f"{self.name}: {self.encoding}, {self.bytes:,} bytes", *self.notes])
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the clean text. `duplicate_line_share` is the share of non-empty lines that repeat an earlier one; in a text
+    of more than `COMPARED_LINES` of them, among the first so many."""
+
+    characters: int
+    distinct_characters: int
+    bytes: int
+    lines: int
+    duplicate_line_share: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The clean text on disk, where it came from, and its distinct characters in code point order."""
+
+    path: Path
+    name: str
+    files: tuple[FileReport, ...]
+    statistics: Statistics
+    alphabet: str
+
+
+def read_corpus(
+    sources: Sequence[Path], to: Path, *, aozora: str = "auto", column: str = "", report: Report | None = None
+) -> Corpus:
+    """Read `sources` into the one clean text file `to`, whole or not at all; `CorpusError` says what cannot be read.
+
+    `aozora` is auto, yes or no; `column` names the column or field that holds the text of a table or of records.
+    `report` is told in words what each file was read as.
+    """
+    sources = [Path(source) for source in sources]
+    if not sources:
+        raise CorpusError("no file was given; name one or more text files, for example --data story.txt")
+    with replacing(Path(to)) as file:
+        text, reports = _CleanText(file), []
+        for source in sources:
+            reports.append(_read_file(source, text, markup.Choices(aozora, column)))
+            if report:
+                report(str(reports[-1]))
+        if not text.has_words:
+            raise CorpusError(f"{_name(sources)} holds nothing but white space; choose a file with text in it")
+        statistics, alphabet = text.statistics(), text.alphabet()
+    return Corpus(Path(to), _name(sources), tuple(reports), statistics, alphabet)
+
+
+def read_chunks(path: Path, characters: int = CHUNK_CHARACTERS) -> Iterator[str]:
+    """The clean text at `path` in chunks of `characters`, the last one shorter."""
+    with open(path, encoding="utf-8", newline="") as file:
+        while chunk := file.read(characters):
+            yield chunk
+
+
+def split_point(statistics: Statistics, val_fraction: float) -> int:
+    """The character where validation begins: text[:i] is trained on, text[i:] measures, and no character does both."""
+    return int(statistics.characters * (1 - val_fraction))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that becomes `path` when the block ends well, and vanishes when not. A full disk is an `LMError`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    written = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            yield file
+            written = file.tell()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _cannot_write(path, temporary, written, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, temporary: Path, written: int, error: OSError) -> LMError:
+    """The words for a file that could not be written, with the numbers of a full disk."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return LMError(f"cannot write {path}: {error.strerror or error}; choose another place")
+    written = max(written, temporary.stat().st_size if temporary.exists() else 0)
+    free = shutil.disk_usage(path.parent).free
+    return LMError(
+        f"the disk is full: {written / 1e6:.1f} MB of {path} were written and {free / 1e6:.1f} MB are free; "
+        f"free some space or choose another place, then try again"
+    )
+
+
+# ---------------------------------------------------------------------------------------------- one file
+
+
+def _read_file(source: Path, text: _CleanText, choices: markup.Choices) -> FileReport:
+    found = encodings.detect(source)
+    notes: list[str] = list(found.notes)
+    text.begin_file()
+    chunks = encodings.decoded(source, found, notes)
+    for piece in markup.extracted(chunks, source, choices, notes):
+        text.write(piece)
+    return FileReport(source.name, found.name, found.bytes, tuple(notes))
+
+
+def _name(sources: Sequence[Path]) -> str:
+    return sources[0].name + (f" +{len(sources) - 1}" if len(sources) > 1 else "")
+
+
+# ---------------------------------------------------------------------------------------------- writing and counting
+
+
+class _CleanText:
+    """Writes pieces of text as UTF-8 and keeps the statistics of what it wrote, in bounded memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self._seen = np.zeros(HIGHEST_CODE_POINT + 1, dtype=bool)
+        self._hashes = array.array("q")  # of the first COMPARED_LINES non-empty lines
+        self._line = ""  # the unfinished last line, as far as it is compared
+        self._end = ""  # the last two characters written
+        self._owes_blank_line = False
+        self._characters = self._bytes = self._newlines = 0
+        self.has_words = False
+
+    def begin_file(self) -> None:
+        """What is written next comes from another file and stands after a blank line."""
+        self._owes_blank_line = self._characters > 0
+
+    def write(self, text: str) -> None:
+        if text and self._owes_blank_line:
+            self._owes_blank_line = False
+            self._write("\n" * (2 - len(self._end) + len(self._end.rstrip("\n"))))
+        if text:
+            self._write(_HALF_PAIR.sub("\ufffd", text))
+
+    def _write(self, text: str) -> None:
+        data = text.encode("utf-8")
+        self._file.write(data)
+        self._sha256.update(data)
+        self._seen[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")] = True
+        self._characters += len(text)
+        self._bytes += len(data)
+        self._end = (self._end + text[-2:])[-2:]
+        self.has_words = self.has_words or not text.isspace()
+        self._count_lines(text)
+
+    def _count_lines(self, text: str) -> None:
+        first, *others = text.split("\n")
+        self._line += first[: COMPARED_CHARACTERS - len(self._line)]
+        if others:
+            self._newlines += len(others)
+            self._compare([self._line, *others[:-1]])
+            self._line = others[-1][:COMPARED_CHARACTERS]
+
+    def _compare(self, lines: Iterable[str]) -> None:
+        if len(self._hashes) < COMPARED_LINES:
+            self._hashes.extend(hash(line[:COMPARED_CHARACTERS]) for line in lines if line)
+
+    def statistics(self) -> Statistics:
+        self._compare([self._line])
+        hashes = np.frombuffer(self._hashes, dtype=np.int64)
+        return Statistics(
+            characters=self._characters,
+            distinct_characters=int(self._seen.sum()),
+            bytes=self._bytes,
+            lines=self._newlines + (not self._end.endswith("\n")),
+            duplicate_line_share=1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0,
+            sha256=self._sha256.hexdigest(),
+        )
+
+    def alphabet(self) -> str:
+        return "".join(map(chr, np.flatnonzero(self._seen)))
