@@ -15,8 +15,6 @@ Deviations: the tied head is no second parameter but the embedding itself; query
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.nn as nn
@@ -144,10 +142,11 @@ class GPT(nn.Module):
     """The network of one `ModelConfig`.
 
     Its first weights are drawn from `generator`, or from PyTorch's global state when there is none: the same seed makes
-    the same weights, and with a generator the global state stays untouched. `ConfigError` if the settings do not fit.
+    the same weights, and with a generator the global state stays untouched. `is_blank` leaves the weights undrawn, for
+    a checkpoint to fill. `ConfigError` if the settings do not fit.
     """
 
-    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None):
+    def __init__(self, config: ModelConfig, generator: torch.Generator | None = None, *, is_blank: bool = False):
         check(config)
         assert config.vocab_size > 0, "vocab_size comes from the tokenizer and must be set"
         super().__init__()
@@ -156,7 +155,8 @@ class GPT(nn.Module):
             self.table = Embedding(config.vocab_size, config.vocab_size)
         else:
             self._build(config)
-        self.initialise(generator)
+        if not is_blank:
+            self.initialise(generator)
 
     def _build(self, config: ModelConfig) -> None:
         self.token_embedding = Embedding(config.vocab_size, config.n_embd)
@@ -271,17 +271,6 @@ def initial_std(config: ModelConfig, name: str) -> float:
     if name == "head.weight":
         return UNTIED_HEAD_STD
     return 0.0 if joins_stream else config.n_embd**-0.5
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Dropout off inside, and the mode of before on the way out, whatever happens."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 # ---------------------------------------------------------------------------------------------- what it costs

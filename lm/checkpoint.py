@@ -1,0 +1,343 @@
+"""Tensors ↔ disk: a checkpoint that stands alone, and the private state from which a run goes on.
+
+A checkpoint is a folder that `transformers` loads as it is (`AutoModelForCausalLM.from_pretrained`): `config.json`,
+`generation_config.json`, `tokenizer.json`, `tokenizer_config.json` and `model.safetensors`. During a run only the last
+one changes, and it carries the step and the loss in its header, so a reader never sees two files that do not belong
+together. A resume state is one file for the same reason, checked by sha256, with the one before it kept beside it.
+
+Every file is replaced whole. Nothing is ever unpickled: a pickle runs code of whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lm import convert, run_dir
+from lm.config import SampleConfig
+from lm.errors import CheckpointError, RunError
+from lm.model import GPT
+from lm.run_dir import RunDir
+from lm.tokenizer import Tokenizer
+
+CONFIG, WEIGHTS, GENERATION = "config.json", "model.safetensors", "generation_config.json"
+FILES = (CONFIG, WEIGHTS, GENERATION, "tokenizer.json", "tokenizer_config.json")
+STATE, PREVIOUS = "state.safetensors", "previous.safetensors"
+# Windows refuses to replace a file while someone reads it; a reader is done within this time. assumed.
+REPLACE_SECONDS = 5.0
+SHOWN_FAULTS = 5
+
+
+class Facts(NamedTuple):
+    """What a checkpoint says of itself; None where it does not (a foreign one, or a run without held-out text)."""
+
+    step: int | None
+    val_loss: float | None
+
+
+# ---------------------------------------------------------------------------------------------- checkpoints
+
+
+def save_model(directory: Path, model: GPT, tokenizer: Tokenizer, *, step: int, val_loss: float | None) -> None:
+    """Write or renew the checkpoint `directory` in float32. `CheckpointError` if the disk refuses; the old one stays."""
+    directory = Path(directory)
+    facts = {"format": "pt", "step": str(step)} | ({} if val_loss is None else {"val_loss": repr(float(val_loss))})
+    config = convert.to_transformers_config(model.config)
+    with _explaining_failure("write", directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        if _read_json_or_none(directory / CONFIG) != config:
+            (directory / WEIGHTS).unlink(missing_ok=True)  # another model's: it must not meet this one's settings
+            _write_settings(directory, config, tokenizer)
+        weights = {name: tensor.detach().cpu().float() for name, tensor in model.state_dict().items()}
+        _write_tensors(directory / WEIGHTS, convert.to_transformers(model.config, weights), facts)
+
+
+def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
+    """The model of a checkpoint, ours or a plain gpt2 or nanochat of `transformers`, in evaluation mode.
+
+    Shapes are compared before memory is spent. `CheckpointError` names what is missing, or does not fit.
+    """
+    directory = Path(directory)
+    path = _weights_of(directory)
+    config = convert.from_transformers_config(_read_config(directory))
+    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
+        found = {_full_name(name, config.arch): name for name in file.keys()}
+        _compare(path, convert.shapes(config), {full: file.get_slice(name).get_shape() for full, name in found.items()})
+        tensors = {name: file.get_tensor(found[name]) for name in convert.shapes(config)}
+        model = GPT(config, is_blank=True)
+        model.load_state_dict(convert.from_transformers(config, tensors))
+    return model.to(device).eval()
+
+
+def facts(directory: Path) -> Facts:
+    """The step and the validation loss at which a checkpoint was written."""
+    path = _weights_of(Path(directory))
+    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
+        header = file.metadata() or {}
+        return Facts(
+            int(header["step"]) if "step" in header else None, float(header["val_loss"]) if "val_loss" in header else None
+        )
+
+
+def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best") -> Path:
+    """The checkpoint folder meant by a run's name, a run directory, or a checkpoint or exported folder.
+
+    A run that was never evaluated has no `best`; its `last` is taken. `RunError` or `CheckpointError` if there is none.
+    """
+    path = Path(name_or_path)
+    if (path / CONFIG).is_file() and not run_dir.is_run(path):
+        return path
+    run = run_dir.find(runs_dir, name_or_path)
+    for found in (run.path / which, run.last):
+        if (found / WEIGHTS).is_file():
+            return found
+    raise CheckpointError(
+        f"run {run.name!r} has no checkpoint yet: it is {run_dir.state(run)} at step {run_dir.read_status(run).step}; "
+        f"one is written at the first evaluation and at the end"
+    )
+
+
+def export(directory_from: Path, to: Path) -> None:
+    """Copy a checkpoint to `to`, whole or not at all; `CheckpointError` rather than overwrite anything but an export."""
+    source, to = Path(directory_from), Path(to)
+    _weights_of(source), _read_config(source)
+    if source.resolve() == to.resolve():
+        raise CheckpointError(f"{to} is the checkpoint itself; choose another directory")
+    if to.is_dir() and (foreign := {entry.name for entry in to.iterdir()} - set(FILES)):
+        raise CheckpointError(f"{to} is not empty (it holds {min(foreign)!r}); choose a directory that does not exist yet")
+    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
+    with _explaining_failure("write", to):
+        try:
+            temporary.mkdir(parents=True)
+            for path in (source / name for name in FILES):
+                if path.exists():
+                    shutil.copyfile(path, temporary / path.name)
+            if to.is_dir():
+                shutil.rmtree(to)
+            os.rename(temporary, to)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_settings(directory: Path, config: dict[str, Any], tokenizer: Tokenizer) -> None:
+    """Everything but the weights; config.json last, for it is the sign that the others are there."""
+    sampling = SampleConfig()
+    generation = dict(
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        max_new_tokens=sampling.max_new_tokens,
+        **({} if tokenizer.unk_id is None else {"suppress_tokens": [tokenizer.unk_id]}),
+    )
+    tokenizer.save(directory)
+    run_dir.write_json(directory / GENERATION, generation)
+    run_dir.write_json(directory / CONFIG, config)
+
+
+def _weights_of(directory: Path) -> Path:
+    """model.safetensors of a checkpoint; `CheckpointError` says what is there instead."""
+    path = directory / WEIGHTS
+    if path.is_file():
+        return path
+    if (directory / f"{WEIGHTS}.index.json").exists():
+        raise CheckpointError(f"{directory} holds its weights in several files; save it with max_shard_size='100GB'")
+    if any(directory.glob("*.bin")) or any(directory.glob("*.pt")):
+        raise CheckpointError(
+            f"{directory} holds its weights as a pickle, which runs code when it is read; "
+            f"save it again with save_pretrained(…, safe_serialization=True)"
+        )
+    raise CheckpointError(f"{directory} has no {WEIGHTS}; name a run, or a folder that `lm export` wrote")
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    try:
+        config = run_dir.read_json(directory / CONFIG)
+    except RunError as error:
+        raise CheckpointError(str(error)) from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{directory / CONFIG} is damaged: it holds no object; restore it from a copy")
+    return config
+
+
+def _read_json_or_none(path: Path) -> Any:
+    try:
+        return run_dir.read_json(path)
+    except RunError:
+        return None
+
+
+def _full_name(name: str, arch: str) -> str:
+    """The name with the prefix that a bare `GPT2Model` or `NanoChatModel` leaves out."""
+    prefix = "model." if arch == "modern" else "transformer."
+    return name if name.startswith((prefix, "lm_head")) else prefix + name
+
+
+def _compare(path: Path, expected: Mapping[str, Sequence[int]], found: Mapping[str, Sequence[int]]) -> None:
+    """`CheckpointError` that lists what is missing, unknown or of another shape."""
+    # GPT-2's causal masks once were saved as weights, and a head that is tied may be saved again.
+    known = {name for name in found if not name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight"))}
+    faults = [f"{name} is missing" for name in expected if name not in found]
+    faults += [f"{name} is unknown" for name in sorted(known - expected.keys())]
+    faults += [
+        f"{name} has shape {tuple(found[name])} where config.json means {tuple(shape)}"
+        for name, shape in expected.items()
+        if name in found and tuple(found[name]) != tuple(shape)
+    ]
+    if faults:
+        more = f"; and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+        raise CheckpointError(f"{path} does not fit its config.json: {'; '.join(faults[:SHOWN_FAULTS])}{more}")
+
+
+# ---------------------------------------------------------------------------------------------- going on
+
+
+def flatten_state(model: GPT, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Weights and optimizer state as one flat mapping: `model.NAME`, `optimizer.I.PARAMETER.KEY`.
+
+    The settings of the optimizers are not in it; they come from the run's configuration.
+    """
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for i, optimizer in enumerate(optimizers):
+        for parameter, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{parameter}.{key}": value for key, value in state.items()}
+    return tensors
+
+
+def unflatten_state(tensors: Mapping[str, Tensor], model: GPT, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Put back what `flatten_state` took out; other keys are left alone. `CheckpointError` if it is another model's."""
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+    weights = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind == "model":
+            weights[rest] = tensor
+        elif kind == "optimizer":
+            i, parameter, key = rest.split(".")
+            states[int(i)].setdefault(int(parameter), {})[key] = tensor
+    try:
+        model.load_state_dict(weights)
+        for optimizer, state in zip(optimizers, states, strict=True):
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(f"the saved state does not fit this run's settings: {error}") from None
+
+
+def save_resume(run: RunDir, tensors: Mapping[str, Tensor], progress: dict[str, Any]) -> None:
+    """Write all that the next step depends on as one file, and keep the state before it; safe at any instant."""
+    state = run.resume / STATE
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    said = json.dumps(progress, ensure_ascii=False, allow_nan=False)
+    header = {"format": "pt", "progress": said, "sha256": _digest(whole, said)}
+    with _explaining_failure("write", state):
+        run.resume.mkdir(parents=True, exist_ok=True)
+        with _temporary(state) as temporary:
+            save_file(whole, temporary, metadata=header)
+            _sync(temporary)
+            if state.exists():
+                _replace(state, run.resume / PREVIOUS)
+            _replace(temporary, state)
+
+
+def load_resume(run: RunDir) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The newest state that is whole, as (tensors, progress), or None if none was ever saved.
+
+    When it is not the one that was written last, `progress["recovery"]` says so in a sentence. `CheckpointError` if
+    there are states but all of them are damaged.
+    """
+    faults = []
+    for path in (run.resume / STATE, run.resume / PREVIOUS):
+        try:
+            tensors, progress = _read_state(path)
+        except FileNotFoundError:
+            faults.append(f"{path.name} is missing")
+        except CheckpointError as error:
+            faults.append(str(error))
+        else:
+            return tensors, progress | ({"recovery": f"{faults[0]}; took the state before it"} if faults else {})
+    if all(fault.endswith("is missing") for fault in faults):
+        return None
+    raise CheckpointError(f"run {run.name!r} cannot be resumed: {'; '.join(faults)}; start it again under another name")
+
+
+def _read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
+        header = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    said = header.get("progress", "")
+    if header.get("sha256") != _digest(tensors, said):
+        raise CheckpointError(f"{path.name} is damaged: its sha256 does not fit its content")
+    return tensors, json.loads(said)
+
+
+def _digest(tensors: Mapping[str, Tensor], progress: str) -> str:
+    """The sha256 over progress and every tensor, in the order of their names."""
+    sha256 = hashlib.sha256(progress.encode("utf-8"))
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha256.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha256.hexdigest()
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Replace `path`, whole or not at all."""
+    with _temporary(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+        _sync(temporary)
+        _replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name beside `path` that is gone afterwards."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _replace(source: Path, target: Path) -> None:
+    deadline = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _explaining_failure(verb: str, path: Path) -> Iterator[None]:
+    """Turn what a disk or a damaged file raises into a `CheckpointError`."""
+    try:
+        yield
+    except OSError as error:
+        cure = "free some space, or choose a directory that you may write to" if verb == "write" else "check its permissions"
+        raise CheckpointError(f"cannot {verb} {path}: {error.strerror or error}; {cure}") from None
+    except SafetensorError as error:
+        cure = "free some space on the disk" if verb == "write" else "the file is damaged: restore it from a copy"
+        raise CheckpointError(f"cannot {verb} {path}: {error}; {cure}") from None

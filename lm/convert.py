@@ -1,0 +1,254 @@
+"""Our weights and settings ↔ those of `transformers`: the same numbers under the names that others read.
+
+`gpt2` becomes `GPT2LMHeadModel` (whose Conv1D keeps matrices transposed, and which always has biases: missing ones are
+zeros), `modern` becomes `NanoChatForCausalLM` (query, key and value apart). A `bigram` becomes a GPT-2 without blocks:
+its embedding is the identity, its last norm undoes the normalisation of a one-hot vector, its head is the table.
+
+Pure renaming and reshaping: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes
+are known before memory is spent. Not covered: other activations, norms or rotary variants than ours; they are refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lm.config import ModelConfig, check, from_dict, to_dict
+from lm.errors import CheckpointError, ConfigError
+from lm.model import GPT, LAYER_NORM_EPS, RMS_NORM_EPS
+
+OUR_KEY = "lm_playground"  # of config.json: what only we read
+
+GPT2_NAMES = {
+    "token_embedding": "transformer.wte",
+    "position_embedding": "transformer.wpe",
+    "blocks": "transformer.h",
+    "norm1": "ln_1",
+    "attention.qkv": "attn.c_attn",
+    "attention.out": "attn.c_proj",
+    "norm2": "ln_2",
+    "mlp.up": "mlp.c_fc",
+    "mlp.down": "mlp.c_proj",
+    "final_norm": "transformer.ln_f",
+    "head": "lm_head",
+}
+NANOCHAT_NAMES = {
+    "token_embedding": "model.embed_tokens",
+    "blocks": "model.layers",
+    "attention.qkv": "self_attn.{}_proj",
+    "attention.out": "self_attn.o_proj",
+    "mlp.up": "mlp.fc1",
+    "mlp.down": "mlp.fc2",
+    "head": "lm_head",
+}
+# What a foreign config.json must say, or leave unsaid where our value is also the default there.
+GPT2_MUST = {
+    "activation_function": "gelu",
+    "layer_norm_epsilon": LAYER_NORM_EPS,
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "add_cross_attention": False,
+}
+NANOCHAT_MUST = {"hidden_act": "relu2", "rms_norm_eps": RMS_NORM_EPS, "attention_bias": False}
+
+
+# ---------------------------------------------------------------------------------------------- settings
+
+
+def to_transformers_config(config: ModelConfig) -> dict[str, Any]:
+    """What config.json says: the settings in the words of `transformers`, and ours under their own key."""
+    theirs = _nanochat_config(config) if config.arch == "modern" else _gpt2_config(config)
+    special = dict(bos_token_id=None, eos_token_id=None, pad_token_id=None)
+    return theirs | special | {"dtype": "float32", OUR_KEY: {"model": to_dict(config)}}
+
+
+def _gpt2_config(config: ModelConfig) -> dict[str, Any]:
+    is_bigram = config.arch == "bigram"
+    return GPT2_MUST | dict(
+        architectures=["GPT2LMHeadModel"],
+        model_type="gpt2",
+        vocab_size=config.vocab_size,
+        n_positions=config.block_size,
+        n_embd=config.vocab_size if is_bigram else config.n_embd,
+        n_layer=0 if is_bigram else config.n_layer,
+        n_head=1 if is_bigram else config.n_head,
+        n_inner=config.inner,
+        embd_pdrop=config.dropout,
+        attn_pdrop=config.dropout,
+        resid_pdrop=config.dropout,
+        tie_word_embeddings=config.tie_weights and not is_bigram,
+    )
+
+
+def _nanochat_config(config: ModelConfig) -> dict[str, Any]:
+    return NANOCHAT_MUST | dict(
+        architectures=["NanoChatForCausalLM"],
+        model_type="nanochat",
+        vocab_size=config.vocab_size,
+        max_position_embeddings=config.block_size,
+        hidden_size=config.n_embd,
+        intermediate_size=config.inner,
+        num_hidden_layers=config.n_layer,
+        num_attention_heads=config.n_head,
+        num_key_value_heads=config.kv_heads,
+        attention_dropout=config.dropout,
+        rope_parameters=dict(rope_type="default", rope_theta=config.rope_theta),
+        final_logit_softcapping=config.logit_softcap or None,
+        tie_word_embeddings=config.tie_weights,
+    )
+
+
+def from_transformers_config(theirs: dict[str, Any]) -> ModelConfig:
+    """The settings that a config.json describes, ours or that of any gpt2 or nanochat; `CheckpointError` otherwise."""
+    ours = theirs.get(OUR_KEY)
+    if isinstance(ours, dict) and isinstance(ours.get("model"), dict):
+        config = from_dict(ModelConfig, ours["model"])
+    elif theirs.get("model_type") == "gpt2":
+        config = _from_gpt2(theirs)
+    elif theirs.get("model_type") == "nanochat":
+        config = _from_nanochat(theirs)
+    else:
+        raise CheckpointError(
+            f"model_type={theirs.get('model_type')!r} is no model that fits here; it must be gpt2 or nanochat"
+        )
+    if type(config.vocab_size) is not int or config.vocab_size < 1:
+        raise CheckpointError(f"vocab_size={config.vocab_size!r} is not a whole number above 0; config.json is damaged")
+    try:
+        check(config)
+    except ConfigError as error:
+        raise CheckpointError(f"config.json describes a model that cannot be built: {error}") from None
+    return config
+
+
+def _from_gpt2(theirs: dict[str, Any]) -> ModelConfig:
+    _demand(theirs, GPT2_MUST, default_activation="gelu_new")
+    return ModelConfig(
+        arch="gpt2",
+        vocab_size=theirs.get("vocab_size", 50257),
+        block_size=theirs.get("n_positions", 1024),
+        n_layer=theirs.get("n_layer", 12),
+        n_head=theirs.get("n_head", 12),
+        n_embd=theirs.get("n_embd", 768),
+        n_inner=theirs.get("n_inner") or 0,
+        dropout=theirs.get("resid_pdrop", 0.1),
+        tie_weights=theirs.get("tie_word_embeddings", True),
+    )
+
+
+def _from_nanochat(theirs: dict[str, Any]) -> ModelConfig:
+    _demand(theirs, NANOCHAT_MUST, default_activation="relu2")
+    rope = theirs.get("rope_parameters") or {}
+    if rope.get("rope_type", "default") != "default":
+        raise CheckpointError(f"rope_type={rope['rope_type']!r} cannot be held here; it must be 'default'")
+    softcap = theirs.get("final_logit_softcapping", 15.0)
+    return ModelConfig(
+        arch="modern",
+        vocab_size=theirs.get("vocab_size", 50304),
+        block_size=theirs.get("max_position_embeddings", 2048),
+        n_layer=theirs.get("num_hidden_layers", 12),
+        n_head=theirs.get("num_attention_heads", 6),
+        n_kv_head=theirs.get("num_key_value_heads") or 0,
+        n_embd=theirs.get("hidden_size", 768),
+        n_inner=theirs.get("intermediate_size", 8192),
+        dropout=theirs.get("attention_dropout", 0.0),
+        tie_weights=theirs.get("tie_word_embeddings", False),
+        logit_softcap=softcap or 0.0,
+        rope_theta=rope.get("rope_theta", theirs.get("rope_theta", 10_000.0)),
+    )
+
+
+def _demand(theirs: dict[str, Any], must: dict[str, Any], *, default_activation: str) -> None:
+    """Refuse a model whose arithmetic differs from ours, naming every difference."""
+    activation = next(iter(must))
+    said = {activation: default_activation} | theirs
+    wrong = [f"{key}={said[key]!r} (must be {value!r})" for key, value in must.items() if said.get(key, value) != value]
+    if wrong:
+        raise CheckpointError(f"this model computes what ours cannot: {', '.join(wrong)}; take one that fits")
+
+
+# ---------------------------------------------------------------------------------------------- weights
+
+
+def to_transformers(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A model's `state_dict` → the tensors of its `transformers` class."""
+    if config.arch == "bigram":
+        return _bigram_as_gpt2(config, weights["table.weight"])
+    theirs = {}
+    for name, tensor in weights.items():
+        names = _their_names(config, name)
+        parts = tensor.split(_qkv_rows(config)) if len(names) > 1 else [tensor]
+        for their_name, part in zip(names, parts, strict=True):
+            theirs[their_name] = (part.mT if _is_transposed(config, name) else part).contiguous()
+    if config.arch == "gpt2":
+        for name in (name for name in weights if name.endswith(".weight") and _has_bias_there(name)):
+            bias = _their_names(config, name.removesuffix("weight") + "bias")[0]
+            theirs.setdefault(bias, weights[name].new_zeros(weights[name].size(0)))
+    return theirs
+
+
+def from_transformers(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the `transformers` class → our `state_dict`, in float32; inverse of `to_transformers`.
+
+    `CheckpointError` if a bias that the settings leave out is not zero.
+    """
+    if config.arch == "bigram":
+        return {"table.weight": theirs["lm_head.weight"].T.float()}
+    ours = {}
+    for name in blank(config):
+        tensors = [theirs[their_name] for their_name in _their_names(config, name)]
+        tensor = torch.cat(tensors) if len(tensors) > 1 else tensors[0]
+        ours[name] = (tensor.mT if _is_transposed(config, name) else tensor).float()
+    used = {their_name for name in ours for their_name in _their_names(config, name)}
+    for name, tensor in theirs.items():
+        if name not in used and tensor.any():
+            raise CheckpointError(
+                f"{name} is not zero but the model has no such bias; remove {OUR_KEY!r} from config.json to read it with one"
+            )
+    return ours
+
+
+def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor that the `transformers` class of this model has on disk."""
+    return {name: tuple(tensor.shape) for name, tensor in to_transformers(config, blank(config)).items()}
+
+
+def blank(config: ModelConfig) -> dict[str, Tensor]:
+    """The `state_dict` of the model without its numbers, on the meta device."""
+    with torch.device("meta"):
+        return GPT(config, is_blank=True).state_dict()
+
+
+def _their_names(config: ModelConfig, name: str) -> list[str]:
+    """`blocks.3.mlp.up.weight` → [`transformer.h.3.mlp.c_fc.weight`]; nanochat's query, key and value are three."""
+    for ours, theirs in (GPT2_NAMES if config.arch == "gpt2" else NANOCHAT_NAMES).items():
+        name = f".{name}".replace(f".{ours}.", f".{theirs}.")[1:]
+    return [name.format(part) for part in "qkv"] if "{}" in name else [name]
+
+
+def _qkv_rows(config: ModelConfig) -> list[int]:
+    return [config.n_embd, *2 * [config.kv_heads * config.head_size]]
+
+
+def _is_transposed(config: ModelConfig, name: str) -> bool:
+    return config.arch == "gpt2" and name.endswith(("qkv.weight", "out.weight", "up.weight", "down.weight"))
+
+
+def _has_bias_there(name: str) -> bool:
+    return name.startswith(("blocks", "final_norm"))
+
+
+def _bigram_as_gpt2(config: ModelConfig, table: Tensor) -> dict[str, Tensor]:
+    """A one-hot vector of V channels has mean 1/V and variance (1 - 1/V)/V; the norm's weight and bias undo that."""
+    V = config.vocab_size
+    spread = math.sqrt((1 - 1 / V) / V + LAYER_NORM_EPS)
+    return {
+        "transformer.wte.weight": torch.eye(V, dtype=table.dtype, device=table.device),
+        "transformer.wpe.weight": table.new_zeros(config.block_size, V),
+        "transformer.ln_f.weight": table.new_full((V,), spread),
+        "transformer.ln_f.bias": table.new_full((V,), 1 / V),
+        "lm_head.weight": table.T.contiguous(),
+    }
