@@ -1,0 +1,179 @@
+"""A model and a prompt in, text out: sampled token by token, streamed character by character.
+
+The model sees the last `block_size` tokens. Until the context is full a `KVCache` makes each token cost one step; after
+that the whole window is read again for every token, because cached states still know the tokens that have left it. So
+the ids are those of the plain computation, always. (transformers' and many others' sliding caches write another text.)
+
+Sample i of a prompt has its own generator, seeded `seed + i`, and spends exactly one number of it on every token: it
+can be had again alone with that seed, and a shorter text is the start of a longer one. Only rounding stands against it:
+batches of other sizes round the logits differently, in the last bits, which can turn a draw that falls on a border.
+Sampling itself runs on the CPU in float64, and nothing is drawn from PyTorch's global state.
+
+Not covered: stop words and beams.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lm.config import SampleConfig
+from lm.errors import CheckpointError
+from lm.model import GPT, KVCache
+from lm.tokenizer import Tokenizer
+
+STARTERS = ("\n", " ")  # what an empty prompt continues: the first of these that the vocabulary has, else id 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some more characters of sample number `sample`, whole ones."""
+
+    sample: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`text` is the prompt and its `completion`; `seed` with `num_samples=1` writes it again."""
+
+    text: str
+    completion: str
+    seed: int
+
+
+def generate(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    config: SampleConfig,
+    *,
+    use_cache: bool = True,
+    should_stop: Callable[[], bool] | None = None,
+) -> list[Sample]:
+    """`config.num_samples` continuations of `prompt`; the arguments are those of `stream`."""
+    completions = [""] * config.num_samples
+    for piece in stream(model, tokenizer, prompt, config, use_cache=use_cache, should_stop=should_stop):
+        completions[piece.sample] += piece.text
+    return [Sample(prompt + text, text, config.seed + i) for i, text in enumerate(completions)]
+
+
+@torch.inference_mode()  # on a generator function it is left at every yield, so the caller's own tensors stay ordinary
+def stream(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    config: SampleConfig,
+    *,
+    use_cache: bool = True,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[Piece]:
+    """Continue `prompt` and hand out the text as soon as its characters are whole; without the prompt itself.
+
+    `should_stop` is asked before every token. Of a prompt longer than the context its end is read; an empty one is
+    continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown token
+    (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is larger
+    than the model's vocabulary. The model's mode is restored when the stream ends or is closed.
+    """
+    start = _prompt_ids(model, tokenizer, prompt)
+    ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
+    ids[:, : len(start)] = start
+    cache = KVCache(model.config, config.num_samples, model.device) if use_cache else None
+    generators = [torch.Generator().manual_seed(config.seed + i) for i in range(config.num_samples)]
+    decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
+    mute = _mute_ids(model, tokenizer)
+    was_training = model.training
+    model.eval()
+    try:
+        for end in range(len(start), ids.size(1)):
+            if should_stop is not None and should_stop():
+                break
+            logits = _next_logits(model, ids[:, :end], cache)  # (B, V)
+            logits[:, mute] = -math.inf
+            ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
+            for sample, i in enumerate(ids[:, end].tolist()):
+                if text := decoders[sample].decode(tokenizer.id_bytes[i]):
+                    yield Piece(sample, text)
+        for sample, decoder in enumerate(decoders):
+            if text := decoder.decode(b"", final=True):  # the text ends within a character
+                yield Piece(sample, text)
+    finally:
+        model.train(was_training)
+
+
+def _next_logits(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
+    """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
+    window = model.config.block_size
+    if cache is None or ids.size(1) > window:
+        logits = model(ids[:, -window:].to(model.device), last_only=True)
+    else:
+        logits = model(ids[:, cache.length :].to(model.device), cache, last_only=True)
+    return logits[:, -1].float().cpu()
+
+
+def _prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:
+    """The ids of the prompt, or of what an empty one continues, (T,) int64."""
+    if tokenizer.vocab_size > model.config.vocab_size:
+        raise CheckpointError(
+            f"the tokenizer has {tokenizer.vocab_size} tokens but the model only {model.config.vocab_size}; "
+            f"use the tokenizer.json that was saved with the model"
+        )
+    text = prompt or next((starter for starter in STARTERS if not tokenizer.unknown(starter)), "")
+    return torch.tensor(tokenizer.encode(text).tolist() or [0], dtype=torch.int64)
+
+
+def _mute_ids(model: GPT, tokenizer: Tokenizer) -> list[int]:
+    """Ids that are never written: the unknown token and those that stand for no text."""
+    nameless = [i for i, spelling in enumerate(tokenizer.id_bytes) if not spelling or i == tokenizer.unk_id]
+    return nameless + list(range(tokenizer.vocab_size, model.config.vocab_size))
+
+
+# ---------------------------------------------------------------------------------------------- choosing
+
+
+def choose(logits: Tensor, context: Tensor, config: SampleConfig, generators: Sequence[torch.Generator]) -> Tensor:
+    """One id per row of logits (B, V) → (B,) int64; `context` (B, T) is what the repetition penalty looks at.
+
+    Every row takes one number from its own generator and no other row's scores, whatever the batch.
+    """
+    logits = penalise(logits, context, config.repetition_penalty)
+    if config.temperature == 0:
+        return logits.argmax(dim=-1)
+    numbers = torch.stack([torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators])  # (B, 1)
+    mass = probabilities(logits, config).double().cumsum(dim=-1)  # (B, V)
+    ids = torch.searchsorted(mass, numbers * mass[:, -1:], right=True)  # the first id with more mass than the number
+    return ids.squeeze(-1).clamp(max=logits.size(-1) - 1)
+
+
+def probabilities(logits: Tensor, config: SampleConfig) -> Tensor:
+    """logits (B, V) → the probabilities that are drawn from: temperature, then top-k, min-p and top-p in this order."""
+    logits = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature  # the likeliest is 0: nothing overflows
+    if 0 < config.top_k < logits.size(-1):
+        least = logits.topk(config.top_k, dim=-1).values[:, -1:]
+        logits = logits.masked_fill(logits < least, -math.inf)  # what ties with the last one stays
+    if config.min_p > 0:
+        logits = logits.masked_fill(logits < math.log(config.min_p), -math.inf)
+    found = logits.softmax(dim=-1)
+    return nucleus(found, config.top_p) if config.top_p < 1 else found
+
+
+def nucleus(found: Tensor, top_p: float) -> Tensor:
+    """Keep of (B, V) the fewest tokens that together hold `top_p`, at least one (Holtzman et al. 2019); rows sum to one."""
+    ordered, order = found.sort(dim=-1, descending=True, stable=True)
+    is_beyond = ordered.cumsum(dim=-1) - ordered >= top_p  # enough mass stands before this token
+    is_beyond[:, 0] = False
+    kept = torch.zeros_like(found).scatter(-1, order, ordered.masked_fill(is_beyond, 0.0))
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+def penalise(logits: Tensor, context: Tensor, penalty: float) -> Tensor:
+    """Divide the positive and multiply the negative scores of tokens that stand in `context` (Keskar et al. 2019, CTRL)."""
+    if penalty == 1.0:
+        return logits
+    seen = logits.gather(-1, context)  # (B, T)
+    return logits.scatter(-1, context, torch.where(seen > 0, seen / penalty, seen * penalty))
