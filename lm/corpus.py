@@ -130,7 +130,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def _cannot_write(path: Path, temporary: Path, written: int, error: OSError) -> LMError:
     """The words for a file that could not be written, with the numbers of a full disk."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno not in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):  # Windows has no quota error
         return LMError(f"cannot write {path}: {error.strerror or error}; choose another place")
     written = max(written, temporary.stat().st_size if temporary.exists() else 0)
     free = shutil.disk_usage(path.parent).free
@@ -145,7 +145,7 @@ def _cannot_write(path: Path, temporary: Path, written: int, error: OSError) -> 
 
 def _read_file(source: Path, text: _CleanText, choices: markup.Choices) -> FileReport:
     found = encodings.detect(source)
-    notes: list[str] = list(found.notes)
+    notes: list[str] = []
     text.begin_file()
     chunks = encodings.decoded(source, found, notes)
     for piece in markup.extracted(chunks, source, choices, notes):
@@ -182,8 +182,8 @@ class _CleanText:
         if text and self._owes_blank_line:
             self._owes_blank_line = False
             self._write("\n" * (2 - len(self._end) + len(self._end.rstrip("\n"))))
-        if text:
-            self._write(_HALF_PAIR.sub("\ufffd", text))
+        for start in range(0, len(text), CHUNK_CHARACTERS):
+            self._write(_HALF_PAIR.sub("\ufffd", text[start : start + CHUNK_CHARACTERS]))
 
     def _write(self, text: str) -> None:
         data = text.encode("utf-8")
@@ -210,7 +210,7 @@ class _CleanText:
 
     def statistics(self) -> Statistics:
         self._compare([self._line])
-        hashes = np.frombuffer(self._hashes, dtype=np.int64)
+        hashes = np.array(self._hashes, dtype=np.int64)
         return Statistics(
             characters=self._characters,
             distinct_characters=int(self._seen.sum()),

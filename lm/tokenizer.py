@@ -40,7 +40,7 @@ LEAST_PAIR_COUNT = 2
 LEARN_CHARACTERS = 1 << 26
 # tiktoken gets the text in pieces of this size. Measured: o200k_base fails on one million spaces, not on this many.
 PIECE_CHARACTERS = 1 << 16
-THREADS = min(4, os.cpu_count() or 1)  # Measured: tiktoken gains up to 4.
+MOST_THREADS = 4  # Measured: tiktoken gains up to so many.
 # After a letter or a digit and before one of these, every split pattern used here has a border.
 _LAST_BORDER = re.compile(r".*[^\W_](?=[\s.,:;!?…、。，．！？「」『』（）()])", re.DOTALL)
 
@@ -119,8 +119,9 @@ class BPETokenizer:
     def encode_chunks(self, chunks: Iterable[str]) -> Iterator[np.ndarray]:
         """The ids of a text that comes in chunks, in chunks: the same as `encode` of the whole, in constant memory."""
         pieces = cut_at_borders(chunks)
-        with ThreadPoolExecutor(THREADS) as pool:
-            while batch := list(itertools.islice(pieces, 8 * THREADS)):
+        threads = min(MOST_THREADS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads) as pool:
+            while batch := list(itertools.islice(pieces, 8 * threads)):
                 yield from pool.map(self._encode_piece, batch)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
