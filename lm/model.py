@@ -305,8 +305,8 @@ def flops_per_token(config: ModelConfig) -> int:
 def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
     """Bytes that training in float32 takes at its peak: weights, gradients, optimizer state, and what backward needs.
 
-    Counted from the tensors that PyTorch keeps (a test holds it within a factor of two); the interpreter and the
-    libraries come on top. bf16 autocast needs less for activations and a second copy of the weights.
+    Counted from the tensors that PyTorch keeps; the interpreter and the libraries come on top. bf16 autocast needs less
+    for activations and a second copy of the weights.
     """
     n_parameters = count_parameters(model)
     states = 2 * n_parameters
@@ -317,9 +317,10 @@ def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
 
 
 def activations_per_token(config: ModelConfig) -> int:
-    """Numbers kept per token until backward: eight to thirteen widths and two MLP widths a block, three copies of the logits."""
+    """Numbers kept per token until backward. The widths are counted, not derived: a test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
-    widths = 8 if config.arch == "gpt2" else 13  # modern keeps more: rotation and norm of query and key
-    widths += 3 if config.dropout else 0
-    return config.n_layer * (widths * config.n_embd + 2 * config.inner) + 3 * config.vocab_size
+    per_block = (8 if config.arch == "gpt2" else 13) * config.n_embd + 2 * config.inner
+    if config.dropout:  # two masks, and attention that drops keeps its probabilities (not so on CUDA)
+        per_block += 2 * config.n_embd + 3 * config.n_head * config.block_size
+    return config.n_layer * per_block + 2 * config.n_embd + 3 * config.vocab_size  # logits, their softmax, its gradient
