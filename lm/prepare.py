@@ -70,7 +70,7 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
         )
     finally:
         clean_text.unlink(missing_ok=True)
-    batches.check_enough(*counts, request.model.block_size, request.data.val_fraction)
+    batches.check_enough(*counts, request.model.block_size)
     say(f"{tokenizer.name}: vocabulary {tokenizer.vocab_size:,}, {counts[0]:,} training tokens, {counts[1]:,} held out")
     tokenizer.save(run.path)
     run_dir.write_json(run.config, _describe(request, corpus, tokenizer, counts, device))

@@ -32,7 +32,7 @@ from lm.errors import LMError, TrainingError
 from lm.evaluate import evaluate
 from lm.generate import generate
 from lm.model import GPT
-from lm.optim import lr_scale, make_optimizers
+from lm.optim import lr_scale, make_optimizers, set_lr
 from lm.prepare import Request, Setup, extend, load, prepare
 from lm.run_dir import RunDir, Status
 from lm.tokenizer import Tokenizer, load_tokenizer
@@ -140,9 +140,7 @@ class Trainer:
 
     def _optimize(self) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
-        scale = self._lr_scale()
-        for group in (g for optimizer in self.optimizers for g in optimizer.param_groups):
-            group["lr"] = group["initial_lr"] * scale
+        set_lr(self.optimizers, self._lr_scale())
         ids, targets = next(self.batches)  # (B, T) each
         parts = self.config.grad_accum_steps
         total = torch.zeros((), device=self.setup.device)
@@ -198,9 +196,9 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------ where we are
 
-    def progress(self) -> float:
+    def progress(self, steps_ahead: int = 0) -> float:
         """The share of the run that is done: of its steps or of its minutes, whichever is further."""
-        by_step = self.step / self.max_steps if self.max_steps else 0.0
+        by_step = (self.step + steps_ahead) / self.max_steps if self.max_steps else 0.0
         by_clock = self.elapsed() / (60.0 * self.config.minutes) if self.config.minutes else 0.0
         return max(by_step, by_clock)
 
@@ -223,11 +221,12 @@ class Trainer:
         )
 
     def _lr_scale(self) -> float:
-        progress, warmup = self.progress(), self.config.warmup
-        if warmup >= 1:  # given in steps: as a share of the steps that there will be, as far as is known
-            total = self.max_steps or (self.step / progress if self.step and progress else math.inf)
-            warmup = warmup / total
-        return lr_scale(progress, warmup, self.config, step=self.step)
+        progress, warmup = self.progress(steps_ahead=1), self.config.warmup
+        if warmup < 1:
+            return lr_scale(progress, warmup, self.config)
+        if self.max_steps:
+            return lr_scale(progress, min(1.0, warmup / self.max_steps), self.config)
+        return min(1.0, (self.step + 1) / warmup) * lr_scale(progress, 0.0, self.config)  # the clock ends the run
 
     def _is_evaluation_due(self, done_before: float) -> bool:
         if self.progress() >= 1.0:
@@ -317,9 +316,9 @@ class Trainer:
         """`last/` for readers, `resume/` for ourselves: everything that the next step depends on, in one file."""
         val_loss = self.last_evaluation.get("val_loss")
         checkpoint.save_model(self.directory.last, self.model, self.tokenizer, step=self.step, val_loss=val_loss)
-        position = self.batches.state_dict()
+        position, generator_state = self.batches.state_dict()
         tensors = checkpoint.flatten_state(self.model, self.optimizers)
-        tensors |= {"rng.batches": position.pop("generator"), "rng.torch": torch.get_rng_state()}
+        tensors |= {"rng.batches": generator_state, "rng.torch": torch.get_rng_state()}
         if self.setup.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.setup.device)
         progress = dict(
@@ -342,7 +341,7 @@ class Trainer:
         if saved is not None:
             tensors, progress = saved
             checkpoint.unflatten_state(tensors, self.model, self.optimizers)
-            self.batches.load_state_dict(progress["batches"] | {"generator": tensors["rng.batches"]})
+            self.batches.load_state_dict(progress["batches"], tensors["rng.batches"])
             torch.set_rng_state(tensors["rng.torch"])
             if self.setup.device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["rng.cuda"], self.setup.device)
@@ -353,6 +352,8 @@ class Trainer:
             self.stale_evaluations = progress["stale_evaluations"]
             self.last_evaluation = progress["last_evaluation"]
             self.say(f"resumed at step {self.step:,}")
+            if "recovery" in progress:
+                self.say(progress["recovery"])
         for path in (self.directory.metrics, self.directory.samples):
             run_dir.truncate_records(path, self.step if saved is not None else -1)
 

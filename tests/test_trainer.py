@@ -1,0 +1,258 @@
+"""The loop: it learns, it repeats itself bit for bit, it survives interruption, and it says what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from runs import metrics, request, weights, write_text
+
+from lm import batches, checkpoint, prepare, run_dir, trainer
+from lm.config import ModelConfig
+from lm.errors import CorpusError, RunError, TrainingError
+from lm.run_dir import RunDir
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    return write_text(tmp_path / "fox.txt")
+
+
+def new(text: Path, name: str) -> RunDir:
+    return run_dir.create(text.parent / "runs", name)
+
+
+def stop_at(run: RunDir, step: int):
+    """A watcher that asks for a stop once `step` is reached."""
+    return lambda record, status: run_dir.request_stop(run) if record["step"] >= step else None
+
+
+def test_a_model_learns(text: Path) -> None:
+    run = new(text, "learns")
+    result = trainer.train(run, request(text, steps=120, lr=1e-2, eval_interval=40, model=dict(dropout=0.0)))
+    first, *_, last = [r for r in metrics(run) if "val_loss" in r]
+    assert first["val_loss"] == pytest.approx(math.log(prepare.load(run).model.vocab_size), abs=0.2)
+    assert last["val_loss"] < first["val_loss"] - 1.0 and result["val_loss"] == last["val_loss"]
+    assert result["state"] == run_dir.state(run) == "finished" and result["steps"] == 120
+
+
+@pytest.mark.parametrize("changes", [{}, dict(sampling="epochs", optimizer="muon"), dict(label_smoothing=0.1)])
+def test_the_same_seed_gives_the_same_run_bit_for_bit(text: Path, changes: dict) -> None:
+    one, two = new(text, "one"), new(text, "two")
+    for run in (one, two):
+        trainer.train(run, request(text, **changes))
+    assert metrics(one) == metrics(two) and weights(one) == weights(two)
+    other = new(text, "other")
+    trainer.train(other, request(text, seed=7, **changes))
+    assert weights(other) != weights(one)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        dict(sampling="epochs", batch_size=8, steps=40, eval_interval=10),
+        dict(optimizer="muon", grad_accum_steps=2, model=dict(arch="modern")),
+        dict(model=dict(arch="bigram")),
+    ],
+)
+@pytest.mark.parametrize("at", [1, 7])
+def test_stopped_and_resumed_is_never_stopped(text: Path, changes: dict, at: int) -> None:
+    whole, broken = new(text, "whole"), new(text, "broken")
+    trainer.train(whole, request(text, **changes))
+    stopped = trainer.train(broken, request(text, **changes), on_record=stop_at(broken, at))
+    assert stopped["state"] == "stopped" and stopped["steps"] == at
+    resumed = trainer.train(broken)
+    assert resumed["state"] == "finished"
+    assert metrics(whole) == metrics(broken) and weights(whole) == weights(broken)
+    assert whole.samples.read_bytes() == broken.samples.read_bytes()
+    assert weights(whole, "best") == weights(broken, "best")
+
+
+def test_killed_and_resumed_is_never_killed(text: Path) -> None:
+    whole, killed = new(text, "whole"), new(text, "killed")
+    command = [sys.executable, "-c", _TRAIN, str(killed.path), str(text)]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "tests")})
+    while run_dir.read_status(killed).step < 70:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert run_dir.state(killed) == "dead"
+    reached = metrics(killed)[-1]["step"]
+    trainer.train(whole, request(text, steps=reached + 30, **_STEADY))
+    trainer.train(killed, limits=dict(steps=reached + 30))
+    assert metrics(whole) == metrics(killed) and weights(whole) == weights(killed)
+
+
+# A rate that does not depend on the length of the run: two lengths then share their beginning.
+_STEADY = dict(eval_interval=50, checkpoint_interval=20, schedule="constant", warmup=0.0)
+_TRAIN = f"""
+import sys
+from pathlib import Path
+from runs import request
+from lm import trainer
+from lm.run_dir import RunDir
+trainer.train(RunDir(Path(sys.argv[1])), request(Path(sys.argv[2]), steps=4000, **{_STEADY!r}))
+"""
+
+
+def test_evaluating_more_often_changes_nothing_that_is_learnt(text: Path) -> None:
+    rarely, often = new(text, "rarely"), new(text, "often")
+    trainer.train(rarely, request(text, eval_interval=12))
+    trainer.train(often, request(text, eval_interval=1, eval_windows=0, sample_tokens=20))
+    assert weights(rarely) == weights(often)
+
+
+def test_accumulated_parts_make_the_same_step_within_rounding(text: Path) -> None:
+    whole, parts = new(text, "whole"), new(text, "parts")
+    for run, n in ((whole, 1), (parts, 4)):
+        trainer.train(run, request(text, batch_size=8, grad_accum_steps=n, model=dict(dropout=0.0)))
+    for a, b in zip(metrics(whole)[1:], metrics(parts)[1:], strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-4)
+        assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-3)
+
+
+def test_label_smoothing_never_enters_the_validation_loss(text: Path) -> None:
+    run = new(text, "smooth")
+    trainer.train(run, request(text, label_smoothing=0.5, eval_windows=0, steps=4, eval_interval=4))
+    model, setup = checkpoint.load_model(run.last), prepare.load(run)
+    ids = torch.from_numpy(batches.open_tokens(run.val_tokens, setup.model.vocab_size).astype("int64"))
+    nats, T = [], setup.model.block_size
+    with torch.inference_mode():
+        for start in range(0, len(ids) - 1, T):
+            window = ids[start : start + T + 1]
+            shares = model(window[None, :-1])[0].log_softmax(-1)
+            nats += [-float(shares[t, window[t + 1]]) for t in range(len(window) - 1)]
+    assert metrics(run)[-1]["val_loss"] == pytest.approx(sum(nats) / len(nats), abs=1e-5)
+
+
+def test_best_keeps_the_best_weights_and_last_the_last(text: Path) -> None:
+    run = new(text, "best")
+    over_fitted = dict(steps=300, eval_interval=20, lr=2e-2, sample_tokens=0, model=dict(dropout=0.0, n_embd=32))
+    result = trainer.train(run, request(write_text(text, 500), **over_fitted))
+    evaluations = [r for r in metrics(run) if "val_loss" in r and r["step"]]
+    best = min(evaluations, key=lambda r: r["val_loss"])
+    assert result["best_step"] == best["step"] < 300 and result["best_val_loss"] == best["val_loss"]
+    assert [r["step"] for r in evaluations if r["is_best"]][-1] == best["step"]
+    assert checkpoint.facts(run.best).step == best["step"] and checkpoint.facts(run.last).step == 300
+
+
+def test_patience_ends_a_run_that_stopped_getting_better(text: Path) -> None:
+    run = new(text, "patience")
+    result = trainer.train(
+        run, request(text, steps=500, lr=1e-8, eval_interval=5, patience=3, min_delta=0.5, min_steps=20, sample_tokens=0)
+    )
+    assert result["state"] == "finished" and result["steps"] == 30  # evaluations at 20, 25 and 30 bring nothing
+
+
+def test_minutes_end_a_run_and_its_schedule_reaches_the_end(text: Path) -> None:
+    run = new(text, "clock")
+    result = trainer.train(run, request(text, steps=0, minutes=0.03, eval_interval=0, min_lr_ratio=0.0))
+    assert result["state"] == "finished" and 1.8 <= result["elapsed_seconds"] < 4.0
+    lrs = [r["lr"] for r in metrics(run)[1:]]
+    assert max(lrs) > 9e-4 and lrs[-1] < 5e-5
+
+
+def test_epochs_end_a_run_after_every_window_was_seen(text: Path) -> None:
+    run = new(text, "epochs")
+    result = trainer.train(run, request(text, steps=0, epochs=2, sampling="epochs", batch_size=8, eval_interval=20))
+    windows = (prepare.load(run).train_tokens - 1) // 16
+    assert result["steps"] == 2 * (windows // 8) and metrics(run)[-1]["epoch"] == pytest.approx(2.0)
+
+
+def test_a_longer_length_goes_on_from_where_a_finished_run_was(text: Path) -> None:
+    run = new(text, "further")
+    trainer.train(run, request(text))
+    assert trainer.train(run, limits=dict(steps=20))["steps"] == 20
+    assert [r["step"] for r in metrics(run)] == list(range(21))
+
+
+def test_nothing_held_out_trains_without_measuring(text: Path) -> None:
+    run = new(text, "blind")
+    wanted = request(text)
+    result = trainer.train(run, dataclasses.replace(wanted, data=dataclasses.replace(wanted.data, val_fraction=0.0)))
+    assert result["state"] == "finished" and result["val_loss"] is None and result["best_step"] is None
+    assert checkpoint.find_checkpoint(run.path, run.path.parent) == run.last
+
+
+def test_a_loss_that_is_not_a_number_ends_as_failed_with_the_cure(text: Path) -> None:
+    run = new(text, "nan")
+    with pytest.raises(TrainingError, match=r"at step \d+.*--lr"):
+        trainer.train(run, request(text, steps=400, lr=10.0, beta2=0.0, grad_clip=0.0, warmup=0.0, eval_interval=3, model=dict(n_layer=8)))
+    said = run_dir.read_status(run)
+    assert run_dir.state(run) == "failed" and "--lr" in said.error and said.error_kind == "training"
+    json.loads(run.metrics.read_text().splitlines()[-1])
+
+
+def test_a_full_disk_ends_as_failed_and_what_was_saved_stays_whole(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new(text, "full")
+    trainer.train(run, request(text), on_record=stop_at(run, 5))
+    kept = weights(run)
+    write = run_dir.append_record
+
+    def full(path: Path, record: dict) -> None:
+        if record["step"] >= 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, record)
+
+    monkeypatch.setattr(run_dir, "append_record", full)
+    with pytest.raises(TrainingError, match="disk is full.*lm resume"):
+        trainer.train(run)
+    monkeypatch.undo()
+    assert run_dir.state(run) == "failed" and weights(run) == kept
+    assert trainer.train(run)["state"] == "finished"
+
+
+def test_too_little_text_is_refused_with_numbers_and_a_cure(text: Path) -> None:
+    run = new(text, "short")
+    with pytest.raises(CorpusError, match="block_size=256"):
+        trainer.train(run, request(write_text(text, 100), model=dict(block_size=256)))
+    assert run_dir.state(run) == "failed"
+    assert {path.name for path in run.path.iterdir()} <= {"status.json", "lock", "train.bin", "val.bin"}
+
+
+def test_a_second_trainer_is_refused(text: Path) -> None:
+    run = new(text, "shared")
+    with run_dir.owned(run), pytest.raises(RunError, match="another process"):
+        trainer.train(run, request(text))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_terminated_trainer_saves_and_ends_as_stopped(text: Path) -> None:
+    run = new(text, "terminated")
+    command = [sys.executable, "-c", _TRAIN, str(run.path), str(text)]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "tests")})
+    while run_dir.read_status(run).step < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    assert run_dir.state(run) == "stopped" and checkpoint.facts(run.last).step == run_dir.read_status(run).step
+
+
+def test_config_names_no_path_of_this_machine(text: Path) -> None:
+    run = new(text, "private")
+    trainer.train(run, request(text))
+    for path in (run.config, run.metrics, run.samples, run.best / "config.json"):
+        assert str(text.parent) not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arch", ["gpt2", "modern", "bigram"])
+def test_every_architecture_trains_to_a_checkpoint_that_loads(text: Path, arch: str) -> None:
+    run = new(text, arch)
+    trainer.train(run, request(text, model=dict(arch=arch)))
+    assert checkpoint.load_model(run.best).config == prepare.load(run).model
+    assert isinstance(prepare.load(run).model, ModelConfig)
