@@ -1,7 +1,13 @@
-"""The command line, as a person and as a program use it: real processes, real files, one readable line when it fails."""
+"""The command line, as a person and as a program use it: real files, one JSON value, one readable line when it fails.
+
+Commands run in this process, where torch is loaded already; trainings that are stopped or killed, and what must hold of
+a fresh process, have processes of their own.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,6 +20,7 @@ import pytest
 from runs import write_text
 
 from lm import launch, run_dir
+from lm.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 TINY = "--block-size 16 --n-layer 1 --n-head 2 --n-embd 16 --batch-size 4 --threads 1 --precision float32".split()
@@ -34,6 +41,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lm(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """Run `lm WORDS` in `folder`."""
+    out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(words)
+    finally:
+        os.chdir(before)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def process(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """The same in a process of its own, as a shell runs it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     return subprocess.run(
         [sys.executable, "-m", "lm", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
@@ -64,7 +84,8 @@ def test_train_ends_with_the_memos_line(folder: Path) -> None:
 
 
 def test_train_as_json_is_one_object_with_the_promised_keys(folder: Path) -> None:
-    result = answer(folder, "train", "--data", "fox.txt", "--name", "json", *BRIEF)
+    done = process(folder, "train", "--data", "fox.txt", "--name", "json", *BRIEF, "--json")
+    result = json.loads(done.stdout)
     assert set(result) == TRAIN_KEYS and result["steps"] == 6 and result["state"] == "finished"
     assert result["val_bits_per_byte"] == pytest.approx(result["val_loss"] / 0.6931, rel=1e-3)
 
@@ -174,8 +195,8 @@ BAD_FILES = {
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_file_that_cannot_be_trained_on_is_one_line_and_leaves_nothing(folder: Path, name: str) -> None:
     (folder / name).write_bytes(BAD_FILES[name])
-    line = refusal(folder, "train", "--data", name, "--name", "bad", *BRIEF)
-    assert line.strip().splitlines()[-1].startswith("lm: ")
+    lines = refusal(folder, "train", "--data", name, "--name", "bad", *BRIEF).splitlines()
+    assert lines[-1].startswith("lm: ") and not any(line.startswith(" ") for line in lines)
     assert not (folder / "runs" / "bad").exists()
 
 
@@ -210,7 +231,7 @@ def test_an_error_as_json_is_still_one_object(folder: Path) -> None:
 
 
 def test_debug_shows_the_traceback(folder: Path) -> None:
-    done = lm(folder, "eval", "nobody", "--debug")
+    done = process(folder, "eval", "nobody", "--debug")
     assert done.returncode != 0 and "Traceback" in done.stderr
 
 
