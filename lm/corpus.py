@@ -13,6 +13,7 @@ from __future__ import annotations
 import array
 import errno
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -205,8 +206,8 @@ class _CleanText:
             self._line = others[-1][:COMPARED_CHARACTERS]
 
     def _compare(self, lines: Iterable[str]) -> None:
-        if len(self._hashes) < COMPARED_LINES:
-            self._hashes.extend(hash(line[:COMPARED_CHARACTERS]) for line in lines if line)
+        room = COMPARED_LINES - len(self._hashes)
+        self._hashes.extend(hash(line[:COMPARED_CHARACTERS]) for line in itertools.islice(filter(None, lines), room))
 
     def statistics(self) -> Statistics:
         self._compare([self._line])

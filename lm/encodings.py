@@ -23,7 +23,7 @@ from lm.errors import CorpusError
 BLOCK_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 16  # what a guess is made from
 # Assumed: text has fewer control characters and unreadable bytes than this; random bytes have 11 % of the first.
-MOST_CONTROLS, MOST_UNREADABLE = 0.02, 0.1
+MOST_CONTROLS, MOST_UNREADABLE = 0.05, 0.1
 # A UTF-8 text that was cut or edited badly has at least so many good characters to each bad byte; others have none.
 GOOD_PER_BAD = 4
 # The share of a file's 16-bit units whose high byte is that of ASCII (0x00) or of kana (0x30) when it is UTF-16.

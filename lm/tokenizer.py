@@ -28,7 +28,7 @@ from lm import tokenizer_json
 from lm.config import PUBLISHED_ENCODINGS, DataConfig
 from lm.corpus import Corpus, read_chunks
 from lm.errors import TokenizerError
-from lm.tokenizer_json import REPLACEMENT, UNKNOWN
+from lm.tokenizer_json import REPLACEMENT
 
 # GPT-4's way to cut text into words, as published for cl100k_base before it was rewritten for speed.
 SPLIT_PATTERN = (
@@ -199,12 +199,12 @@ def published(name: str) -> BPETokenizer:
     assert name in PUBLISHED_ENCODINGS, name
     try:
         parts = openai_public.ENCODING_CONSTRUCTORS[name]()
-    except (OSError, ValueError) as error:
-        cache = os.environ.get("TIKTOKEN_CACHE_DIR", "")
+    except (OSError, ValueError) as error:  # no network, no disk, or not the file that tiktoken expects
+        cache = os.environ.get("TIKTOKEN_CACHE_DIR")
         raise TokenizerError(
-            f"the vocabulary {name} is not on this machine and could not be downloaded ({_first_words(error)}); "
-            f"go online once, or copy a filled tiktoken cache here and set TIKTOKEN_CACHE_DIR to it"
-            f"{f' (it is {cache} now)' if cache else ''}, or use tokenizer=bpe or char, which need no download"
+            f"the vocabulary {name} is not in tiktoken's cache ({cache or 'TIKTOKEN_CACHE_DIR is not set'}) and could not "
+            f"be downloaded from openaipublic.blob.core.windows.net ({type(error).__name__}); go online once, or set "
+            f"TIKTOKEN_CACHE_DIR to a filled cache, or use tokenizer=bpe or char, which need no download"
         ) from None
     return BPETokenizer(name, _plain(parts["pat_str"]), parts["mergeable_ranks"], parts["special_tokens"])
 
@@ -272,7 +272,3 @@ def _sizes(id_bytes: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
     n_bytes = np.array([len(token) for token in id_bytes], dtype=np.int64)
     n_characters = np.array([sum(byte & 0xC0 != 0x80 for byte in token) for token in id_bytes], dtype=np.int64)
     return n_bytes, n_characters
-
-
-def _first_words(error: Exception) -> str:
-    return str(error).split("\n")[0][:120] or type(error).__name__
