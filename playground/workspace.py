@@ -1,0 +1,233 @@
+"""What the app keeps on disk beside the runs: clean texts, exported models, zips; and the models it has in use.
+
+`workspace/corpora/<slug>.txt` is a clean text, `<slug>.json` beside it says where it came from. Texts are whole or not
+there, and two different texts never share a name. Loaded models live in a small cache below, as opaque values that only
+`lm.generate` looks into.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lm import run_dir
+from lm.config import DataConfig
+from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
+from lm.errors import CheckpointError, CorpusError, LMError, RunError
+from lm.tokenizer import make_tokenizer
+from playground.views import Library
+
+CHECKPOINTS = ("best", "last")
+PREVIEW_CHARACTERS = 1500
+# A comparison of tokenizers reads this much of the text: ratios hardly change after it. assumed.
+COMPARED_CHARACTERS = 1 << 20
+CUT_CHARACTERS = 240
+# Two models, so that comparing two does not load them again and again. assumed.
+MODELS_IN_MEMORY = 2
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one tokenizer makes of a text; `fault` says why there is nothing."""
+
+    tokenizer: str
+    tokens: int = 0
+    characters: int = 0
+    vocab_size: int = 0
+    pieces: tuple[str, ...] = ()
+    fault: str = ""
+
+
+class Workspace:
+    """The folder `root` and the runs it stands beside."""
+
+    def __init__(self, root: Path, runs_dir: Path):
+        self.root = Path(root)
+        self.library = Library(runs_dir)
+        self.device = ""  # what trains here, in words; known after `look_at_device`
+
+    @property
+    def runs_dir(self) -> Path:
+        return self.library.runs_dir
+
+    @property
+    def corpora(self) -> Path:
+        return self.root / "corpora"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
+
+    @property
+    def downloads(self) -> Path:
+        return self.root / "downloads"
+
+    def look_at_device(self) -> None:
+        """Ask what trains here: takes the import of torch, a second or two."""
+        from lm.device import choose_device, describe
+
+        self.device = describe(choose_device("auto"))
+
+    # ------------------------------------------------------------------------------------------ texts
+
+    def names(self) -> list[str]:
+        """The texts there are, the one that was read last first."""
+        known = sorted(self.corpora.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+        return [path.stem for path in known if path.with_suffix(".txt").is_file()]
+
+    def add(
+        self,
+        sources: Sequence[Path],
+        *,
+        aozora: str = "auto",
+        column: str = "",
+        name: str = "",
+        report: Report | None = None,
+    ) -> str:
+        """Read files into one clean text and return its name; the same text read again keeps the name it has."""
+        with tempfile.TemporaryDirectory(dir=_made(self.corpora), prefix=".reading-") as scratch:
+            corpus = read_corpus(sources, Path(scratch) / "text.txt", aozora=aozora, column=column, report=report)
+            wanted = run_dir.slug(name or Path(corpus.name).stem)
+            name = self._name_for(wanted, corpus.statistics.sha256)
+            os.replace(corpus.path, self.path(name))
+        run_dir.write_json(self.corpora / f"{name}.json", _record(corpus))
+        return name
+
+    def add_text(self, text: str) -> str:
+        """Like `add`, for a text that was pasted."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "pasted.txt"
+            path.write_text(text, encoding="utf-8", errors="replace", newline="")
+            return self.add([path])
+
+    def path(self, name: str) -> Path:
+        return self.corpora / f"{name}.txt"
+
+    def corpus(self, name: str) -> Corpus:
+        """A text that was read before; `CorpusError` when it is gone."""
+        if name not in self.names():
+            raise CorpusError(f"there is no text named {name!r} here; read it again on the Corpus tab")
+        record = run_dir.read_json(self.corpora / f"{name}.json")
+        files = tuple(FileReport(**file | dict(notes=tuple(file["notes"]))) for file in record["files"])
+        statistics = Statistics(**record["statistics"])
+        return Corpus(self.path(name), record["name"], files, statistics, record["alphabet"])
+
+    def _name_for(self, wanted: str, sha256: str) -> str:
+        name, n = wanted, 1
+        while (known := self.corpora / f"{name}.json").exists():
+            if run_dir.read_json(known)["statistics"]["sha256"] == sha256:
+                break
+            n += 1
+            name = f"{wanted[:58]}-{n}"
+        return name
+
+    # ------------------------------------------------------------------------------------------ models
+
+    def checkpoints(self) -> list[tuple[str, str]]:
+        """(run, best or last) of every model that can be used, the newest run first."""
+        runs = run_dir.list_runs(self.runs_dir)
+        return [(run.name, which) for run in runs for which in CHECKPOINTS if is_checkpoint(run.path / which)]
+
+    def model(self, run: str, which: str) -> tuple[Any, Any]:
+        """(model, tokenizer) of a run, from memory while its weights on disk are the same."""
+        folder = self.checkpoint(run, which)
+        return _load(folder, (folder / "model.safetensors").stat().st_mtime_ns)
+
+    def checkpoint(self, run: str, which: str = "best") -> Path:
+        """The folder of a run's checkpoint; an `LMError` when there is none."""
+        folder = run_dir.find(self.runs_dir, self._known_run(run)).path / which
+        if not is_checkpoint(folder):
+            raise CheckpointError(f"run {run!r} has no model yet; it gets one at its first measurement")
+        return folder
+
+    def export(self, run: str, folder_name: str) -> Path:
+        """Write the run's best model as a folder of its own below `exports`; an earlier export of that name is replaced."""
+        from lm.checkpoint import export
+
+        source = self.checkpoint(run, self._best_or_last(run))
+        to = self.exports / run_dir.slug(folder_name or run)
+        _made(self.exports)
+        export(source, to)
+        return to
+
+    def zip(self, run: str) -> Path:
+        """The run's best model as a zip of one folder, made anew."""
+        from lm.checkpoint import export
+
+        source = self.checkpoint(run, self._best_or_last(run))
+        with tempfile.TemporaryDirectory(dir=_made(self.downloads), prefix=".packing-") as scratch:
+            export(source, Path(scratch) / run)
+            packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, run)
+            os.replace(packed, self.downloads / f"{run}.zip")
+        return self.downloads / f"{run}.zip"
+
+    def _best_or_last(self, run: str) -> str:
+        """A run without held-out text has no best model, only a last one."""
+        return next((which for name, which in self.checkpoints() if name == run), "best")
+
+    def _known_run(self, run: str) -> str:
+        """`run`, if it is a name and not a way out of the runs directory."""
+        if not run or run != run_dir.slug(run):
+            raise RunError(f"{run!r} is not the name of a run; choose one in the library")
+        return run
+
+
+def is_checkpoint(folder: Path) -> bool:
+    return (folder / "model.safetensors").is_file()
+
+
+def preview(corpus: Corpus, characters: int = PREVIEW_CHARACTERS) -> str:
+    """The beginning of the clean text."""
+    return next(read_chunks(corpus.path, characters), "")
+
+
+def cut(corpus: Corpus, tokenizer: str, vocab_size: int) -> Cut:
+    """What `tokenizer` makes of the text's first `COMPARED_CHARACTERS`; its fault in words when it cannot be had."""
+    try:
+        made = make_tokenizer(DataConfig(tokenizer=tokenizer, vocab_size=vocab_size), corpus)
+    except LMError as error:
+        return Cut(tokenizer, fault=str(error))
+    text = next(read_chunks(corpus.path, COMPARED_CHARACTERS), "")
+    ids = made.encode(text[:CUT_CHARACTERS])
+    pieces = tuple(made.id_bytes[i].decode("utf-8", errors="replace") for i in ids)
+    return Cut(tokenizer, len(made.encode(text)), len(text), made.vocab_size, pieces)
+
+
+def memory() -> tuple[float, float]:
+    """Bytes in use and bytes there are, on this machine."""
+    room = psutil.virtual_memory()
+    return float(room.total - room.available), float(room.total)
+
+
+@functools.lru_cache(maxsize=MODELS_IN_MEMORY)
+def _load(folder: Path, mtime_ns: int) -> tuple[Any, Any]:
+    from lm.checkpoint import load_model
+    from lm.tokenizer import load_tokenizer
+
+    return load_model(folder), load_tokenizer(folder)
+
+
+def _record(corpus: Corpus) -> dict[str, Any]:
+    return dict(
+        name=corpus.name,
+        files=[dataclasses.asdict(file) for file in corpus.files],
+        statistics=dataclasses.asdict(corpus.statistics),
+        alphabet=corpus.alphabet,
+    )
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write to {folder}: {error.strerror}; choose another --runs-dir") from None
+    return folder
