@@ -156,7 +156,11 @@ class BPETokenizer:
         return tokenizer_json.of_ranks(self.pattern, self.ranks, self.special)
 
     def _encode_piece(self, piece: str) -> np.ndarray:
-        return self._encoding.encode_to_numpy(piece, disallowed_special=())
+        try:
+            return self._encoding.encode_to_numpy(piece, disallowed_special=())
+        except UnicodeEncodeError:  # half a surrogate pair, as a browser may send it
+            whole = piece.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return self._encoding.encode_to_numpy(whole, disallowed_special=())
 
 
 Tokenizer = CharTokenizer | BPETokenizer
