@@ -10,16 +10,9 @@ Not covered: several processes, mixture of experts, fp16.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import math
-import os
-import signal
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,7 +21,8 @@ import torch.nn.functional as F
 from lm import batches, checkpoint, run_dir
 from lm.config import SampleConfig
 from lm.device import autocast
-from lm.errors import LMError, TrainingError
+from lm.ending import alive, recording_failure, signals_as_stop
+from lm.errors import TrainingError
 from lm.evaluate import evaluate
 from lm.generate import generate
 from lm.model import GPT
@@ -59,15 +53,15 @@ def train(
     `limits` replaces the length of a resumed run (`steps`, `minutes`, `epochs`). Whatever ends the run early, its
     status says so: an `LMError` keeps its words, a bug keeps its traceback in the log.
     """
-    with run_dir.owned(run), _recording_failure(run):
+    with run_dir.owned(run), recording_failure(run):
         run.stop.unlink(missing_ok=True)
         before = run_dir.read_status(run)
-        run_dir.write_status(run, _alive(before, "starting"))
+        run_dir.write_status(run, alive(before, "starting"))
         if request is not None:
             setup = prepare(run, request, say)
         else:
             setup = extend(run, limits) if limits else load(run)
-        with _signals_as_stop(run):
+        with signals_as_stop(run):
             return Trainer(run, setup, on_record, say).run()
 
 
@@ -111,32 +105,26 @@ class Trainer:
         self._restore()
         self._started = time.perf_counter()
         if self.step == 0:
-            self._log(self._evaluate() | self._position())
-        state = "running"
-        while state == "running":
-            done_before = self.progress()
-            if done_before >= 1.0:
-                state = "finished"
-                break
-            started = time.perf_counter()
+            self._log(self._position() | self._evaluate())
+        state, done = "running", self.progress()
+        while state == "running" and done < 1.0:
+            started, done_before = time.perf_counter(), done
             loss, grad_norm = self._optimize()
-            self._measure_speed(time.perf_counter() - started)
-
+            done = self.progress()
+            is_evaluated = self._is_evaluation_due(done_before, done)
+            is_logged = is_evaluated or self.step % self.config.log_interval == 0
             record = self._position()
-            is_logged = self.step % self.config.log_interval == 0
-            if is_logged or self._is_evaluation_due(done_before):
-                record |= self._finite(loss, grad_norm)
-            if self._is_evaluation_due(done_before):
+            if is_logged:
+                record |= self._finite(loss, grad_norm)  # waits for the device, so the clock below is right
+            self._measure_speed(time.perf_counter() - started)
+            if is_evaluated:
                 record |= self._evaluate()
-            if is_logged or "val_loss" in record:
+            if is_logged:
                 self._log(record)
-            if self._is_out_of_patience():
-                state = "finished"
-            elif self.directory.stop.exists():
-                state = "stopped"
-            elif self._is_save_due("val_loss" in record):
+            if self._is_save_due(is_evaluated):
                 self._save()
-        return self._finish(state)
+            state = self._state()
+        return self._finish("finished" if state == "running" else state)
 
     def _optimize(self) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
@@ -228,12 +216,12 @@ class Trainer:
             return lr_scale(progress, min(1.0, warmup / self.max_steps), self.config)
         return min(1.0, (self.step + 1) / warmup) * lr_scale(progress, 0.0, self.config)  # the clock ends the run
 
-    def _is_evaluation_due(self, done_before: float) -> bool:
-        if self.progress() >= 1.0:
+    def _is_evaluation_due(self, done_before: float, done: float) -> bool:
+        if done >= 1.0:
             return True
         if self.config.eval_interval:
             return self.step % self.config.eval_interval == 0
-        return any(done_before < milestone <= self.progress() for milestone in MILESTONES)
+        return any(done_before < milestone <= done for milestone in MILESTONES)
 
     def _is_save_due(self, has_evaluated: bool) -> bool:
         if self.config.checkpoint_interval:
@@ -246,8 +234,11 @@ class Trainer:
         elif self.step >= self.config.min_steps:
             self.stale_evaluations += 1
 
-    def _is_out_of_patience(self) -> bool:
-        return 0 < self.config.patience <= self.stale_evaluations
+    def _state(self) -> str:
+        """Whether to go on after this step, and if not, as what the run ends."""
+        if 0 < self.config.patience <= self.stale_evaluations:
+            return "finished"
+        return "stopped" if self.directory.stop.exists() else "running"
 
     def _measure_speed(self, seconds: float) -> None:
         """Tokens per second over the recent steps, evaluations left out: a mean that forgets by a tenth a step."""
@@ -264,7 +255,8 @@ class Trainer:
             if not math.isfinite(value):
                 raise TrainingError(self._not_finite(name.replace("grad_norm", "gradient")))
         lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
-        return values | dict(lr=lr, tokens_per_second=round(self.tokens_per_second, 1))
+        speed = dict(tokens_per_second=round(self.tokens_per_second, 1)) if self.tokens_per_second else {}
+        return values | dict(lr=lr) | speed
 
     def _not_finite(self, what: str) -> str:
         kept = f"the best checkpoint, of step {self.best_step}, is kept" if self.best_step else "nothing was worth keeping"
@@ -289,7 +281,7 @@ class Trainer:
         )
         if is_forced or time.perf_counter() - self._beat_at > HEARTBEAT_SECONDS:
             self._beat_at = time.perf_counter()
-            run_dir.write_status(self.directory, _alive(status, state))
+            run_dir.write_status(self.directory, alive(status, state))
         return status
 
     def _sample(self) -> None:
@@ -394,67 +386,5 @@ class Trainer:
         return min((limit for limit in (self.config.steps, by_epochs) if limit), default=0)
 
 
-def _alive(status: Status, state: str) -> Status:
-    """`status` as said now by this process."""
-    return replace(status, state=state, pid=os.getpid(), heartbeat=time.time(), error="", error_kind="")
-
-
 def _or_infinite(value: float | None) -> float:
     return math.inf if value is None else value
-
-
-@contextlib.contextmanager
-def _recording_failure(run: RunDir) -> Iterator[None]:
-    """The trainer's outer frame: whatever ends it too early is written into the run before it goes on its way."""
-    try:
-        yield
-    except Exception as caught:
-        error = _in_the_users_words(caught)
-        if not isinstance(error, LMError):
-            traceback.print_exc()
-        before = run_dir.read_status(run)
-        kind = error.kind if isinstance(error, LMError) else "bug"
-        text = str(error) if isinstance(error, LMError) else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(OSError):  # the disk may be what failed
-            run_dir.write_status(run, _failed(before, text, kind))
-        raise error from caught
-
-def _failed(before: Status, text: str, kind: str) -> Status:
-    return replace(_alive(before, "failed"), seconds_left=None, error=text, error_kind=kind)
-
-
-def _in_the_users_words(error: Exception) -> Exception:
-    """A full disk and a full memory are the user's situation, not our bug."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return TrainingError(
-            "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "
-            "what was saved before is whole"
-        )
-    is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-    if is_memory:
-        return TrainingError(
-            "the memory is full: use a smaller --batch-size, or cut the batch with --grad-accum-steps 4, "
-            "or a smaller --block-size"
-        )
-    return error
-
-
-@contextlib.contextmanager
-def _signals_as_stop(run: RunDir) -> Iterator[None]:
-    """Ctrl-C and SIGTERM finish the step and save; a second one ends the process as usual."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ask(number: int, frame: object) -> None:
-        signal.signal(number, before[number])
-        run_dir.request_stop(run)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

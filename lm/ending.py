@@ -1,0 +1,82 @@
+"""How a training may end before its time: a signal, a full disk, a full memory, a user's mistake, a bug of ours.
+
+Ctrl-C and SIGTERM become a stop request. Everything else is written into the run's status before it goes on its way, so
+that whoever watches learns it too: an `LMError` keeps its words, a bug keeps its traceback in the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from lm import run_dir
+from lm.errors import LMError, TrainingError
+from lm.run_dir import RunDir, Status
+
+
+def alive(status: Status, state: str) -> Status:
+    """`status` as said now by this process."""
+    return replace(status, state=state, pid=os.getpid(), heartbeat=time.time(), error="", error_kind="")
+
+
+@contextlib.contextmanager
+def recording_failure(run: RunDir) -> Iterator[None]:
+    """The trainer's outer frame: whatever ends it too early is written into the run before it goes on its way."""
+    try:
+        yield
+    except Exception as caught:
+        error = in_the_users_words(caught)
+        if not isinstance(error, LMError):
+            traceback.print_exc()
+        said = alive(run_dir.read_status(run), "failed")
+        kind = error.kind if isinstance(error, LMError) else "bug"
+        text = str(error) if isinstance(error, LMError) else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # the disk may be what failed
+            run_dir.write_status(run, replace(said, seconds_left=None, error=text, error_kind=kind))
+        raise error from caught
+
+
+def in_the_users_words(error: Exception) -> Exception:
+    """A full disk and a full memory are the user's situation, not our bug."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TrainingError(
+            "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "
+            "what was saved before is whole"
+        )
+    is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+    if is_memory:
+        return TrainingError(
+            "the memory is full: use a smaller --batch-size, or cut the batch with --grad-accum-steps 4, "
+            "or a smaller --block-size"
+        )
+    return error
+
+
+@contextlib.contextmanager
+def signals_as_stop(run: RunDir) -> Iterator[None]:
+    """Ctrl-C and SIGTERM finish the step and save; a second one ends the process as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(number, before[number])
+        run_dir.request_stop(run)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
