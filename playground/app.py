@@ -22,7 +22,7 @@ import gradio as gr
 
 from playground import markup, settings_form, text, theme, watch
 from playground.edge import at_edge
-from playground.plots import ASSETS, plotly_bundle
+from playground.plots import plotly_bundle
 from playground.tabs import corpus, generate, share, train
 from playground.workspace import Workspace
 
@@ -36,7 +36,7 @@ QUIET = dict(show_progress="hidden", api_visibility="private")
 
 def build_app(space: Workspace) -> gr.Blocks:
     """The whole page over one workspace; `launch_options` belongs to its `launch`."""
-    frame_js = (ASSETS / "frame.js").read_text(encoding="utf-8")
+    frame_js = theme.asset("frame.js").read_text(encoding="utf-8")
     with gr.Blocks(title="LM Playground", fill_width=True, analytics_enabled=False, delete_cache=CACHE_SECONDS) as app:
         page = SimpleNamespace(language=gr.State("en"), cursor=gr.State({}), selected=gr.State(""))
         with gr.Column(elem_id="frame"):
@@ -65,10 +65,10 @@ def launch_options(space: Workspace) -> dict[str, Any]:
     return dict(
         theme=theme.theme(),
         css=theme.palette_css() + symbols,
-        css_paths=[ASSETS / "style.css"],
+        css_paths=[theme.asset("style.css")],
         head=f'<script src="gradio_api/file={bundle}" defer></script>',
         i18n=text.translations(),
-        favicon_path=ASSETS / "icon.svg",
+        favicon_path=theme.asset("icon.svg"),
         allowed_paths=[str(space.downloads.resolve())],
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
@@ -102,7 +102,7 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
 
 def _watched(page: SimpleNamespace) -> list[gr.components.Component]:
     """The widgets that a tick updates, in the order of `watch.OUTPUTS`."""
-    own = dict(checkpoint=page.generate.checkpoint, share_run=page.share.run)
+    own = dict(checkpoint=page.generate.checkpoint, share_run=page.share.run, share_note=page.share.note)
     return [own.get(name) or getattr(page, name, None) or getattr(page.train, name) for name in watch.OUTPUTS]
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from playground.theme import asset
 from playground.views import Curve, thin
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EMPTY = dict(run="", reset=True, train=[], evaluations=[], max_steps=0)
 
 
@@ -30,7 +30,7 @@ def loss_chart() -> gr.HTML:
         elem_id="chart",
         apply_default_css=False,
         html_template='<div class="plot" role="img"></div><p class="hint"></p>',
-        js_on_load=(ASSETS / "chart.js").read_text(encoding="utf-8"),
+        js_on_load=asset("chart.js").read_text(encoding="utf-8"),
     )
 
 

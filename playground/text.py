@@ -50,7 +50,6 @@ WORDS = {
     "library.best_at": ("best at {step}", "最良 {step}"),
     "library.bits": ("Best bits per byte on unseen text", "未見テキストでの最良のビット/バイト"),
     # the corpus tab
-    "corpus.bring": ("Your text", "あなたのテキスト"),
     "corpus.way.files": ("Files", "ファイル"),
     "corpus.way.paste": ("Paste", "貼り付け"),
     "corpus.way.sample": ("Samples", "見本"),
@@ -108,7 +107,6 @@ WORDS = {
         "冒頭の {n} 文字で測りました。",
     ),
     # the train tab
-    "train.what": ("What to train", "何を学習するか"),
     "train.recipe": ("Recipe", "レシピ"),
     "train.name": ("Name of the run", "学習の名前"),
     "train.name_info": ("Left empty, it is made from text and recipe.", "空のままなら、テキストとレシピから作ります。"),
@@ -184,7 +182,6 @@ WORDS = {
     "chart.empty": ("The curve begins here.", "ここに曲線が現れます。"),
     "chart.waiting": ("Waiting for the first step …", "最初のステップを待っています……"),
     # the generate tab
-    "generate.how": ("How it writes", "書き方"),
     "generate.checkpoint": ("Model", "モデル"),
     "generate.best": ("best", "最良"),
     "generate.last": ("last", "最新"),
@@ -208,7 +205,6 @@ WORDS = {
     "generate.rate": ("{n} tokens · {rate} tokens / s · seed {seed}", "{n} トークン · {rate} トークン/秒 · シード {seed}"),
     "generate.sample": ("Sample {n}", "{n} 本目"),
     # the share tab
-    "share.what": ("Take it with you", "持ち出す"),
     "share.run": ("Run", "学習"),
     "share.zip": ("Make a zip", "zip を作る"),
     "share.download": ("Download", "ダウンロード"),

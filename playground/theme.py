@@ -9,6 +9,9 @@ The typefaces (IBM Plex Sans, IBM Plex Mono, Lora; SIL Open Font License) come w
 
 from __future__ import annotations
 
+import importlib.resources
+from pathlib import Path
+
 import gradio as gr
 
 # name: (light, dark). Text colours keep a contrast of 4.5:1 on every ground they stand on; a test holds it.
@@ -44,6 +47,12 @@ def theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_md,
     )
     return base.set(**_surfaces(), **_inputs(), **_buttons())
+
+
+def asset(name: str) -> Path:
+    """A file of `assets/`: of the checkout this file lies in, or of the installed package."""
+    path = Path(__file__).resolve().parent.parent / "assets" / name
+    return path if path.exists() else Path(str(importlib.resources.files("lm_playground_assets") / name))
 
 
 def palette_css() -> str:

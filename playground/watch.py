@@ -19,7 +19,7 @@ Cursor = dict[str, Any]
 # What a tick may update, in the order of its outputs; `cursor` comes last.
 OUTPUTS = (
     "header", "chart", "headline", "figures", "note", "sample", "log", "go", "stop", "resume", "library", "status_bar",
-    "checkpoint", "share_run", "cursor",
+    "checkpoint", "share_run", "share_note", "cursor",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def _frame_views(space: Workspace, rows: list[views.Row], selected: str, languag
         status_bar=markup.status_bar(rows, workspace.memory(), language),
         checkpoint=generate.choices(space, language),
         share_run=share.choices(space),
+        share_note=share.note(space, language),
     )
 
 

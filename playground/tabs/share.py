@@ -20,6 +20,12 @@ def choices(space: Workspace) -> list[str]:
     return list(dict.fromkeys(run for run, _ in space.checkpoints()))
 
 
+def note(space: Workspace, language: str) -> str:
+    """What can be taken along, or when there will be something."""
+    words = say("share.say" if space.checkpoints() else "share.empty", language)
+    return f'<p class="teach">{escape(words)}</p>'
+
+
 def zip_run(space: Workspace, run: str | None, language: str) -> str:
     """Inputs: the name of a run. Outputs: the path of a zip of its best model."""
     if not run:
@@ -61,7 +67,7 @@ def build() -> SimpleNamespace:
             )  # fmt: skip
             w.export = gr.Button(text.label("share.export"), elem_id="export")
         with gr.Column(elem_classes="main"), gr.Column(elem_classes="card"):
-            gr.Markdown(text.label("share.say"), elem_classes="teach")
+            w.note = gr.HTML(elem_id="share-note", apply_default_css=False)
             w.file = gr.File(label=text.label("share.download"), visible=False, elem_id="download", interactive=False)
             w.exported = gr.HTML(elem_id="exported", apply_default_css=False)
     return w

@@ -1,0 +1,57 @@
+"""Every word of the interface is there in both languages, and none is left over."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from lm.config import settings
+from playground import text
+from playground.text_settings import GROUPS, SETTINGS
+
+SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (Path(__file__).parent.parent / "playground").rglob("*.py"))
+# Keys that are put together at run time: what stands before the part that varies.
+BUILT = ("state.", "chart.", "train.say.", "tab.", "generate.best", "generate.last", "corpus.tokenizers")
+
+
+@pytest.mark.parametrize("key", text.WORDS)
+def test_a_string_is_there_in_both_languages(key: str) -> None:
+    english, japanese = text.WORDS[key]
+    assert english.strip() and japanese.strip()
+
+
+@pytest.mark.parametrize("key", text.WORDS)
+def test_both_languages_fill_the_same_braces(key: str) -> None:
+    english, japanese = (sorted(name for _, name, _, _ in string.Formatter().parse(w) if name) for w in text.WORDS[key])
+    assert english == japanese
+
+
+@pytest.mark.parametrize("config", text.CONFIGS)
+def test_a_setting_is_told_in_japanese_and_no_other_is(config: type) -> None:
+    assert list(SETTINGS[config.__name__]) == [f.name for f in settings(config)]
+    assert all(len(pair) == 2 and all(pair) for pair in SETTINGS[config.__name__].values())
+
+
+def test_every_group_of_settings_has_a_name() -> None:
+    assert set(GROUPS) == {f.metadata["group"] for config in text.CONFIGS for f in settings(config)}
+
+
+def test_every_key_in_the_code_exists() -> None:
+    used = set(re.findall(r"""(?:say|label)\(["']([a-z]+\.[a-z_.]+)["']""", SOURCES))
+    assert used and used <= set(text.WORDS)
+
+
+def test_every_string_is_used() -> None:
+    quoted = re.findall(r"""["']([a-z]+\.[a-z_.]+)["']""", SOURCES)
+    assert [key for key in text.WORDS if quoted.count(key) < 2 and not key.startswith(BUILT)] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("ja", "ja"), ("ja-JP,en;q=0.8", "ja"), ("en-GB", "en"), ("fr-FR,ja;q=0.5", "ja"), ("de", "en"), ("", "en")],
+)
+def test_the_language_follows_the_browser(header: str, language: str) -> None:
+    assert text.language_of(header) == language

@@ -1,0 +1,206 @@
+"""What the page shows of a run is read from its directory, once, line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from fabricated_runs import fabricate, record, write_lines
+
+from lm import run_dir
+from lm.run_dir import RunDir, Status
+from playground import plots, views, watch
+from playground.views import Library
+from playground.workspace import Workspace
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def space(tmp_path: Path, runs: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace", runs)
+
+
+def alive(run: RunDir):
+    """The run as if a trainer held it."""
+    return run_dir.owned(run)
+
+
+def test_a_curve_grows_by_what_was_appended(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80)
+    library = Library(runs)
+    assert len(library.curve("one").train) == 80
+    write_lines(run, 81, 90)
+    assert [step for step, _ in library.curve("one").train] == list(range(1, 91))
+
+
+def test_an_unfinished_line_waits(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=3)
+    library = Library(runs)
+    with open(run.metrics, "a", encoding="utf-8") as file:
+        file.write('{"step": 4, "lo')
+    assert len(library.curve("one").train) == 3
+    with open(run.metrics, "a", encoding="utf-8") as file:
+        file.write('ss": 2.0}\n')
+    assert library.curve("one").train[-1] == (4, 2.0)
+
+
+def test_a_damaged_line_is_told_and_not_raised(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=3)
+    with open(run.metrics, "a", encoding="utf-8") as file:
+        file.write("not json\n")
+    assert "damaged line" in Library(runs).curve("one").fault
+
+
+def test_a_resumed_run_that_rewrote_its_file_begins_a_new_generation(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80, pid=10)
+    library = Library(runs)
+    assert library.curve("one").generation == 0
+    run_dir.truncate_records(run.metrics, 40)
+    write_lines(run, 41, 200)  # longer than before: the size alone does not tell
+    run_dir.write_status(run, Status(state="finished", step=200, pid=11))
+    curve = library.curve("one")
+    assert curve.generation == 1
+    assert [step for step, _ in curve.train] == list(range(1, 201))
+
+
+def test_the_best_evaluation_is_the_lowest(runs: Path) -> None:
+    fabricate(runs, "one", steps=400, parted_at=200)
+    curve = Library(runs).curve("one")
+    assert curve.best["val_loss"] == min(nats for _, nats, _ in curve.evaluations)
+
+
+def test_runs_that_are_trained_stand_first_in_the_library(runs: Path) -> None:
+    old = fabricate(runs, "old", state="running")
+    fabricate(runs, "young")
+    with alive(old):
+        assert [row.name for row in Library(runs).rows()] == ["old", "young"]
+        assert Library(runs).default() == "old"
+
+
+def test_a_run_whose_process_is_gone_is_shown_as_such(runs: Path) -> None:
+    fabricate(runs, "one", state="running")
+    assert Library(runs).row("one").state == "dead"
+
+
+def test_an_empty_library_shows_nothing(runs: Path) -> None:
+    assert (Library(runs).rows(), Library(runs).default()) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("status", "share"),
+    [
+        (Status(step=50, max_steps=200), 0.25),
+        (Status(step=50, elapsed_seconds=30, seconds_left=90), 0.25),
+        (Status(step=0), None),
+    ],
+)
+def test_progress_follows_the_steps_or_the_clock(status: Status, share: float | None) -> None:
+    assert views.progress(status) == share
+
+
+def test_a_thinned_curve_keeps_its_mean_and_its_end() -> None:
+    points = [(step, float(step % 7)) for step in range(1, 10_001)]
+    thinned = views.thin(points, 500)
+    assert len(thinned) <= 500
+    assert thinned[-1][0] == 10_000
+    assert sum(y for _, y in thinned) / len(thinned) == pytest.approx(sum(y for _, y in points) / len(points))
+
+
+def test_the_log_shows_what_a_progress_bar_left_behind(runs: Path) -> None:
+    run = fabricate(runs, "one")
+    run.log.write_bytes("first\n10%\r20%\r30%\nlast\r\n".encode())
+    assert views.log_tail(run) == "first\n30%\nlast"
+
+
+def test_a_run_without_any_file_but_a_log_can_be_shown(space: Workspace, runs: Path) -> None:
+    run = run_dir.create(runs, "bare")
+    run.log.touch()
+    watch.choose(space, "bare", "en")
+
+
+# ---------------------------------------------------------------------------------------------- the chart
+
+
+def test_a_tick_sends_only_new_points(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80)
+    library = Library(runs)
+    first, cursor = plots.payload(library.curve("one"), {}, 200)
+    assert (first["reset"], len(first["train"]), len(first["evaluations"])) == (True, 80, 2)
+    write_lines(run, 81, 121)
+    second, cursor = plots.payload(library.curve("one"), cursor, 200)
+    assert (second["reset"], [step for step, _ in second["train"]]) == (False, list(range(81, 122)))
+    assert [step for step, _, _ in second["evaluations"]] == [120]
+
+
+def test_a_tick_without_news_sends_nothing(runs: Path) -> None:
+    fabricate(runs, "one", steps=80)
+    library = Library(runs)
+    _, cursor = plots.payload(library.curve("one"), {}, 200)
+    assert plots.payload(library.curve("one"), cursor, 200) == (None, cursor)
+
+
+def test_another_run_resets_the_chart(runs: Path) -> None:
+    fabricate(runs, "one")
+    fabricate(runs, "two", steps=5)
+    library = Library(runs)
+    _, cursor = plots.payload(library.curve("one"), {}, 200)
+    value, _ = plots.payload(library.curve("two"), cursor, 200)
+    assert (value["run"], value["reset"], len(value["train"])) == ("two", True, 5)
+
+
+def test_no_run_empties_the_chart_once() -> None:
+    value, cursor = plots.payload(None, dict(run="one", generation=0, train=3, evaluations=1), 0)
+    assert value == plots.EMPTY
+    assert plots.payload(None, cursor, 0) == (None, cursor)
+
+
+# ---------------------------------------------------------------------------------------------- the tick
+
+
+def told(outputs: tuple, *names: str) -> list:
+    by_name = dict(zip(watch.OUTPUTS, outputs, strict=True))
+    return [by_name[name] for name in names]
+
+
+def test_a_browser_is_told_what_changed_and_nothing_else(space: Workspace, runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80)
+    first = watch.watch(space, "one", {}, "en")
+    assert gr.skip() not in told(first, "chart", "figures", "library", "sample")
+    [cursor] = told(first, "cursor")
+    again = watch.watch(space, "one", cursor, "en")
+    news = [name for name, value in zip(watch.OUTPUTS, again, strict=True) if value != gr.skip()]
+    assert set(news) <= {"cursor", "status_bar"}  # the machine's memory moves by itself
+    run_dir.append_record(run.metrics, record(81))
+    chart, sample = told(watch.watch(space, "one", cursor, "en"), "chart", "sample")
+    assert [step for step, _ in chart["train"]] == [81]
+    assert sample == gr.skip()
+
+
+@pytest.mark.parametrize(
+    ("state", "visible"),
+    [("finished", ["go"]), ("stopped", ["go", "resume"]), ("failed", ["go", "resume"]), ("running", ["stop"])],
+)
+def test_the_buttons_fit_the_state(space: Workspace, runs: Path, state: str, visible: list[str]) -> None:
+    run = fabricate(runs, "one", state=state)
+    with alive(run):
+        buttons = told(watch.watch(space, "one", {}, "en"), "go", "stop", "resume")
+    shown = [name for name, update in zip(("go", "stop", "resume"), buttons, strict=True) if update["visible"]]
+    assert shown == visible
+
+
+def test_a_first_model_is_offered_as_soon_as_it_is_there(space: Workspace, runs: Path) -> None:
+    run = fabricate(runs, "one")
+    [cursor] = told(watch.watch(space, "one", {}, "en"), "cursor")
+    run.best.mkdir()
+    (run.best / "model.safetensors").touch()
+    checkpoint, share_run = told(watch.watch(space, "one", cursor, "en"), "checkpoint", "share_run")
+    assert (checkpoint["value"], share_run["value"]) == ("one/best", "one")
+
+
+def test_a_run_that_is_not_there_is_not_chosen(space: Workspace) -> None:
+    assert watch.choose(space, "../elsewhere", "en")[0] == ""
