@@ -51,7 +51,10 @@ class Facts(NamedTuple):
 
 
 def save_model(directory: Path, model: GPT, tokenizer: Tokenizer, *, step: int, val_loss: float | None) -> None:
-    """Write or renew the checkpoint `directory` in float32. `CheckpointError` if the disk refuses; the old one stays."""
+    """Write or renew the checkpoint `directory` in float32.
+
+    `CheckpointError` if the disk refuses; the weights of before then stay.
+    """
     directory = Path(directory)
     facts = {"format": "pt", "step": str(step)} | ({} if val_loss is None else {"val_loss": repr(float(val_loss))})
     config = convert.to_transformers_config(model.config)
@@ -86,9 +89,8 @@ def facts(directory: Path) -> Facts:
     path = _weights_of(Path(directory))
     with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
         header = file.metadata() or {}
-        return Facts(
-            int(header["step"]) if "step" in header else None, float(header["val_loss"]) if "val_loss" in header else None
-        )
+    said = {"step": int, "val_loss": float}
+    return Facts(*(kind(header[name]) if name in header else None for name, kind in said.items()))
 
 
 def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best") -> Path:
@@ -110,13 +112,13 @@ def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best
 
 
 def export(directory_from: Path, to: Path) -> None:
-    """Copy a checkpoint to `to`, whole or not at all; `CheckpointError` rather than overwrite anything but an export."""
-    source, to = Path(directory_from), Path(to)
+    """Copy a checkpoint to `to`, whole or not at all; `CheckpointError` rather than overwrite what is no export."""
+    source, to = Path(directory_from).resolve(), Path(to).resolve()
     _weights_of(source), _read_config(source)
-    if source.resolve() == to.resolve():
+    if source == to:
         raise CheckpointError(f"{to} is the checkpoint itself; choose another directory")
     if to.is_dir() and (foreign := {entry.name for entry in to.iterdir()} - set(FILES)):
-        raise CheckpointError(f"{to} is not empty (it holds {min(foreign)!r}); choose a directory that does not exist yet")
+        raise CheckpointError(f"{to} is not empty (it holds {min(foreign)!r}); choose a directory that is not there")
     temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
     with _explaining_failure("write", to):
         try:
@@ -336,7 +338,7 @@ def _explaining_failure(verb: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cure = "free some space, or choose a directory that you may write to" if verb == "write" else "check its permissions"
+        cure = "free some space, or choose a directory you may write to" if verb == "write" else "check its permissions"
         raise CheckpointError(f"cannot {verb} {path}: {error.strerror or error}; {cure}") from None
     except SafetensorError as error:
         cure = "free some space on the disk" if verb == "write" else "the file is damaged: restore it from a copy"

@@ -142,8 +142,8 @@ def _from_gpt2(theirs: dict[str, Any]) -> ModelConfig:
 def _from_nanochat(theirs: dict[str, Any]) -> ModelConfig:
     _demand(theirs, NANOCHAT_MUST, default_activation="relu2")
     rope = theirs.get("rope_parameters") or {}
-    if rope.get("rope_type", "default") != "default":
-        raise CheckpointError(f"rope_type={rope['rope_type']!r} cannot be held here; it must be 'default'")
+    if not isinstance(rope, dict) or rope.get("rope_type", "default") != "default":
+        raise CheckpointError(f"rope_parameters={rope!r} cannot be held here; the rope_type must be 'default'")
     softcap = theirs.get("final_logit_softcapping", 15.0)
     return ModelConfig(
         arch="modern",
@@ -206,7 +206,7 @@ def from_transformers(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict
     for name, tensor in theirs.items():
         if name not in used and tensor.any():
             raise CheckpointError(
-                f"{name} is not zero but the model has no such bias; remove {OUR_KEY!r} from config.json to read it with one"
+                f"{name} is not zero but the model has no such bias; remove {OUR_KEY!r} from config.json to read it"
             )
     return ours
 

@@ -76,9 +76,9 @@ def stream(
     """Continue `prompt` and hand out the text as soon as its characters are whole; without the prompt itself.
 
     `should_stop` is asked before every token. Of a prompt longer than the context its end is read; an empty one is
-    continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown token
-    (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is larger
-    than the model's vocabulary. The model's mode is restored when the stream ends or is closed.
+    continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown
+    token (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is
+    larger than the model's vocabulary. The model's mode is restored when the stream ends or is closed.
     """
     start = _prompt_ids(model, tokenizer, prompt)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
@@ -144,10 +144,14 @@ def choose(logits: Tensor, context: Tensor, config: SampleConfig, generators: Se
     logits = penalise(logits, context, config.repetition_penalty)
     if config.temperature == 0:
         return logits.argmax(dim=-1)
-    numbers = torch.stack([torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators])  # (B, 1)
-    mass = probabilities(logits, config).double().cumsum(dim=-1)  # (B, V)
-    ids = torch.searchsorted(mass, numbers * mass[:, -1:], right=True)  # the first id with more mass than the number
-    return ids.squeeze(-1).clamp(max=logits.size(-1) - 1)
+    numbers = [torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators]
+    return pick(probabilities(logits, config), torch.stack(numbers))
+
+
+def pick(found: Tensor, numbers: Tensor) -> Tensor:
+    """Where the running sum of each row of found (B, V) passes numbers (B, 1), shares of the whole in [0, 1) → (B,)."""
+    mass = found.double().cumsum(dim=-1)  # (B, V)
+    return torch.searchsorted(mass, numbers * mass[:, -1:], right=True).squeeze(-1)  # right: not where nothing is added
 
 
 def probabilities(logits: Tensor, config: SampleConfig) -> Tensor:
@@ -163,7 +167,7 @@ def probabilities(logits: Tensor, config: SampleConfig) -> Tensor:
 
 
 def nucleus(found: Tensor, top_p: float) -> Tensor:
-    """Keep of (B, V) the fewest tokens that together hold `top_p`, at least one (Holtzman et al. 2019); rows sum to one."""
+    """Keep of found (B, V) the fewest tokens that hold `top_p`, at least one (Holtzman et al. 2019); rows sum to 1."""
     ordered, order = found.sort(dim=-1, descending=True, stable=True)
     is_beyond = ordered.cumsum(dim=-1) - ordered >= top_p  # enough mass stands before this token
     is_beyond[:, 0] = False
@@ -172,7 +176,7 @@ def nucleus(found: Tensor, top_p: float) -> Tensor:
 
 
 def penalise(logits: Tensor, context: Tensor, penalty: float) -> Tensor:
-    """Divide the positive and multiply the negative scores of tokens that stand in `context` (Keskar et al. 2019, CTRL)."""
+    """Divide positive and multiply negative scores of the tokens that stand in `context` (Keskar et al. 2019, CTRL)."""
     if penalty == 1.0:
         return logits
     seen = logits.gather(-1, context)  # (B, T)

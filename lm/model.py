@@ -27,6 +27,9 @@ LAYER_NORM_EPS = 1e-5  # GPT-2
 RMS_NORM_EPS = 1e-6  # nanochat, as transformers has it
 GPT2_STD = 0.02  # GPT-2's initial standard deviation
 UNTIED_EMBEDDING_STD, UNTIED_HEAD_STD = 1.0, 0.001  # nanochat
+# A token's first logit for itself, in modern with a tied head (see initial_std). Measured over 250 steps of a 4/4/128
+# model on Tiny Shakespeare, one seed: validation 2.08 with 2 and 2.11 with 1 under adamw, 1.83 and 1.85 under muon.
+TIED_FIRST_LOGIT = 2.0
 
 PRESETS: dict[str, ModelConfig] = {
     "tiny": ModelConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
@@ -75,7 +78,7 @@ class KVCache:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float) -> Tensor:
-    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S, or 1 for the newest token."""
+    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S or, for the newest, 1."""
     return F.scaled_dot_product_attention(
         q, k, v, dropout_p=dropout, is_causal=q.size(2) > 1, enable_gqa=q.size(1) != k.size(1)
     )
@@ -219,7 +222,7 @@ class GPT(nn.Module):
                 parameter.fill_(0.0 if name.endswith("bias") else 1.0)
 
     def parameter_count(self, *, with_embeddings: bool = True) -> int:
-        """Distinct trainable numbers; a tied head counts once. Without embeddings: neither tokens, positions nor table."""
+        """Trainable numbers; a tied head counts once. Embeddings are those of tokens and positions, and the table."""
         return sum(
             parameter.numel()
             for name, parameter in self.named_parameters()
@@ -261,13 +264,14 @@ def initial_std(config: ModelConfig, name: str) -> float:
 
     gpt2: 0.02, and 0.02/√(2 n_layer) where a branch joins the stream (Radford et al. 2019). modern: 1/√C inside a
     branch and 0 where it joins, so that every block starts as the identity (nanochat, which draws uniformly at the same
-    deviation); a tied embedding starts at 1/C, because its own token's first logit is C times that.
+    deviation). A tied embedding cannot have both of nanochat's scales: a token's first logit for itself is C times the
+    deviation, so it starts at `TIED_FIRST_LOGIT`/C.
     """
     joins_stream = name.endswith(("out.weight", "down.weight"))
     if config.arch != "modern":
         return GPT2_STD / math.sqrt(2 * config.n_layer) if joins_stream else GPT2_STD
     if name == "token_embedding.weight":
-        return 1 / config.n_embd if config.tie_weights else UNTIED_EMBEDDING_STD
+        return TIED_FIRST_LOGIT / config.n_embd if config.tie_weights else UNTIED_EMBEDDING_STD
     if name == "head.weight":
         return UNTIED_HEAD_STD
     return 0.0 if joins_stream else config.n_embd**-0.5

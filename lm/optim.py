@@ -29,11 +29,11 @@ EPS = 1e-7
 class Muon(torch.optim.Optimizer):
     """Momentum whose step is made orthogonal, so that no direction of a matrix is starved.
 
-    The arithmetic is `torch.optim.Muon`'s (a test holds the two together), with two differences. A group may give `rows`:
-    a matrix that holds several on top of one another (query, key, value) is orthogonalised part by part, as Jordan
-    advises. And matrices of one shape are orthogonalised as one batch; measured on two Xeon cores with AVX-512 bf16, a
-    step of 4 blocks of width 128 takes 6.6 ms instead of 9.6 ms, of width 256 32 ms instead of 37 ms, and of 6 blocks
-    of width 384 the same.
+    The arithmetic is `torch.optim.Muon`'s (a test holds the two together), with two differences. A group may give
+    `rows`: a matrix that holds several on top of one another (query, key, value) is orthogonalised part by part, as
+    Jordan advises. And matrices of one shape are orthogonalised as one batch; measured on two Xeon cores with AVX-512
+    bf16, a step of 4 blocks of width 128 takes 6.6 ms instead of 9.6 ms, of width 256 32 ms instead of 37 ms, and of 6
+    blocks of width 384 about the same.
 
     `dtype` is that of the Newton–Schulz products; None takes bfloat16 where the processor has it (there measured 2.4 to
     3.6 times faster than float32), else float32.
@@ -76,7 +76,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Bring the singular values of every (N, rows, columns) matrix near one, by five Newton–Schulz steps (not an SVD)."""
+    """Bring the singular values of N matrices (N, rows, columns) near one, by five Newton–Schulz steps (not an SVD)."""
     is_tall = matrices.size(1) > matrices.size(2)
     x = matrices.mT if is_tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=EPS)

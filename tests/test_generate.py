@@ -10,12 +10,12 @@ import torch
 
 from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError
-from lm.generate import Piece, choose, generate, penalise, probabilities, stream
+from lm.generate import Piece, choose, generate, penalise, pick, probabilities, stream
 from lm.model import GPT
 from lm.tokenizer import BPETokenizer, CharTokenizer
 
 CHARACTERS = CharTokenizer("abc def\n日本🎉")
-BYTES = BPETokenizer("bytes", r"\s+|\S+", {bytes([byte]): byte for byte in range(256)})  # every character is several tokens
+BYTES = BPETokenizer("bytes", r"\s+|\S+", {bytes([byte]): byte for byte in range(256)})  # é is two tokens, 日 three
 CONTEXT = 16
 VARIANTS = {
     "gpt2": {},
@@ -199,7 +199,8 @@ def test_unknown_characters_are_read_and_never_written():
 
 def test_ids_beyond_the_tokenizer_are_never_written():
     """Some models pad their vocabulary to a round number."""
-    [sample] = generate(lively(vocab_size=CHARACTERS.vocab_size + 50), CHARACTERS, "a", replace(LONG, max_new_tokens=100))
+    padded = lively(vocab_size=CHARACTERS.vocab_size + 50)
+    [sample] = generate(padded, CHARACTERS, "a", replace(LONG, max_new_tokens=100))
     assert len(sample.completion) == 100
 
 
@@ -264,6 +265,12 @@ def test_draws_follow_the_probabilities():
     shares = torch.bincount(drawn, minlength=5) / count
     error = (HALVES.exp() * (1 - HALVES.exp()) / count).sqrt().squeeze(0)  # one standard deviation of each share
     assert ((shares - HALVES.exp().squeeze(0)).abs() < 4 * error).all()
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0.0, 1), (0.49, 1), (0.5, 3), (1 - 2**-53, 3)])
+def test_the_least_and_the_greatest_number_pick_what_has_probability(number, expected):
+    found = torch.tensor([[0.0, 0.5, 0.0, 0.5, 0.0]])
+    assert pick(found, torch.tensor([[number]], dtype=torch.float64)).item() == expected
 
 
 def test_what_has_no_probability_is_never_drawn():

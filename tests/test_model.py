@@ -169,6 +169,20 @@ def test_modern_sees_distances_and_not_positions():
     torch.testing.assert_close(moved, stayed, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("changes", "biases"),
+    [
+        ({}, {"norm1", "norm2", "final_norm", "qkv", "out", "up", "down"}),
+        (dict(qkv_bias=False), {"norm1", "norm2", "final_norm", "out", "up", "down"}),
+        (dict(bias=False), set()),
+        (dict(arch="modern"), set()),
+    ],
+)
+def test_biases_are_where_the_settings_want_them(changes, biases):
+    names = [name for name, _ in lively(**changes).named_parameters() if name.endswith("bias")]
+    assert {name.split(".")[-2] for name in names} == biases
+
+
 def test_settings_that_do_not_fit_are_refused_with_the_cure():
     with pytest.raises(ConfigError, match="n_embd=30 is not divisible by n_head=4"):
         GPT(ModelConfig(**{**TINY, "n_embd": 30}))
@@ -227,7 +241,7 @@ def kept_numbers(model: GPT, ids: torch.Tensor) -> int:
 
 @pytest.mark.parametrize("arch", ["gpt2", "modern"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("sizes", [dict(n_layer=2, n_embd=64), dict(n_layer=6, n_embd=128), dict(n_embd=32, n_inner=512)])
+@pytest.mark.parametrize("sizes", [dict(n_embd=64), dict(n_layer=6, n_embd=128), dict(n_embd=32, n_inner=512)])
 def test_the_estimate_of_activations_is_near_what_backward_keeps(arch, dropout, sizes):
     config = ModelConfig(**{**TINY, "block_size": 64, "arch": arch, "dropout": dropout, **sizes})
     model = GPT(config, seeded())

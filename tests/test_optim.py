@@ -135,7 +135,7 @@ def test_the_rate_falls_as_the_schedule_says(schedule, halfway, end):
 
 
 def test_cosine_falls_slowly_at_first_and_linear_evenly():
-    cosine, linear = (lr_scale(0.25, 0.0, TrainConfig(schedule=name, min_lr_ratio=0.0)) for name in ("cosine", "linear"))
+    cosine, linear = (lr_scale(0.25, 0.0, TrainConfig(schedule=s, min_lr_ratio=0.0)) for s in ("cosine", "linear"))
     assert cosine == pytest.approx(0.5 * (1 + math.cos(math.pi / 4))) and linear == pytest.approx(0.75)
 
 
