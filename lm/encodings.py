@@ -146,7 +146,7 @@ def _without_mark(path: Path, head: bytes) -> tuple[str, str, bool]:
     """(codec, name, is_exact) of a file without a byte order mark."""
     if order := _utf16_order(head, high_byte=0):
         return order, "UTF-16 without byte order mark", False
-    wrong = _first_wrong_block(path)
+    wrong = _around_first_wrong_byte(path)
     if wrong is None:
         is_jis = b"\x1b$" in head and head.isascii()
         return ("iso2022_jp", "JIS (ISO-2022-JP)", False) if is_jis else ("utf-8", "UTF-8", True)
@@ -169,16 +169,16 @@ def _utf16_order(head: bytes, high_byte: int) -> str | None:
     return codec if _accepts(codec, head) else None
 
 
-def _first_wrong_block(path: Path) -> bytes | None:
-    """The first block that is not UTF-8, or None."""
+def _around_first_wrong_byte(path: Path) -> bytes | None:
+    """A stretch of the file around its first byte that is not UTF-8, or None."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    block = b""
-    try:
-        for block in _blocks(path):
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return block
+    blocks, before = _blocks(path), b""
+    for block in itertools.chain(blocks, [b""]):
+        try:
+            decoder.decode(block, final=not block)
+        except UnicodeDecodeError:
+            return before + block + next(blocks, b"")
+        before = (before + block[-SAMPLE_BYTES:])[-SAMPLE_BYTES:]
     return None
 
 
@@ -193,7 +193,7 @@ def _sample(block: bytes) -> bytes:
     start = next(i for i, byte in enumerate(block) if byte > 127)
     start = max(block.rfind(b"\n", 0, start) + 1, start - SAMPLE_BYTES // 4)
     sample = block[start : start + SAMPLE_BYTES]
-    return sample[: sample.rfind(b"\n") + 1] or sample
+    return sample[: max(sample.rfind(b"\n"), sample.rfind(b"\r")) + 1] or sample
 
 
 def _declared(head: bytes) -> str | None:

@@ -277,6 +277,8 @@ def _bare_lines(lines: Iterable[str], removed: Counter[str]) -> Iterator[str]:
             removed["colophon"] += 1
         if not in_colophon and not rule:
             yield line
+    if rule and not in_colophon:
+        yield rule
 
 
 def _without_notation(line: str, removed: Counter[str]) -> str:

@@ -201,3 +201,4 @@ def test_fewer_windows_are_the_same_ones_evenly_spaced(n: int, block_size: int, 
     assert places[0] == 0
     assert all(step > 0 for step in steps)
     assert len(steps) <= 2  # as even as whole windows allow
+    assert len(whole) - places[-1] <= -(-len(whole) // len(some))  # to the end of the text

@@ -105,6 +105,21 @@ def test_the_first_foreign_byte_may_come_late(tmp_path: Path) -> None:
     assert text_of(read(tmp_path, text.encode("cp932"))) == text
 
 
+@pytest.mark.parametrize("from_border", range(-4, 3))
+@pytest.mark.parametrize("codec", ["cp932", "euc_jp"])
+def test_the_first_foreign_byte_may_stand_at_a_block_border(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, from_border: int
+) -> None:
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", 4096)
+    text = "." * (4096 + from_border) + JAPANESE
+    assert text_of(read(tmp_path, text.encode(codec))) == text
+
+
+def test_a_cut_after_a_block_border_is_still_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", len(JAPANESE.encode("utf-8")))
+    assert text_of(read(tmp_path, JAPANESE.encode("utf-8") + "猫".encode()[:2])) == JAPANESE + "\ufffd"
+
+
 def test_a_guess_is_told(tmp_path: Path) -> None:
     assert "guessed" in str(read(tmp_path, JAPANESE.encode("cp932")).files[0])
 
@@ -114,8 +129,8 @@ def test_a_guess_is_told(tmp_path: Path) -> None:
 def test_line_ends_become_lf_across_block_borders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, codec: str
 ) -> None:
-    monkeypatch.setattr(encodings, "BLOCK_BYTES", 7)  # prime, so that a border falls inside every pair and character
-    text = "一二三\nab\n\nc\n" * 30
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", 101)  # prime, so that borders fall inside pairs and characters
+    text = "一二三である\nab\n\nc\n" * 300
     corpus = read(tmp_path, text.replace("\n", ending).encode(codec))
     assert text_of(corpus) == text
 
@@ -188,9 +203,13 @@ def test_no_file_at_all_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "between"), [("one", "\n\n"), ("one\n", "\n"), ("one\n\n", "")])
-def test_files_are_joined_by_a_blank_line(tmp_path: Path, first: str, between: str) -> None:
+@pytest.mark.parametrize("block_bytes", [1, encodings.BLOCK_BYTES])
+def test_files_are_joined_by_a_blank_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, between: str, block_bytes: int
+) -> None:
+    monkeypatch.setattr(encodings, "BLOCK_BYTES", block_bytes)
     (tmp_path / "a.txt").write_bytes(first.encode())
-    (tmp_path / "b.txt").write_bytes("deux à\n".encode("latin-1"))
+    (tmp_path / "b.txt").write_bytes("deux à\n".encode("latin-1" if block_bytes > 1 else "utf-8"))
     corpus = read_corpus([tmp_path / "a.txt", tmp_path / "b.txt"], tmp_path / "clean")
     assert text_of(corpus) == first + between + "deux à\n"
     assert corpus.name == "a.txt +1"
@@ -228,10 +247,10 @@ def test_a_table_of_one_column_keeps_commas(tmp_path: Path) -> None:
 
 
 def test_a_long_field_and_a_nul_do_not_stop_a_table(tmp_path: Path) -> None:
-    before = csv.field_size_limit()
+    before = csv.field_size_limit(1234)
     story = "once upon a time " * 20_000
     assert text_of(read(tmp_path, f'id;text\n1;"{story}\0"\n', "x.csv")) == story + "\n"
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit(before) == 1234
 
 
 def test_the_text_field_of_records_is_chosen(tmp_path: Path) -> None:
@@ -303,6 +322,11 @@ def test_two_books_in_one_file_are_both_kept(tmp_path: Path) -> None:
 )
 def test_what_only_looks_like_aozora_is_left_alone(tmp_path: Path, text: str) -> None:
     assert text_of(read(tmp_path, text)) == text
+
+
+def test_a_ruled_line_between_scenes_stays(tmp_path: Path) -> None:
+    text = "第一場\n--------------------\n第二場\n--------------------\n"
+    assert text_of(read(tmp_path, text, aozora="yes")) == text
 
 
 def test_a_legend_that_never_ends_does_not_take_the_book(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ import tiktoken
 import tokenizers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tiktoken_ext import openai_public
 
 from lm import tokenizer as tokenizer_module
+from lm import tokenizer_json
 from lm.config import DataConfig
 from lm.corpus import Corpus, read_corpus
 from lm.errors import TokenizerError
@@ -87,10 +89,15 @@ def of_tokenizers(saved: Path) -> tokenizers.Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def three(corpus: Corpus, published_encodings: Path) -> dict[str, BPETokenizer]:
-    """One tokenizer of each way to split a text."""
+def four(corpus: Corpus, text: str, published_encodings: Path) -> dict[str, BPETokenizer]:
+    """One tokenizer of each way to split a text; for o200k_base its pattern alone, as its ranks need a network."""
     configs = {config.tokenizer: config for config in KINDS if config.tokenizer != "char" and config.keep_ids == "all"}
-    return {kind: make_tokenizer(config, corpus) for kind, config in configs.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openai_public, "load_tiktoken_bpe", lambda *_, **__: {bytes([byte]): byte for byte in range(256)})
+        pattern = published("o200k_base").pattern
+    ranks = tokenizer_json.learn_ranks([text, "it's the'LL"], pattern, 400, 1)
+    made = {kind: make_tokenizer(config, corpus) for kind, config in configs.items()}
+    return made | {"o200k_base": BPETokenizer("o200k_base", pattern, ranks)}
 
 
 # ---------------------------------------------------------------------------------------------- round trips
@@ -173,7 +180,7 @@ def test_a_large_text_is_learnt_from_an_even_part(corpus: Corpus, monkeypatch: p
     monkeypatch.setattr(tokenizer_module, "cut_at_borders", lambda chunks: cut_at_borders(chunks, 500))
     read = []
     monkeypatch.setattr(
-        tokenizer_module.tokenizer_json,
+        tokenizer_json,
         "learn_ranks",
         lambda pieces, *_: read.extend(pieces) or {bytes([byte]): byte for byte in range(256)},
     )
@@ -187,8 +194,8 @@ def test_a_large_text_is_learnt_from_an_even_part(corpus: Corpus, monkeypatch: p
 @pytest.mark.parametrize("kind", ["gpt2", "cl100k_base"])
 @settings(max_examples=150, deadline=None)
 @given(texts)
-def test_published_ids_are_tiktokens(three: dict[str, BPETokenizer], kind: str, some: str) -> None:
-    ours, theirs = three[kind], tiktoken.get_encoding(kind)
+def test_published_ids_are_tiktokens(four: dict[str, BPETokenizer], kind: str, some: str) -> None:
+    ours, theirs = four[kind], tiktoken.get_encoding(kind)
     for part in (some, *HARD):
         assert ours.encode(part).tolist() == theirs.encode_ordinary(part)
     assert ours.vocab_size == theirs.n_vocab
@@ -228,16 +235,16 @@ def test_an_absent_vocabulary_is_told_with_the_cure(tmp_path: Path, monkeypatch:
 # ---------------------------------------------------------------------------------------------- pieces of a long text
 
 
-@pytest.mark.parametrize("kind", ["bpe", "gpt2", "cl100k_base"])
+@pytest.mark.parametrize("kind", ["bpe", "gpt2", "cl100k_base", "o200k_base"])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(
     ["the", " cat", "猫", "である", "。", "」", "'s", "'", " ", "  ", "\n", "\n\n", "\r\n", "12345", "_", "…", ".", ",", "é", "e\u0301", "A", "/"]
 ), max_size=40).map("".join))  # fmt: skip
-def test_where_a_text_may_be_cut_no_token_is_cut(three: dict[str, BPETokenizer], kind: str, some: str) -> None:
-    whole = three[kind].encode(some).tolist()
+def test_where_a_text_may_be_cut_no_token_is_cut(four: dict[str, BPETokenizer], kind: str, some: str) -> None:
+    whole = four[kind].encode(some).tolist()
     borders = {border.end() for end in range(len(some)) if (border := tokenizer_module._LAST_BORDER.match(some, 0, end))}
     for border in borders:
-        assert three[kind].encode(some[:border]).tolist() + three[kind].encode(some[border:]).tolist() == whole
+        assert four[kind].encode(some[:border]).tolist() + four[kind].encode(some[border:]).tolist() == whole
 
 
 @settings(max_examples=200, deadline=None)
@@ -274,6 +281,14 @@ def test_tokenizers_gives_the_same_ids(made: Tokenizer, of_tokenizers: tokenizer
     assert ids == made.encode(some).tolist()
     if not made.unknown(some):
         assert of_tokenizers.decode(ids, skip_special_tokens=False) == some
+
+
+def test_a_token_that_no_merge_makes_is_found_as_a_word(tmp_path: Path) -> None:
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b"abc": 256}  # neither ab nor bc is a token
+    ours = BPETokenizer("odd", r"\w+|\W", ranks)
+    ours.save(tmp_path)
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert ours.encode("abc abcd").tolist() == [256, 32, 97, 98, 99, 100] == theirs.encode("abc abcd").ids
 
 
 def test_a_saved_tokenizer_loads_from_its_file_or_folder(made: Tokenizer, saved: Path, text: str) -> None:
