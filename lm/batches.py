@@ -176,8 +176,7 @@ def evaluation_windows(n_tokens: int, block_size: int, count: int = 0) -> list[t
     They follow one another, so every token but the first is predicted exactly once; the last window may be shorter.
     With `count`, so many of them, evenly spaced and the same each time.
     """
-    last = n_tokens - 1
-    windows = [(start, min(start + block_size, last)) for start in range(0, last, block_size)]
-    if not 0 < count < len(windows):
-        return windows
-    return [windows[i * len(windows) // count] for i in range(count)]
+    last = max(0, n_tokens - 1)
+    n_windows = -(-last // block_size)
+    chosen = range(n_windows) if not 0 < count < n_windows else (i * n_windows // count for i in range(count))
+    return [(i * block_size, min((i + 1) * block_size, last)) for i in chosen]
