@@ -26,6 +26,7 @@ from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settin
 from lm.errors import LMError
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
+NETWORK_COMMANDS = ("push", "pull", "space")
 
 
 class UsageError(LMError):
@@ -74,8 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from lm import commands
-
+    if arguments.command in NETWORK_COMMANDS:
+        from lm import commands_hub as commands
+    else:
+        from lm import commands
     result = getattr(commands, arguments.command)(arguments)
     if arguments.json:
         _print_json(result)
@@ -140,8 +143,37 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--to", required=True, metavar="DIR", help="the folder to make")
     _add_checkpoint_choice(export)
 
+    _add_sharing(commands)
     _add(commands, "recipes", "list the named settings")
     return parser
+
+
+def _add_sharing(commands: Any) -> None:
+    """The commands that talk to the Hugging Face Hub; the token is that of HF_TOKEN or `hf auth login`."""
+    push = _add(commands, "push", "share a run on the Hugging Face Hub", run=True)
+    push.add_argument("repo", metavar="USER/REPO", help="the repository to make or to renew")
+    push.add_argument(
+        "--private", action=argparse.BooleanOptionalAction, help="who may see a new repository; with --resume only you"
+    )
+    push.add_argument("--with-corpus", action="store_true", help="add the text it was trained on; mind its rights")
+    push.add_argument("--resume", action="store_true", help="add what training elsewhere goes on from; holds the text too")
+    push.add_argument("--license", default="", metavar="ID", help="the model's licence, for example mit or cc-by-4.0")
+    push.add_argument("--language", nargs="+", metavar="CODE", help="the text's languages, for example en or ja")
+    push.add_argument("--message", default="", metavar="TEXT", help="what the commit says")
+    push.add_argument("--card", type=Path, metavar="FILE", help="a model card of your own; see --preview")
+    push.add_argument("--preview", action="store_true", help="print the model card and push nothing")
+    _add_checkpoint_choice(push)
+
+    pull = _add(commands, "pull", "fetch a model from the Hub; one of ours becomes a run again")
+    pull.add_argument("source", metavar="USER/REPO", help="a repository, or a link to one")
+    pull.add_argument("--revision", default="", metavar="REV", help="a branch, a tag or a commit")
+    pull.add_argument("--to", metavar="DIR", help="the folder to make; by default it is made where the runs live")
+    pull.add_argument("--most-gigabytes", type=_number, default=4.0, metavar="X", help="refuse to fetch more than this")
+
+    space = _add(commands, "space", "publish a demo Space of a pushed repository")
+    space.add_argument("repo", metavar="USER/REPO", help="the pushed repository")
+    space.add_argument("--name", default="", metavar="USER/SPACE", help="what to call it; by default USER/REPO-demo")
+    space.add_argument("--private", action=argparse.BooleanOptionalAction, help="by default as the repository is")
 
 
 def _add(commands: Any, name: str, help: str, *, run: bool = False) -> argparse.ArgumentParser:

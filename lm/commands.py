@@ -40,7 +40,7 @@ def train(arguments: argparse.Namespace) -> Result:
             result = trainer.train(run, request, on_record=progress.show, say=progress.say)
     finally:
         run_dir.discard_unprepared(run)
-    _say(arguments, _finished(result))
+    say(arguments, _finished(result))
     return result
 
 
@@ -57,7 +57,7 @@ def resume(arguments: argparse.Namespace) -> Result:
         )
     with _Progress(arguments, run) as progress:
         result = trainer.train(run, limits=limits, on_record=progress.show, say=progress.say)
-    _say(arguments, _finished(result))
+    say(arguments, _finished(result))
     return result
 
 
@@ -71,7 +71,7 @@ def stop(arguments: argparse.Namespace) -> Result:
             time.sleep(0.05)
     state, step = run_dir.state(run), run_dir.read_status(run).step
     ending = " (it ends after its current step)" if state in run_dir.ACTIVE_STATES else ""
-    _say(arguments, f"{run.name}: {state} at step {step}{ending}")
+    say(arguments, f"{run.name}: {state} at step {step}{ending}")
     return dict(name=run.name, run_dir=str(run.path), state=state, steps=step)
 
 
@@ -81,9 +81,9 @@ def runs(arguments: argparse.Namespace) -> list[Result]:
     for run in found:
         bits = run["best_val_bits_per_byte"]
         best = f"{bits:.3f} bits/byte at {run['best_step']:,}" if bits is not None else "not evaluated yet"
-        _say(arguments, f"{run['name']:32} {run['state']:9} step {run['step']:>7,}  {best}")
+        say(arguments, f"{run['name']:32} {run['state']:9} step {run['step']:>7,}  {best}")
     if not found:
-        _say(arguments, f"no runs in {arguments.runs_dir} yet; `lm train --data FILE` makes one")
+        say(arguments, f"no runs in {arguments.runs_dir} yet; `lm train --data FILE` makes one")
     return found
 
 
@@ -105,14 +105,14 @@ def eval(arguments: argparse.Namespace) -> Result:  # noqa: A001 - named as the 
     if not windows:
         raise CorpusError(f"{len(ids)} tokens are too few to measure: the first predicts the second; give more text")
     measured = evaluate(model, ids, windows, tokenizer.id_sizes(), batch_size=max(1, arguments.batch_size))
-    _say(
+    say(
         arguments,
         f"loss {measured.loss:.4f} nats/token   perplexity {measured.perplexity:.2f}   "
         f"{measured.bits_per_byte:.4f} bits/byte   {measured.bits_per_character:.4f} bits/character   "
         f"over {measured.tokens:,} tokens",
     )
     if unknown:
-        _say(arguments, f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
+        say(arguments, f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
     return dataclasses.asdict(measured) | dict(checkpoint=str(directory), unknown_characters=unknown)
 
 
@@ -181,8 +181,8 @@ def tokenize(arguments: argparse.Namespace) -> Result:
     ids = tokenizer.encode(text)
     pieces = [tokenizer.decode([i]) for i in ids[:200]]
     per_token = len(text.encode("utf-8", errors="replace")) / max(1, len(ids))
-    _say(arguments, f"{tokenizer.name}: {len(ids):,} tokens, {per_token:.2f} bytes each, of {tokenizer.vocab_size:,}")
-    _say(arguments, "|".join(piece.replace("\n", "⏎") for piece in pieces) + ("|…" if len(ids) > 200 else ""))
+    say(arguments, f"{tokenizer.name}: {len(ids):,} tokens, {per_token:.2f} bytes each, of {tokenizer.vocab_size:,}")
+    say(arguments, "|".join(piece.replace("\n", "⏎") for piece in pieces) + ("|…" if len(ids) > 200 else ""))
     return dict(
         tokenizer=tokenizer.name,
         vocab_size=tokenizer.vocab_size,
@@ -200,14 +200,14 @@ def export(arguments: argparse.Namespace) -> Result:
     directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
     to = Path(arguments.to)
     checkpoint.export(directory, to)
-    _say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
+    say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
     return dict(checkpoint=str(directory), to=str(to), files=sorted(path.name for path in to.iterdir()))
 
 
 def recipes(arguments: argparse.Namespace) -> list[Result]:
     """The named settings."""
     for recipe in recipe_book.RECIPES.values():
-        _say(arguments, f"{recipe.name:12} {recipe.title}\n{'':12} {recipe.about}\n{'':12} from {recipe.source}\n")
+        say(arguments, f"{recipe.name:12} {recipe.title}\n{'':12} {recipe.about}\n{'':12} from {recipe.source}\n")
     return [dataclasses.asdict(recipe) for recipe in recipe_book.RECIPES.values()]
 
 
@@ -259,7 +259,7 @@ def _finished(result: Result) -> str:
     return f"[{result['state'].capitalize()}] {' '.join(numbers)}"
 
 
-def _say(arguments: argparse.Namespace, text: str) -> None:
+def say(arguments: argparse.Namespace, text: str) -> None:
     print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
 

@@ -47,3 +47,9 @@ class TrainingError(LMError):
     """Training cannot go on: the loss is not finite, the memory or the disk is full."""
 
     kind = "training"
+
+
+class HubError(LMError):
+    """The Hub, the network, a token or a repository does not allow what was asked; nothing local was changed."""
+
+    kind = "hub"

@@ -50,8 +50,7 @@ def test_the_readme_makes_a_gradio_space() -> None:
 def test_every_command_in_the_readme_exists() -> None:
     shown = set(re.findall(r"\blm ([a-z]+) ", README.split("## From the command line")[1].split("From Python")[0]))
     [commands] = [action.choices for action in build_parser()._actions if action.dest == "command"]
-    assert {"train", "resume", "stop", "runs", "eval", "generate", "export", "tokenize", "recipes"} == shown | {"recipes"}
-    assert shown <= set(commands)
+    assert shown | {"recipes"} == set(commands)
 
 
 def test_every_room_in_the_readme_exists() -> None:

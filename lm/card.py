@@ -1,0 +1,324 @@
+"""The model card: what a stranger should know, written from what the run itself recorded.
+
+Every number comes from `metrics.jsonl` and `config.json`; licence and language are the user's to choose. The text may be
+edited before it is pushed; `checked` reads it back as the Hub will. Made with `huggingface_hub.ModelCard`, on a template
+of our own: the client's has thirty-seven places that say "More Information Needed".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from lm import checkpoint, launch, recipes, run_dir
+from lm.config import DataConfig, ModelConfig, TrainConfig, from_dict
+from lm.errors import HubError, RunError
+from lm.run_dir import RunDir
+
+TAGS = ("lm-playground", "gpt", "trained-from-scratch")
+SHOWN_SAMPLES, SHOWN_CHARACTERS = 4, 600
+METRICS = {"val_loss": "loss", "val_perplexity": "perplexity", "val_bits_per_byte": "bits_per_byte"}
+# What the Hub calls the licences that people choose for a model of their own text.
+LICENSES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "other", "unknown")
+KANA = re.compile("[\u3041-\u30ff]")
+ENGLISH = re.compile(r"\b(the|and|of|to|is)\b", re.IGNORECASE)
+
+TEMPLATE = """
+# {title}
+
+A small GPT ({parameters:,} parameters, {architecture}) trained from scratch on **{corpus}** with LM Playground.
+It continues text in the manner of what it read.
+
+![Training and validation loss]({picture})
+
+## Use it
+
+With 🤗 transformers, without remote code:
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{repo}")
+tokenizer = AutoTokenizer.from_pretrained("{repo}")
+inputs = tokenizer({prompt!r}, return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=200)[0]))
+```
+
+With LM Playground:
+
+```sh
+lm pull {repo}
+lm generate {name} --prompt {shell_prompt}
+```
+
+## Training
+
+{training_table}
+
+The command that trains it again, bit for bit on the same kind of machine ({device}, {precision}, {threads} threads):
+
+```sh
+{command}
+```
+
+## Evaluation
+
+{evaluation_table}
+
+{method}
+
+## Samples
+
+The same prompt and seed at several steps of the training, the first ones included.
+
+{samples}
+
+## The text
+
+{corpus_table}
+
+{corpus_note}
+
+## Limits
+
+{limits}
+"""
+METHOD = (
+    "The last {share:.0%} of the text was held out before training and cut into windows of {block_size} tokens, in which every "
+    "token but the first is predicted exactly once{windows}. The loss is the mean negative log-likelihood in nats per token, "
+    "never label-smoothed; only bits per byte compares across tokenizers."
+)
+LIMITS = (
+    "It has read one text and nothing else: it imitates its words and its form, knows no facts, follows no instructions and "
+    "should not be relied on for any.",
+    "It may repeat passages of the text it was trained on, word for word, with their errors and their prejudices.",
+    "It sees {block_size:,} tokens at a time and forgets what lies before them.",
+)
+ONLY_CHARACTERS = "It reads only the {n:,} characters of its text; any other becomes an unknown token."
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user decides about the card. `license` is one of the Hub's identifiers, `languages` are ISO codes."""
+
+    license: str = ""
+    languages: tuple[str, ...] = ()
+    has_corpus: bool = False
+
+
+def card_text(run: RunDir, repo: str, choices: Choices = Choices(), which: str = "best") -> str:
+    """The card of `run` as it would be pushed to `repo` (user/name), metadata and all."""
+    directory = checkpoint.find_checkpoint(run.path, run.path.parent, which)
+    said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]
+    measured = _measurement(records, checkpoint.facts(directory).step)
+    body = TEMPLATE.format(**_words(run, repo, said, records, measured, choices))
+    return str(ModelCard(f"---\n{_metadata(repo, said, measured, choices).to_yaml()}\n---\n{body}"))
+
+
+def checked(text: str) -> str:
+    """`text` itself if the Hub can read it as a card, else a `HubError` that names the fault."""
+    cure = "edit the lines between the two --- at the top, or leave the card out to have one written"
+    if not re.match(r"\s*---\s*\n.*?\n---\s*(\n|$)", text, re.DOTALL):
+        raise HubError(f"the card has no metadata: it must begin with a block between two lines of ---; {cure}")
+    try:
+        data = ModelCard(text).data.to_dict()
+    except yaml.YAMLError as error:
+        raise HubError(f"the card's metadata is no YAML ({' '.join(str(error).split())}); {cure}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise HubError(f"the card's metadata cannot be read ({error}); {cure}") from None
+    for key in ("license", "pipeline_tag", "library_name"):
+        if not isinstance(data.get(key, ""), str):
+            raise HubError(f"the card says {key}={data[key]!r}, which must be one word; {cure}")
+    return text
+
+
+def guess_languages(run: RunDir) -> tuple[str, ...]:
+    """`ja` or `en` where the run's samples show it plainly, to prefill a choice; empty otherwise."""
+    text = "".join(f"{r.get('prompt', '')}{r.get('text', '')} " for r in _samples(run))
+    if len(KANA.findall(text)) > len(text) / 20:
+        return ("ja",)
+    return ("en",) if len(ENGLISH.findall(text)) > len(text.split()) / 50 else ()
+
+
+# ---------------------------------------------------------------------------------------------- metadata
+
+
+def _metadata(repo: str, said: Mapping[str, Any], measured: Mapping[str, Any], choices: Choices) -> ModelCardData:
+    corpus = said["corpus"]["name"]
+    results = [
+        EvalResult(
+            task_type="text-generation", dataset_type=run_dir.slug(corpus), dataset_name=f"{corpus} (held-out end)",
+            metric_type=kind, metric_value=round(measured[key], 6),
+        )
+        for key, kind in METRICS.items() if key in measured
+    ]  # fmt: skip
+    return ModelCardData(
+        language=list(choices.languages) or None,
+        license=choices.license or None,
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=list(TAGS),
+        model_name=repo.split("/")[-1],
+        eval_results=results or None,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- body
+
+
+def _words(
+    run: RunDir, repo: str, said: Mapping[str, Any], records: Sequence[Mapping[str, Any]], measured: Mapping[str, Any],
+    choices: Choices,
+) -> dict[str, Any]:  # fmt: skip
+    """Every place of the template."""
+    samples = _samples(run)
+    prompt = samples[-1]["prompt"] if samples else ""
+    return dict(
+        title=repo.split("/")[-1],
+        repo=repo,
+        name=run_dir.slug(repo.split("/")[-1]),
+        picture="assets/loss.png",
+        parameters=said["parameters"],
+        architecture=said["model"]["arch"],
+        corpus=said["corpus"]["name"],
+        prompt=prompt,
+        shell_prompt=_quoted(prompt),
+        training_table=_table(_training_rows(said, records)),
+        evaluation_table=_table(_evaluation_rows(measured)),
+        method=_method(said),
+        samples="\n\n".join(map(_sample, _chosen(samples))) or "None were written.",
+        corpus_table=_table(_corpus_rows(said)),
+        corpus_note=_corpus_note(choices),
+        command=_command(run, said),
+        device=said["device"], precision=said["precision"], threads=said["threads"],
+        limits="\n".join(f"- {limit}" for limit in _limits(said)),
+    )  # fmt: skip
+
+
+def _training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    model, train, last = said["model"], said["train"], records[-1] if records else {}
+    rows = {
+        "Recipe": f"`{said.get('recipe')}`",
+        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, width {model['n_embd']}",
+        "Parameters": f"{said['parameters']:,}",
+        "Context length": f"{model['block_size']:,} tokens",
+        "Tokenizer": f"`{said['tokenizer']}`, {model['vocab_size']:,} tokens",
+        "Optimizer": f"{train['optimizer']}, learning rate {train['lr']:g}, {train['schedule']} schedule",
+        "Batch": f"{train['batch_size']} × {model['block_size']} tokens",
+        "Steps": f"{last.get('step', 0):,}",
+        "Tokens seen": f"{last.get('tokens', 0):,} ({last.get('epoch', 0):.2f} epochs)",
+        "Time": f"{last.get('time_seconds', 0):,.0f} s on {said['device']}",
+        "Seed": said["seed"],
+        "Versions": ", ".join(f"{name} {version}" for name, version in said.get("versions", {}).items()),
+    }
+    return rows
+
+
+def _evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
+    if not measured:
+        return {"Validation": "none: no text was held out"}
+    return {
+        "Step": f"{measured['step']:,}",
+        "Validation loss": f"{measured['val_loss']:.4f} nats per token",
+        "Perplexity": f"{measured['val_perplexity']:.3f}",
+        "Bits per byte": f"{measured['val_bits_per_byte']:.4f}",
+        "Training loss, same method": f"{measured['train_loss']:.4f} nats per token",
+    }
+
+
+def _corpus_rows(said: Mapping[str, Any]) -> dict[str, Any]:
+    corpus = said["corpus"]
+    statistics = corpus["statistics"]
+    return {
+        "Name": corpus["name"],
+        "Characters": f"{statistics['characters']:,} ({statistics['distinct_characters']:,} distinct)",
+        "Bytes (UTF-8)": f"{statistics['bytes']:,}",
+        "Lines": f"{statistics['lines']:,}, of which {statistics['duplicate_line_share']:.1%} repeat an earlier one",
+        "Tokens": f"{said['tokens']['train']:,} to train on, {said['tokens']['val']:,} held out",
+        "sha256": f"`{corpus['sha256']}`",
+    }
+
+
+def _corpus_note(choices: Choices) -> str:
+    if choices.has_corpus:
+        return (
+            "The text itself lies in `corpus/`. Whoever published it here is responsible for having the right to do so; the "
+            "licence of the model is not a licence of this text."
+        )
+    return "The text itself is not part of this repository; the hash is that of its clean form (UTF-8, LF line ends)."
+
+
+def _method(said: Mapping[str, Any]) -> str:
+    windows = said["train"].get("eval_windows")
+    some = f" (of the windows, {windows} evenly spaced ones, the same each time)" if windows else ""
+    return METHOD.format(share=said["data"]["val_fraction"], block_size=said["model"]["block_size"], windows=some)
+
+
+def _limits(said: Mapping[str, Any]) -> list[str]:
+    limits = [limit.format(block_size=said["model"]["block_size"]) for limit in LIMITS]
+    return limits + [ONLY_CHARACTERS.format(n=said["model"]["vocab_size"] - 1)] * (said["tokenizer"] == "char")
+
+
+def _command(run: RunDir, said: Mapping[str, Any]) -> str:
+    """What a person types to get the same run; the files are named as the run knew them."""
+    configs = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), from_dict(TrainConfig, said["train"])
+    recipe = recipes.RECIPES.get(said.get("recipe"), recipes.RECIPES["quickstart"])
+    files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
+    return launch.command(run.name, ["--data", *files, *recipes.flags(recipe, *configs)])
+
+
+def _measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapping[str, Any]:
+    """The evaluation at which the shared weights were measured, else the nearest before it."""
+    measured = [r for r in records if "val_loss" in r and (step is None or r["step"] <= step)]
+    return measured[-1] if measured else {}
+
+
+# ---------------------------------------------------------------------------------------------- samples and Markdown
+
+
+def _samples(run: RunDir) -> list[dict[str, Any]]:
+    try:
+        return run_dir.read_records(run.samples)[0]
+    except RunError:
+        return []
+
+
+def _chosen(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first one (before anything was learnt), the last, and some between, early ones rather than late ones."""
+    last = len(samples) - 1
+    places = sorted({round(last * (n / (SHOWN_SAMPLES - 1)) ** 2) for n in range(SHOWN_SAMPLES)}) if samples else []
+    return [samples[place] for place in places]
+
+
+def _sample(sample: Mapping[str, Any]) -> str:
+    text = f"{sample['prompt']}{sample['text']}"
+    shown = text[:SHOWN_CHARACTERS] + ("…" if len(text) > SHOWN_CHARACTERS else "")
+    fence = "`" * max(3, 1 + max((len(ticks) for ticks in re.findall("`+", shown)), default=0))
+    return f"Step {sample['step']:,}:\n\n{fence}text\n{shown}\n{fence}"
+
+
+def _table(rows: Mapping[str, Any]) -> str:
+    lines = (f"| {name} | {_cell(value)} |" for name, value in rows.items())
+    return "\n".join(["| | |", "| --- | --- |", *lines])
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _quoted(text: str) -> str:
+    return '"' + re.sub(r'(["\\$`!])', r"\\\1", text.replace("\n", " ")) + '"'
+
+
+def read_card(path: Path) -> str:
+    """A card that the user wrote, checked."""
+    try:
+        return checked(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise HubError(f"cannot read the card {path}: {error}; save it as UTF-8") from None

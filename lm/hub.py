@@ -1,0 +1,290 @@
+"""The way to the Hugging Face Hub: one client, one account, and every refusal in words that say what to do.
+
+`connect` gives the Hub's own client, `attended` runs what may take long in a thread that can be given up, `patiently`
+tries again what a moment can heal, and `explaining` turns what the client raises into a `HubError`. What travels there
+and back is the business of `lm.push`, `lm.pull` and `lm.space`.
+
+A token comes from an argument, `HF_TOKEN` or `hf auth login`. It is handed to the client, which puts it into the
+authorization header, and to nobody else: it is not stored, logged, or told in an error.
+
+Large files take the plain HTTP road, not Xet: only there can a transfer be counted and cancelled with the client's public
+interface (huggingface_hub 2.4).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import huggingface_hub
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from lm.errors import HubError
+
+TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+PUBLIC_ENDPOINT = "https://huggingface.co"
+# Waits before the second, third and fourth attempt at what may heal by itself. Large files have the client's own, longer.
+BACKOFF_SECONDS = (1.0, 2.0, 4.0)
+GIVE_UP_SECONDS = 3.0  # how long a cancelled transfer may take to end properly before it is left alone
+PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
+FAILURES = (HTTPError, OSError, ValueError, RuntimeError)  # what the client raises; FAILURES that nobody knows go on
+
+Progress = Callable[[str, int, int], None]  # (what is going on, bytes done, bytes in all)
+T = TypeVar("T")
+
+
+class Cancelled(HubError):
+    """The user gave up; the text says what exists and how to go on."""
+
+    kind = "cancelled"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose token it is, and which names it may write under."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    can_write: bool
+
+
+def silence(words: str, done: int, total: int) -> None:
+    """The `Progress` that tells nobody."""
+
+
+def never() -> bool:
+    """The `should_stop` of who never gives up."""
+    return False
+
+
+# ---------------------------------------------------------------------------------------------- client and account
+
+
+def endpoint() -> str:
+    """The address of the Hub, or of the mirror that `HF_ENDPOINT` names."""
+    return os.environ.get("HF_ENDPOINT", PUBLIC_ENDPOINT).rstrip("/")
+
+
+def connect(token: str | None = None) -> HfApi:
+    """The Hub's client. Without a token it uses `HF_TOKEN` or that of `hf auth login`, if there is one."""
+    if token is not None and not re.fullmatch(r"[!-~]+", token.strip()):
+        raise HubError(f"this is no token: a token is one word, as {TOKENS_PAGE} shows it (hf_…)")
+    constants.HF_HUB_DISABLE_XET = True
+    return HfApi(endpoint=endpoint(), token=token.strip() if token else None, library_name="lm-playground")
+
+
+def account(api: HfApi) -> Account:
+    """Whose token this is; fails at once where there is none, a wrong one, or no network."""
+    said = patiently(api.whoami)
+    token = said.get("auth", {}).get("accessToken", {})
+    organisations = tuple(org["name"] for org in said.get("orgs", []) if org.get("roleInOrg") != "read")
+    return Account(said["name"], (said["name"], *organisations), token.get("role") != "read")
+
+
+def writable(name: str, who: Account) -> str:
+    """`name` as user/repo if this account may write there, else a `HubError`; a bare name is completed by the user's."""
+    if not who.can_write:
+        raise HubError(
+            f"the token of {who.name!r} may only read; make one with write permission at {TOKENS_PAGE} and use that"
+        )
+    full = check_repo(name if "/" in name else f"{who.name}/{name}")
+    namespace, short = full.split("/")
+    if namespace not in who.namespaces:
+        raise HubError(
+            f"the name {namespace!r} belongs to someone else; this token writes under {' or '.join(who.namespaces)}: "
+            f"use for example {who.name}/{short}"
+        )
+    return full
+
+
+def check_repo(name: str) -> str:
+    """`name` itself if a repository may be called user/repo so, else a `HubError` with one that it may be."""
+    is_valid = re.fullmatch(r"[\w-](?:[\w.-]*[\w-])?/[\w-](?:[\w.-]*[\w-])?", name, re.ASCII) is not None
+    if is_valid and len(name) <= 96 and "--" not in name and ".." not in name and not name.endswith(".git"):
+        return name
+    parts = [re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in name.split("/")[-2:]]
+    example = "/".join(part or "my-model" for part in (parts if len(parts) == 2 else ["user", *parts]))[:96]
+    raise HubError(
+        f"{name!r} cannot name a repository: it is user/name in letters, digits, '-', '_' and '.', at most 96 of them, "
+        f"without '--' or '..' and not ending in '.git'; for example {example}"
+    )
+
+
+# ---------------------------------------------------------------------------------------------- patience
+
+
+def patiently(call: Callable[..., T], *words: Any, is_stopped: Callable[[], bool] = never, **named: Any) -> T:
+    """`call(…)`, tried again with growing pauses where the network or the server failed for a moment."""
+    for wait_seconds in BACKOFF_SECONDS:
+        try:
+            return call(*words, **named)
+        except FAILURES as error:
+            if not is_passing(error):
+                raise
+        deadline = time.monotonic() + wait_seconds
+        while time.monotonic() < deadline:
+            if is_stopped():
+                raise Cancelled("cancelled")
+            time.sleep(0.05)
+    return call(*words, **named)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same request may succeed a moment later."""
+    error = _cause(error)
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code in PASSING_STATUSES
+    return isinstance(error, HTTPError)
+
+
+def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], bool]) -> T:
+    """`work(is_stopped)` in a thread of its own, while this one asks `should_stop`; its result or its exception.
+
+    When the user gives up, `is_stopped` turns true; a thread that does not notice within `GIVE_UP_SECONDS` (a connection
+    that neither moves nor breaks) is left behind, and `Cancelled` is raised. Ctrl-C counts as giving up.
+    """
+    is_stopped, outcome = threading.Event(), []
+
+    def run() -> None:
+        try:
+            outcome.append((work(is_stopped.is_set), None))
+        except BaseException as error:  # noqa: BLE001 - carried over to the waiting thread, which raises it
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive() and not should_stop():
+            thread.join(0.1)
+    except KeyboardInterrupt:
+        is_stopped.set()
+    if thread.is_alive():
+        is_stopped.set()
+        thread.join(GIVE_UP_SECONDS)
+    if not outcome:
+        raise Cancelled("cancelled")
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
+# ---------------------------------------------------------------------------------------------- refusals in words
+
+
+@contextmanager
+def explaining(repo: str) -> Iterator[None]:
+    """Turn what the client raises into a `HubError`, without the request that it carries along."""
+    try:
+        yield
+        return
+    except FAILURES as error:
+        words, unknown = in_words(error, repo), error
+    if words is None:
+        raise unknown
+    raise HubError(words) from None  # the context holds the request and its headers
+
+
+def in_words(error: BaseException, repo: str) -> str | None:
+    """What happened and what to do, or None for what no user could have caused."""
+    error = _cause(error)
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words.format(repo=repo, endpoint=endpoint(), tokens=TOKENS_PAGE)
+    if isinstance(error, HfHubHTTPError):
+        return _status_in_words(error, repo)
+    if isinstance(error, HTTPError):
+        return f"cannot reach {endpoint()} ({type(error).__name__}); check the network and try again"
+    if isinstance(error, HFValidationError):
+        return f"{repo!r} cannot name a repository: it is user/name, for example alice/tales"
+    if isinstance(error, ValueError) and "Invalid metadata" in str(error):
+        return f"the Hub refuses the card's metadata: {_server_lines(error)}; edit the lines between the two --- and try again"
+    if isinstance(error, ValueError) and "LFS batch API" in str(error):
+        return _refused_upload(" ".join(re.findall(r"`(.*?)`", str(error))))
+    if isinstance(error, OSError) and error.errno:
+        return f"cannot read or write {error.filename or 'the cache'}: {error.strerror}; free some space or choose another place"
+    return None
+
+
+_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+    (LocalTokenNotFoundError, "no token: run `hf auth login`, set HF_TOKEN, or paste one with write permission ({tokens})"),
+    (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, so nothing can be sent or fetched; unset it and try again"),
+    (LocalEntryNotFoundError, "cannot reach {endpoint}, and {repo} is not in the cache; pull it once while online"),
+    (GatedRepoError, "{repo} is gated: ask for access at {endpoint}/{repo}, then try again with your token"),
+    (RevisionNotFoundError, "{repo} has no such revision; name a branch, a tag or a whole commit hash of it"),
+    (EntryNotFoundError, "{repo} lacks a file that was asked for; look at {endpoint}/{repo}"),
+    (RepositoryNotFoundError, "there is no repository {repo}, or it is private and this token may not see it; check the name "
+                              "at {endpoint}, or log in with `hf auth login`"),
+)  # fmt: skip
+
+
+def _status_in_words(error: HfHubHTTPError, repo: str) -> str:
+    status, said = error.response.status_code, _said(error)
+    if re.search(r"quota|storage|limit reached|exceed", said, re.IGNORECASE) and status in (400, 402, 403, 413, 507):
+        return _refused_upload(said)
+    if status == 401:
+        return f"the Hub does not accept this token (401); it may be mistyped or revoked: make another at {TOKENS_PAGE}"
+    if status == 402:
+        return f"the Hub asks for a paid plan (402): {said}; see {PUBLIC_ENDPOINT}/pricing, or run it on your own machine"
+    if status == 403:
+        return f"this token may not do that to {repo} (403): {said}; use one with write permission ({TOKENS_PAGE}) or another name"
+    if status in (409, 412):
+        return f"{repo} was changed by somebody else at the same moment ({status}); try again"
+    if status == 413:
+        return _refused_upload(said or "a file is too large")
+    if status == 429:
+        return f"the Hub asks to slow down (429): {said or 'too many requests'}; wait some minutes and try again"
+    if status >= 500:
+        return f"the Hub is in trouble ({status}); try again in some minutes (https://status.huggingface.co)"
+    return f"the Hub refuses ({status}): {said or 'without a word'}; try again, or look at {endpoint()}/{repo}"
+
+
+def _refused_upload(said: str) -> str:
+    return f"the Hub does not take these files: {said}; leave out --with-corpus and --resume, or free space ({PUBLIC_ENDPOINT}/settings/billing)"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The failure inside those that the client puts around it: of an upload, or of a look for what is not cached."""
+    while isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, (*FAILURES, HubError)):
+        error = error.__cause__
+    return error
+
+
+def _said(error: HfHubHTTPError) -> str:
+    """The server's own words, in one line, without what looks like a token."""
+    return re.sub(r"\bhf_\w+", "hf_…", " ".join((error.server_message or "").split()))
+
+
+def _server_lines(error: BaseException) -> str:
+    lines = [line.strip("- ") for line in str(error).splitlines()[1:]]
+    return "; ".join(line for line in lines if line)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the client's own progress bars: ours are elsewhere."""
+    was_quiet = huggingface_hub.utils.are_progress_bars_disabled()
+    huggingface_hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not was_quiet:
+            huggingface_hub.utils.enable_progress_bars()

@@ -1,0 +1,357 @@
+"""A repository on the Hub → a folder that generates, and a run that can be looked at, compared and trained further.
+
+A source is `user/repo`, a link to the Hub, or a folder of this machine. Only safetensors and JSON are fetched; a pickle
+runs code when it is read, and is refused, as is everything that settings or sizes betray before it is downloaded. Remote
+code (`auto_map`) is never looked at. What was fetched stays in the Hub's own cache, by commit, and works without a network.
+
+A repository that we pushed becomes a run again: `lm runs` lists it, and with its `resume/` training goes on bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from tqdm import tqdm
+
+from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir
+from lm.errors import HubError, LMError
+from lm.hub import Cancelled, Progress
+from lm.run_dir import RunDir, Status
+from lm.tokenizer import load_tokenizer
+
+MOST_GIGABYTES = 4.0  # of one repository, unless the user allows more
+MOST_JSON_BYTES = 100_000_000  # a settings, tokenizer or log file larger than this is no such file
+BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for names
+HEADER_BYTES = 16_000_000
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+MOST_THREADS = 1024
+RUN_FILES = ("training/config.json", "training/metrics.jsonl", "training/samples.jsonl")
+RESUME_FILES = (f"resume/{checkpoint.STATE}", "resume/train.bin", "resume/val.bin", "resume/status.json",
+                "resume/last/model.safetensors", "resume/best/model.safetensors")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a person named: a folder of this machine, or a repository at a revision."""
+
+    folder: Path | None = None
+    repo: str = ""
+    revision: str = "main"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """`path` works wherever a NAME is taken. `is_run`: it is a run directory; `is_resumable`: training can go on."""
+
+    path: Path
+    repo: str
+    commit: str
+    is_run: bool
+    is_resumable: bool
+    notes: tuple[str, ...] = ()
+
+
+def parse(text: str, revision: str = "") -> Source:
+    """What `text` names; `HubError` if it is neither a folder, nor a link to the Hub, nor user/repo."""
+    text = text.strip()
+    if text and Path(text).is_dir():
+        return Source(folder=Path(text))
+    hosts = "|".join(re.escape(re.sub(r"^https?://", "", host)) for host in (hub.endpoint(), "huggingface.co", "hf.co"))
+    match = re.fullmatch(rf"(?:(?:https?://)?(?:www\.)?(?:{hosts})/|hf://)([^/?#]+/[^/?#]+)(?:/(?:tree|blob|resolve)/([^/?#]+))?.*", text)
+    if match:
+        return Source(repo=hub.check_repo(match[1]), revision=revision or match[2] or "main")
+    if re.match(r"\w+://", text) or text.count("/") != 1:
+        raise HubError(
+            f"{text!r} is neither a folder, nor a link to {hub.endpoint()}, nor a repository; give for example user/repo"
+        )
+    return Source(repo=hub.check_repo(text), revision=revision or "main")
+
+
+def pull(
+    source: str,
+    to: Path | None = None,
+    *,
+    revision: str = "",
+    token: str | None = None,
+    most_gigabytes: float = MOST_GIGABYTES,
+    cache: Path | None = None,
+    progress: Progress = hub.silence,
+    should_stop: Callable[[], bool] = hub.never,
+) -> Pulled:
+    """Fetch a model; with `to`, make it a run (one of ours) or a folder (any other) there, which must not exist yet.
+
+    Without `to` the path is that of the cache: good for generating. `HubError` or `CheckpointError` says what cannot be.
+    """
+    named = parse(source, revision)
+    if named.folder is not None:
+        folder = _local(named.folder)
+        return Pulled(folder, "", "", run_dir.is_run(named.folder), False)
+    if to is not None and Path(to).exists():
+        raise HubError(f"{to} exists already; name another place with --to, or remove it first")
+    names = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
+    fetch = _Fetch(hub.connect(token), named, names, most_gigabytes, cache, progress)
+    with hub.explaining(named.repo), hub.quietly():
+        snapshot, commit = hub.attended(fetch.run, should_stop)
+    has_state = (snapshot / RESUME_FILES[0]).is_file()
+    if to is None:
+        _try_out(snapshot)
+        return Pulled(snapshot, named.repo, commit, False, False)
+    is_run = (snapshot / RUN_FILES[0]).is_file()
+    notes = _settle(snapshot, Path(to), is_run, has_state)
+    return Pulled(Path(to), named.repo, commit, is_run, is_run and has_state, notes)
+
+
+# ---------------------------------------------------------------------------------------------- fetching
+
+
+class _Fetch:
+    """One download: what to take, whether it may be large, and where it lies afterwards."""
+
+    def __init__(
+        self, api: HfApi, source: Source, names: Sequence[str], most_gigabytes: float, cache: Path | None, progress: Progress
+    ) -> None:
+        self.api, self.source, self.names, self.progress = api, source, names, progress
+        self.most_bytes, self.cache = most_gigabytes * 1e9, cache
+
+    def run(self, is_stopped: Callable[[], bool]) -> tuple[Path, str]:
+        """The folder in the cache and its commit."""
+        self.progress(f"looking at {self.source.repo}", 0, 0)
+        try:
+            info = hub.patiently(
+                self.api.model_info, self.source.repo, revision=self.source.revision, files_metadata=True,
+                is_stopped=is_stopped,
+            )  # fmt: skip
+        except (HTTPError, OfflineModeIsEnabled) as error:
+            if isinstance(error, OSError) and not isinstance(error, OfflineModeIsEnabled):
+                raise  # the Hub answered
+            return self._cached()
+        sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
+        check_is_model(self.source.repo, sizes)
+        wanted = [name for name in self.names if name in sizes]
+        self._check_sizes(sizes, wanted)
+        folder = Path(self._download(checkpoint.CONFIG, self.source.revision, _Counter(self, 0, is_stopped))).parent
+        if folder.name != info.sha:
+            raise HubError(f"{self.source.repo} was changed at this moment; try again")
+        check_weights(folder, sizes[checkpoint.WEIGHTS])
+        counter = _Counter(self, sum(sizes[name] for name in wanted), is_stopped)
+        for name in wanted:
+            counter.begin(name)
+            self._download(name, info.sha, counter)
+        return folder, info.sha
+
+    def _download(self, name: str, revision: str, counter: _Counter) -> str:
+        return self.api.hf_hub_download(
+            self.source.repo, name, revision=revision, cache_dir=self.cache, tqdm_class=counter.bar_class()
+        )
+
+    def _check_sizes(self, sizes: dict[str, int], wanted: Sequence[str]) -> None:
+        total = sum(sizes[name] for name in wanted)
+        if total > self.most_bytes:
+            raise HubError(
+                f"{self.source.repo} has {total / 1e9:.1f} GB to fetch and the limit is {self.most_bytes / 1e9:g} GB; allow more "
+                f"with --most-gigabytes, or take a smaller model"
+            )
+        for name in wanted:
+            if name.endswith((".json", ".jsonl")) and sizes[name] > MOST_JSON_BYTES:
+                raise HubError(f"{name} of {self.source.repo} has {sizes[name] / 1e6:.0f} MB, too much for such a file; take another model")
+
+    def _cached(self) -> tuple[Path, str]:
+        """What was pulled before, without a network."""
+        try:
+            config = self.api.hf_hub_download(
+                self.source.repo, checkpoint.CONFIG, revision=self.source.revision, cache_dir=self.cache, local_files_only=True
+            )
+        except LocalEntryNotFoundError:
+            config = ""
+        folder = Path(config).parent
+        if not config or not (folder / checkpoint.WEIGHTS).is_file():
+            raise HubError(
+                f"cannot reach {hub.endpoint()}, and {self.source.repo} ({self.source.revision}) was never pulled on this machine; "
+                f"check the network and try again"
+            )
+        return folder, folder.name
+
+
+class _Counter:
+    """Bytes received, over all files; stops the download when the user gives up."""
+
+    def __init__(self, fetch: _Fetch, total: int, is_stopped: Callable[[], bool]) -> None:
+        self.fetch, self.total, self.is_stopped = fetch, total, is_stopped
+        self.done, self.name = 0, checkpoint.CONFIG
+
+    def begin(self, name: str) -> None:
+        self.name = name
+        self.add(0)
+
+    def add(self, n: float | None) -> None:
+        if self.is_stopped():
+            raise Cancelled("cancelled; what has arrived is kept, and pulling again goes on from there")
+        self.done += int(n or 0)
+        self.fetch.progress(f"fetching {self.name}", min(self.done, self.total), self.total)
+
+    def bar_class(self) -> type[tqdm]:
+        """What the client takes for its progress bar."""
+        counter = self
+
+        class Bar(tqdm):
+            def __init__(self, *words: Any, **named: Any) -> None:
+                named.pop("name", None)
+                super().__init__(*words, **named | dict(disable=True))
+
+            def update(self, n: float | None = 1) -> None:
+                counter.add(n)
+
+        return Bar
+
+
+def check_is_model(repo: str, sizes: Mapping[str, int]) -> None:
+    """`HubError` says why there is no model that may be read among the files of a repository."""
+    if checkpoint.CONFIG not in sizes:
+        raise HubError(f"{repo} has no {checkpoint.CONFIG}, so it holds no transformers model; choose one that does")
+    if checkpoint.WEIGHTS not in sizes:
+        pickles = sorted(name for name in sizes if name.endswith(PICKLES))
+        if any(name.endswith(".safetensors.index.json") for name in sizes):
+            raise HubError(f"{repo} keeps its weights in several files; only models with one {checkpoint.WEIGHTS} are read here")
+        if pickles:
+            raise HubError(
+                f"{repo} keeps its weights as a pickle ({pickles[0]}), which runs the code of whoever wrote it when it is read; "
+                f"ask its author for {checkpoint.WEIGHTS}, or use a model that has one"
+            )
+        raise HubError(f"{repo} has no {checkpoint.WEIGHTS}; choose a model that does")
+
+
+def check_weights(folder: Path, size: int) -> None:
+    """`CheckpointError` or `HubError` when settings are out of bounds, or weights of `size` bytes cannot be theirs."""
+    try:
+        said = json.loads((folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HubError(f"its {checkpoint.CONFIG} is damaged ({error}); choose another model") from None
+    if not isinstance(said, dict):
+        raise HubError(f"its {checkpoint.CONFIG} holds no settings; choose another model")
+    config = convert.from_transformers_config(said)
+    weights = sum(int(np.prod(shape, dtype=object)) for shape in convert.shapes(config).values())
+    low, high = (int(factor * weights) for factor in BYTES_PER_WEIGHT)
+    if not low <= size <= high + HEADER_BYTES:
+        raise HubError(
+            f"its {checkpoint.WEIGHTS} has {size:,} bytes where {checkpoint.CONFIG} means {weights:,} numbers; they do not belong "
+            f"together, choose another model"
+        )
+
+
+# ---------------------------------------------------------------------------------------------- settling down
+
+
+def _local(folder: Path) -> Path:
+    """A folder of this machine: the checkpoint of a run, or itself if its weights are no pickle."""
+    found = checkpoint.find_checkpoint(folder, folder.parent)
+    _try_out(found)
+    return found
+
+
+def _try_out(folder: Path) -> None:
+    """Load the model and its tokenizer once: whoever pulls learns at once whether they work here."""
+    checkpoint.load_model(folder)
+    load_tokenizer(folder)
+
+
+def _settle(snapshot: Path, to: Path, is_run: bool, has_state: bool) -> tuple[str, ...]:
+    """Make `to` out of the cached files, whole or not at all."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".lm-pull-", dir=to.parent) as scratch:
+        place = Path(scratch) / to.name
+        place.mkdir()
+        if is_run:
+            notes = _as_run(snapshot, RunDir(place), has_state)
+        else:
+            _copy(snapshot, place, checkpoint.FILES)
+            _try_out(place)
+            notes = ()
+        os.rename(place, to)
+    return notes
+
+
+def _as_run(snapshot: Path, run: RunDir, has_state: bool) -> tuple[str, ...]:
+    """The run directory that was pushed, as far as it was."""
+    said = run_dir.read_json(snapshot / RUN_FILES[0])
+    if not isinstance(said, dict):
+        raise HubError("its training/config.json holds no settings; choose another model")
+    top = run.last if said.get("checkpoint") == "last" else run.best
+    _copy(snapshot, top, checkpoint.FILES)
+    _try_out(top)
+    for name in RUN_FILES:
+        _copy_file(snapshot / name, run.path / Path(name).name)
+    _copy(snapshot, run.path, ("tokenizer.json", "tokenizer_config.json"))
+    notes = _adapt(run, said)
+    run_dir.write_status(run, _status(run, snapshot / "resume" / "status.json"))
+    if has_state:
+        _add_state(snapshot, run, top)
+    return notes
+
+
+def _adapt(run: RunDir, said: dict[str, Any]) -> tuple[str, ...]:
+    """Check the settings of a run from elsewhere, and let it train on what this machine has."""
+    from lm.device import choose_device
+
+    setup = prepare.load(run)
+    if not 1 <= setup.threads <= MOST_THREADS:
+        raise HubError(f"its training/config.json says threads={setup.threads}, which no machine has; choose another model")
+    try:
+        choose_device(setup.device.type)
+    except LMError:
+        here = choose_device("auto").type
+        run_dir.write_json(run.config, said | dict(device=here, precision="float32"))
+        return (f"it was trained on {setup.device.type}, which is not here: training goes on on {here}, and not bit for bit",)
+    return ()
+
+
+def _status(run: RunDir, told: Path) -> Status:
+    """Where the run stands: as it was told, or as its last line says."""
+    records, _ = run_dir.read_metrics(run.path)
+    last = records[-1] if records else {}
+    status = Status("finished", last.get("step", 0), last.get("step", 0), last.get("time_seconds", 0.0), 0.0)
+    if not told.is_file():
+        return status
+    said = run_dir.read_json(told)
+    known = {name: said[name] for name in bundle.SHARED_STATUS if type(said.get(name)) is type(getattr(status, name))}
+    return replace(status, **known)
+
+
+def _add_state(snapshot: Path, run: RunDir, top: Path) -> None:
+    """What training goes on from; `HubError` if its tokens are not of this vocabulary."""
+    _copy_file(snapshot / RESUME_FILES[0], run.resume / checkpoint.STATE)
+    for tokens in (run.train_tokens, run.val_tokens):
+        _copy_file(snapshot / "resume" / tokens.name, tokens)
+        check_tokens(tokens, prepare.load(run).model.vocab_size)
+    other = run.best if top == run.last else run.last
+    if (weights := snapshot / "resume" / other.name / checkpoint.WEIGHTS).is_file():
+        _copy(snapshot, other, (name for name in checkpoint.FILES if name != checkpoint.WEIGHTS))
+        _copy_file(weights, other / checkpoint.WEIGHTS)
+
+
+def check_tokens(path: Path, vocab_size: int) -> None:
+    ids = batches.open_tokens(path, vocab_size)
+    largest = max((int(ids[i : i + bundle.TOKENS_AT_ONCE].max()) for i in range(0, len(ids), bundle.TOKENS_AT_ONCE)), default=0)
+    if largest >= vocab_size:
+        raise HubError(f"its {path.name} holds the token {largest}, and the vocabulary ends at {vocab_size - 1}; choose another model")
+
+
+def _copy(source: Path, to: Path, names: Any) -> None:
+    for name in names:
+        if (source / name).is_file():
+            _copy_file(source / name, to / name)
+
+
+def _copy_file(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, to)
