@@ -1,34 +1,38 @@
 // The header, the library and the status bar: clicks become events or switches of the page. Their HTML is replaced
 // while they are shown, so one listener stands on the component itself.
+const NARROW = '(max-width: 760px)'; // as in style.css: the library is a drawer there
 const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* a private window */ } };
+const frame = () => element.closest('#frame');
 
-const show = {
-  dark: (on) => document.body.classList.toggle('dark', on),
-  library: (on) => document.body.classList.toggle('library-away', !on),
+const switches = {
+  dark() {
+    document.body.classList.toggle('dark');
+    remember('lm-dark', document.body.classList.contains('dark') ? '1' : '0');
+  },
+  library() {
+    const {dataset} = frame();
+    if (matchMedia(NARROW).matches) {
+      dataset.drawer = dataset.drawer === 'open' ? '' : 'open';
+    } else {
+      dataset.library = dataset.library === 'away' ? '' : 'away';
+      remember('lm-library', dataset.library);
+    }
+  },
 };
 
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
-  if (button.dataset.do === 'dark') {
-    show.dark(!document.body.classList.contains('dark'));
-    remember('lm-dark', document.body.classList.contains('dark') ? '1' : '0');
-  } else if (button.dataset.do === 'library') {
-    const narrow = matchMedia('(max-width: 760px)').matches;
-    if (narrow) document.body.classList.toggle('library-open');
-    else {
-      show.library(document.body.classList.contains('library-away'));
-      remember('lm-library', document.body.classList.contains('library-away') ? '0' : '1');
-    }
-  } else if (button.dataset.run !== undefined) {
-    document.body.classList.remove('library-open');
-    trigger('select', {run: button.dataset.run});
-  }
+  if (button.dataset.do) switches[button.dataset.do]();
+  if (button.dataset.run === undefined) return;
+  frame().dataset.drawer = '';
+  trigger('select', {run: button.dataset.run});
 });
 
-if (element.querySelector('header') || element.closest('#header')) {
+if (element.closest('#header')) {
   const dark = remembered('lm-dark');
-  if (dark !== null && !new URLSearchParams(location.search).has('__theme')) show.dark(dark === '1');
-  if (remembered('lm-library') === '0') show.library(false);
+  const asked = new URLSearchParams(location.search).has('__theme');
+  if (dark !== null && !asked) document.body.classList.toggle('dark', dark === '1');
+  frame().dataset.library = remembered('lm-library') || '';
 }

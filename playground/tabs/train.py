@@ -58,10 +58,11 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
     try:
         argv = _argv(space, corpus, recipe_name, language, values)
     except ConfigError as error:
-        return f'<div class="note wrong" role="alert"><p>{escape(error)}</p></div>'
+        return f'<div class="note wrong" role="alert"><pre>{escape(error)}</pre></div>'
     wanted = run_dir.slug(name.strip() or f"{corpus}-{recipe_name}")
     title = escape(say("train.command", language))
-    return f'<h4>{title}</h4><pre class="command" tabindex="0">{escape(launch.command(wanted, argv))}</pre>'
+    command_line = escape(launch.command(wanted, argv))
+    return f'<div class="ruled"><h4>{title}</h4><pre class="command" tabindex="0">{command_line}</pre></div>'
 
 
 def about_recipe(space: Workspace, corpus: str | None, recipe_name: str, language: str) -> str:
