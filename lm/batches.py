@@ -109,7 +109,7 @@ class RandomWindows:
         return _windows(self.tokens, starts.numpy(), self.block_size)
 
     def state_dict(self) -> tuple[dict[str, int], torch.Tensor]:
-        """What to say to `load_state_dict` to draw the same batches again: a position (JSON) and a generator's state."""
+        """What `load_state_dict` needs to draw the same batches again: a position (JSON) and a generator's state."""
         return {}, self.generator.get_state()
 
     def load_state_dict(self, position: dict[str, int], generator_state: torch.Tensor) -> None:
@@ -117,7 +117,7 @@ class RandomWindows:
 
 
 class EpochWindows:
-    """Endless epochs of windows `stride` apart (0: block_size), each window once per epoch, in an order from `generator`.
+    """Endless epochs of windows `stride` apart (0: block_size), each once per epoch, in an order from `generator`.
 
     The last batch of an epoch is dropped when it is not full. Where the whole text has fewer windows than a batch, the
     batch is all of them.

@@ -112,7 +112,7 @@ def split_point(statistics: Statistics, val_fraction: float) -> int:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that becomes `path` when the block ends well, and vanishes when not. A full disk is an `LMError`."""
+    """A file to write that becomes `path` if the block ends well and vanishes if not; a full disk is an `LMError`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     written = 0
     try:

@@ -12,6 +12,7 @@ import codecs
 import io
 import itertools
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,22 +50,23 @@ LEGACY_NAMES = {
 }
 LIKELY = ("cp932", "euc_jp", "cp1252")  # asked first: a short text looks like too many of the others
 SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "a PNG image", "text"),
-    (b"\xff\xd8\xff", "a JPEG image", "text"),
-    (b"GIF8", "a GIF image", "text"),
-    (b"%PDF-", "a PDF document", "the text that a PDF reader saves or copies from it"),
-    (b"PK\x03\x04", "a ZIP archive or an Office or EPUB document", "its text, unpacked or saved as plain text"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", "its text, saved as plain text"),
-    (b"{\\rtf", "an RTF document", "its text, saved as plain text"),
-    (b"\x1f\x8b", "a gzip archive", "the file unpacked from it"),
-    (b"BZh", "a bzip2 archive", "the file unpacked from it"),
-    (b"\xfd7zXZ", "an xz archive", "the file unpacked from it"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "the file unpacked from it"),
-    (b"RIFF", "a sound, video or WebP file", "text"),
-    (b"ID3", "an MP3 file", "text"),
-    (b"\x7fELF", "a program", "text"),
-    (b"SQLite format 3", "an SQLite database", "a table saved as .csv"),
-    (b"PAR1", "a Parquet table", "the table saved as .csv or .jsonl"),
+    (b"\x89PNG\r\n\x1a\n", "PNG image", "a text file"),
+    (b"\xff\xd8\xff", "JPEG image", "a text file"),
+    (b"GIF87a", "GIF image", "a text file"),
+    (b"GIF89a", "GIF image", "a text file"),
+    (b"%PDF-", "PDF document", "the text that a PDF reader saves or copies from it"),
+    (b"PK\x03\x04", "ZIP archive, or Office or EPUB document", "its text, unpacked or saved as plain text"),
+    (b"\xd0\xcf\x11\xe0", "old Office document", "its text, saved as plain text"),
+    (b"{\\rtf", "RTF document", "its text, saved as plain text"),
+    (b"\x1f\x8b", "gzip archive", "the file unpacked from it"),
+    (b"BZh91AY&SY", "bzip2 archive", "the file unpacked from it"),
+    (b"\xfd7zXZ", "xz archive", "the file unpacked from it"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive", "the file unpacked from it"),
+    (b"ID3\x03", "MP3 file", "a text file"),
+    (b"ID3\x04", "MP3 file", "a text file"),
+    (b"\x7fELF", "program", "a text file"),
+    (b"SQLite format 3\0", "SQLite database", "a table saved as .csv"),
+    (b"PAR1\x15", "Parquet table", "the table saved as .csv or .jsonl"),
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _KANA = re.compile("[\u3041-\u30ff\uff66-\uff9f]")
@@ -91,7 +93,7 @@ def detect(path: Path) -> Found:
             return Found(codec, name, size)
     for signature, kind, cure in SIGNATURES:
         if head.startswith(signature):
-            raise CorpusError(f"{path.name} is not text ({kind[kind.index(' ') + 1 :]}); use {cure} instead")
+            raise CorpusError(f"{path.name} is not text ({kind}); use {cure} instead")
     codec, name, is_exact = _without_mark(path, head)
     _check_text(path, head[:SAMPLE_BYTES], codec)
     return Found(codec, name, size, is_exact)
@@ -121,13 +123,17 @@ def decoded(path: Path, found: Found, notes: list[str]) -> Iterator[str]:
 
 def _head(path: Path) -> tuple[bytes, int]:
     """The first block of `path` and its size; `CorpusError` when there is nothing to read."""
-    if path.is_dir():
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise CorpusError(f"there is no file {path}; check the name, or give the whole path") from None
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered, a NUL
+        raise _cannot_read(path, error) from None
+    if stat.S_ISDIR(status.st_mode):
         raise CorpusError(f"{path} is a folder; name the files in it")
-    if not path.exists():
-        raise CorpusError(f"there is no file {path}; check the name, or give the whole path")
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise CorpusError(f"{path} is a device, not a file; save its text to a file first")
-    return next(_blocks(path), b""), path.stat().st_size
+    return next(_blocks(path), b""), status.st_size
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -136,7 +142,12 @@ def _blocks(path: Path) -> Iterator[bytes]:
             while block := file.read(BLOCK_BYTES):
                 yield block
     except OSError as error:
-        raise CorpusError(f"cannot read {path}: {error.strerror}; check who may read it, or copy it elsewhere") from None
+        raise _cannot_read(path, error) from None
+
+
+def _cannot_read(path: Path, error: Exception) -> CorpusError:
+    why = getattr(error, "strerror", None) or error
+    return CorpusError(f"cannot read {str(path)[:200]}: {why}; check its name and who may read it")
 
 
 # ---------------------------------------------------------------------------------------------- finding out
@@ -220,7 +231,7 @@ def _guess(sample: bytes) -> str:
 
 
 def _is_kanji_alone(codec: str, text: str) -> bool:
-    """Whether `text` is a long stretch of Japanese without one kana, which is another language in the wrong encoding."""
+    """Whether `text` is a long stretch of Japanese without one kana: another language in the wrong encoding."""
     return codec in ("cp932", "euc_jp") and len(text) > MOST_KANJI_ALONE and not _KANA.search(text)
 
 

@@ -259,7 +259,7 @@ def _aozora_cleaned(chunks: Iterable[str], notes: list[str]) -> Iterator[str]:
 
 
 def _bare_lines(lines: Iterable[str], removed: Counter[str]) -> Iterator[str]:
-    """All lines but the legend between two ruled lines and the colophon, which goes on to the next legend or the end."""
+    """All lines but the legend between two ruled lines and the colophon, which lasts to the next legend or the end."""
     rule, legend_lines_left, in_colophon = "", 0, False
     for line in lines:
         if legend_lines_left:

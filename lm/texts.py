@@ -83,7 +83,8 @@ CLASSICS = {
             name="the-verdict",
             title="Edith Wharton, The Verdict (as in Build a Large Language Model From Scratch)",
             language="English",
-            url="https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/main/ch02/01_main-chapter-code/the-verdict.txt",
+            url="https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/main"
+            "/ch02/01_main-chapter-code/the-verdict.txt",
             sha256="b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f",
             terms="public domain",
         ),
@@ -192,8 +193,8 @@ def _download(text: Classic, path: Path, progress: Progress | None) -> bytes:
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = str(getattr(error, "reason", "")) or str(error) or type(error).__name__
         raise CorpusError(
-            f"cannot fetch the sample text {text.name!r} from {text.url} ({why}); go online and try again, or save that "
-            f"text as {path}, or use one that needs no network: {', '.join(SHIPPED)}"
+            f"cannot fetch the sample text {text.name!r} from {text.url} ({why}); go online and try again, or save "
+            f"that text as {path}, or use one that needs no network: {', '.join(SHIPPED)}"
         ) from None
 
 
@@ -223,7 +224,7 @@ def _unpacked(data: bytes, text: Classic) -> bytes:
                     return file.read(LARGEST_BYTES)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
         pass
-    raise CorpusError(f"the archive at {text.url} does not hold one text file; save the text yourself and name the file")
+    raise CorpusError(f"the archive at {text.url} does not hold one text file; save it yourself and name the file")
 
 
 def _clean_bytes(data: bytes, text: Classic) -> str:

@@ -107,9 +107,7 @@ class BPETokenizer:
     def __init__(self, name: str, pattern: str, ranks: dict[bytes, int], special: dict[str, int] | None = None) -> None:
         assert all(bytes([byte]) in ranks for byte in range(256)), "a byte that has no id cannot be encoded"
         self.name, self.pattern, self.ranks, self.special = name, pattern, ranks, special or {}
-        self._encoding = tiktoken.Encoding(
-            name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=self.special
-        )  # fmt: skip
+        self._encoding = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens=self.special)
         self.vocab_size = self._encoding.n_vocab  # the largest id + 1; ids below it that nobody owns decode to nothing
 
     def encode(self, text: str) -> np.ndarray:
@@ -195,7 +193,8 @@ def learn(corpus: Corpus, vocab_size: int) -> BPETokenizer:
     chunks = read_chunks(corpus.path)
     stride = -(-corpus.statistics.characters // LEARN_CHARACTERS)  # of every `stride` pieces one is read
     pieces = itertools.islice(cut_at_borders(chunks), 0, None, max(1, stride))
-    return BPETokenizer("bpe", SPLIT_PATTERN, tokenizer_json.learn_ranks(pieces, SPLIT_PATTERN, vocab_size, LEAST_PAIR_COUNT))
+    ranks = tokenizer_json.learn_ranks(pieces, SPLIT_PATTERN, vocab_size, LEAST_PAIR_COUNT)
+    return BPETokenizer("bpe", SPLIT_PATTERN, ranks)
 
 
 def published(name: str) -> BPETokenizer:
@@ -206,9 +205,9 @@ def published(name: str) -> BPETokenizer:
     except (OSError, ValueError) as error:  # no network, no disk, or not the file that tiktoken expects
         cache = os.environ.get("TIKTOKEN_CACHE_DIR")
         raise TokenizerError(
-            f"the vocabulary {name} is not in tiktoken's cache ({cache or 'TIKTOKEN_CACHE_DIR is not set'}) and could not "
-            f"be downloaded from openaipublic.blob.core.windows.net ({type(error).__name__}); go online once, or set "
-            f"TIKTOKEN_CACHE_DIR to a filled cache, or use tokenizer=bpe or char, which need no download"
+            f"the vocabulary {name} is not in tiktoken's cache ({cache or 'TIKTOKEN_CACHE_DIR is not set'}) and could "
+            f"not be downloaded from openaipublic.blob.core.windows.net ({type(error).__name__}); go online once, or "
+            f"set TIKTOKEN_CACHE_DIR to a filled cache, or use tokenizer=bpe or char, which need no download"
         ) from None
     return BPETokenizer(name, _plain(parts["pat_str"]), parts["mergeable_ranks"], parts["special_tokens"])
 

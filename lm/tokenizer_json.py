@@ -104,8 +104,8 @@ def _made_of(stored: dict[str, Any]) -> Characters | Ranks | None:
     vocab: dict[str, int] = model["vocab"]
     if not model["merges"] and model["unk_token"] == UNKNOWN:
         characters = sorted(vocab, key=vocab.__getitem__)
-        is_ours = characters.pop() == UNKNOWN and all(len(c) == 1 for c in characters) and characters == sorted(characters)
-        return Characters("".join(characters)) if is_ours else None
+        is_ours = characters.pop() == UNKNOWN and characters == sorted(characters)
+        return Characters("".join(characters)) if is_ours and all(len(c) == 1 for c in characters) else None
     pattern = stored["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
     special = {token["content"]: token["id"] for token in stored["added_tokens"] if token["special"]}
     ranks = {_unspell(token): i for token, i in vocab.items() if token not in special}

@@ -194,6 +194,17 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
             read_corpus([source], tmp_path / "clean")
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\n".join(["a pasted text"] * 40)])
+def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CorpusError, match="cannot read|there is no file"):
+        read_corpus([tmp_path / name], tmp_path / "clean")
+
+
+@pytest.mark.parametrize("start", ["RIFF raff, said the cat", "ID3 is a name", "BZh!", "PKs are three", "GIF8 it to me"])
+def test_a_text_that_begins_like_an_archive_is_a_text(tmp_path: Path, start: str) -> None:
+    assert text_of(read(tmp_path, start)) == start
+
+
 def test_no_file_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no file was given"):
         read_corpus([], tmp_path / "clean")
@@ -227,7 +238,10 @@ def test_the_report_is_one_line_a_file(tmp_path: Path) -> None:
 
 
 def test_the_one_text_column_of_a_table_is_chosen_and_told(tmp_path: Path) -> None:
-    table = 'id,comment,stars\n1,"It was a long, quiet evening.",5\n2,"The second\nhas two lines.",4\n3,The third is simple again.,1\n'
+    table = (
+        'id,comment,stars\n1,"It was a long, quiet evening.",5\n'
+        '2,"The second\nhas two lines.",4\n3,The third is simple again.,1\n'
+    )
     corpus = read(tmp_path, table, "reviews.csv")
     assert text_of(corpus) == (
         "It was a long, quiet evening.\nThe second\nhas two lines.\n\nThe third is simple again.\n"
