@@ -40,7 +40,9 @@ def build_app(space: Workspace) -> gr.Blocks:
     with gr.Blocks(title="LM Playground", fill_width=True, analytics_enabled=False, delete_cache=CACHE_SECONDS) as app:
         page = SimpleNamespace(language=gr.State("en"), cursor=gr.State({}), selected=gr.State(""))
         with gr.Column(elem_id="frame"):
-            page.header = gr.HTML(markup.header("", "en"), js_on_load=frame_js, elem_id="header", apply_default_css=False)
+            page.header = gr.HTML(
+                markup.header("", "en"), js_on_load=frame_js, elem_id="header", apply_default_css=False
+            )
             page.library = gr.HTML("", js_on_load=frame_js, elem_id="library", apply_default_css=False)
             with gr.Column(elem_id="work"), gr.Tabs(selected="train", elem_id="tabs"):
                 for name, tab in dict(corpus=corpus, train=train, generate=generate, share=share).items():
@@ -61,10 +63,9 @@ def launch_options(space: Workspace) -> dict[str, Any]:
     """What `launch` needs besides the address: look, languages, files that may be served, manners."""
     gr.set_static_paths([plotly_bundle().parent])
     bundle = urllib.parse.quote(plotly_bundle().as_posix())
-    symbols = settings_form.symbols_css([*train.FIELDS, *generate.FIELDS])
     return dict(
         theme=theme.theme(),
-        css=theme.palette_css() + symbols,
+        css=settings_form.symbols_css([*train.FIELDS, *generate.FIELDS]),
         css_paths=[theme.asset("style.css")],
         head=f'<script src="gradio_api/file={bundle}" defer></script>',
         i18n=text.translations(),
@@ -159,9 +160,7 @@ def _connect_train(page: SimpleNamespace, space: Workspace) -> None:
     for source in (w.recipe, chosen):
         source.change(at_edge(partial(train.about_recipe, space)), [chosen, w.recipe, language], w.about, **QUIET)
     for source in (w.recipe, chosen, w.name, *w.settings):
-        source.change(
-            at_edge(partial(train.command, space)), asked, w.command, trigger_mode="always_last", **QUIET
-        )
+        source.change(at_edge(partial(train.command, space)), asked, w.command, trigger_mode="always_last", **QUIET)
 
     def start(*values: Any) -> tuple[Any, ...]:
         return watch.choose(space, train.start(space, *values), values[3])
@@ -234,10 +233,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="Train a GPT on your own text, in your browser.")
-    parser.add_argument("--host", default="", help="address to listen on (GRADIO_SERVER_NAME; 127.0.0.1: this machine only)")
-    parser.add_argument("--port", type=int, help="port to listen on (GRADIO_SERVER_PORT; the first free one from 7860 on)")
+    parser.add_argument(
+        "--host", default="", help="address to listen on (GRADIO_SERVER_NAME; 127.0.0.1: this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=int, help="port to listen on (GRADIO_SERVER_PORT; the first free one from 7860 on)"
+    )
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where the runs are kept")
-    parser.add_argument("--auth", default="", metavar="NAME:PASSWORD", help="ask for a name and a password; several: a:b,c:d")
+    parser.add_argument(
+        "--auth", default="", metavar="NAME:PASSWORD", help="ask for a name and a password; several: a:b,c:d"
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser tab")
     return parser
 

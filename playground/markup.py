@@ -71,7 +71,8 @@ def library(rows: list[Row], selected: str, language: str) -> str:
     items = "".join(_library_item(row, row.name == selected, language) for row in rows)
     body = items or f'<p class="teach">{escape(say("library.empty", language))}</p>'
     chosen = "" if selected else ' aria-current="true"'
-    return f'<button class="new" data-run=""{chosen}>+ {new}</button><h2>{title}</h2><nav aria-label="{title}">{body}</nav>'
+    start = f'<button class="new" data-run=""{chosen}>+ {new}</button>'
+    return f'{start}<h2>{title}</h2><nav aria-label="{title}">{body}</nav>'
 
 
 def _library_item(row: Row, is_selected: bool, language: str) -> str:
@@ -102,9 +103,8 @@ def status_bar(rows: list[Row], memory: tuple[float, float], language: str) -> s
     now = _now(active[0], language) if active else f'<span class="quiet">{escape(say("status.idle", language))}</span>'
     if len(active) > 1:
         now += f'<span class="extra">{escape(say("status.more", language, n=len(active) - 1))}</span>'
-    return (
-        f'<footer class="bar" role="status">{now}<span class="space"></span><span class="extra">{escape(room)}</span></footer>'
-    )
+    right = f'<span class="space"></span><span class="extra">{escape(room)}</span>'
+    return f'<footer class="bar" role="status">{now}{right}</footer>'
 
 
 def _now(row: Row, language: str) -> str:
@@ -120,7 +120,8 @@ def _now(row: Row, language: str) -> str:
 def bar(share: float | None) -> str:
     """A progress bar; without a share it is empty."""
     percent = round(100 * (share or 0.0), 1)
-    return f'<span class="progress" role="progressbar" aria-valuenow="{percent:.0f}"><u style="width:{percent}%"></u></span>'
+    filled = f'<u style="width:{percent}%"></u>'
+    return f'<span class="progress" role="progressbar" aria-valuenow="{percent:.0f}">{filled}</span>'
 
 
 # ---------------------------------------------------------------------------------------------- one run
@@ -139,9 +140,7 @@ def numbers(row: Row | None, curve: Curve | None, language: str) -> str:
         (count(speed) if speed else "–", "train.speed", ""),
         (duration(seconds) if seconds is not None and row else "–", "train.took" if is_over else "train.left", ""),
     )
-    cells = (
-        f'<div class="{kind}"><b>{value}</b>{escape(say(key, language))}</div>' for value, key, kind in figures
-    )  # fmt: skip
+    cells = (f'<div class="{kind}"><b>{value}</b>{escape(say(key, language))}</div>' for value, key, kind in figures)
     return f'<div class="figures">{"".join(cells)}</div>'
 
 
@@ -153,12 +152,17 @@ def headline(row: Row | None, about: dict[str, Any], language: str) -> str:
     size = f"{parameters / 1e6:.1f} M" if isinstance(parameters, (int, float)) else ""
     chips = [about.get("arch"), size, about.get("tokenizer"), about.get("corpus")]
     told = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips if chip)
-    share = progress(row.status) if row.is_active else None
     return (
         f'<div class="headline {row.state}"><i class="dot"></i><h3>{escape(row.name)}</h3>'
-        f'<span class="state">{escape(say(f"state.{row.state}", language))}</span>{told}</div>'
-        + (f'<div class="how-far">{bar(share)}<span>{escape(step_words(row.status, language))}</span></div>' if share is not None else "")  # fmt: skip # noqa: E501
+        f'<span class="state">{escape(say(f"state.{row.state}", language))}</span>{told}</div>{_how_far(row, language)}'
     )
+
+
+def _how_far(row: Row, language: str) -> str:
+    if not row.is_active:
+        return ""
+    words = escape(step_words(row.status, language))
+    return f'<div class="how-far">{bar(progress(row.status))}<span>{words}</span></div>'
 
 
 def note(row: Row | None, curve: Curve | None, is_stopping: bool, language: str) -> str:

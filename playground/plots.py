@@ -34,7 +34,9 @@ def loss_chart() -> gr.HTML:
     )
 
 
-def payload(curve: Curve | None, cursor: dict[str, Any], max_steps: int) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def payload(
+    curve: Curve | None, cursor: dict[str, Any], max_steps: int
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """What the chart must be sent so that it shows `curve`, and the cursor after that.
 
     Inputs: the curve (None: no run is selected), the cursor of this browser (`run`, `generation`, and how many

@@ -2,8 +2,8 @@
 
 `label(key)` is for widgets: Gradio sends both languages and the browser picks its own. `say(key, language, …)` is for
 what the server renders, in the language that `language_of` reads from the browser's request. The settings' words come
-from `lm.config` in English and from `playground.text_settings` in Japanese. What `lm` itself says (errors, the notes of a
-file) stays in English.
+from `lm.config` in English and from `playground.text_settings` in Japanese. What `lm` itself says (errors, recipes,
+the notes of a file) stays in English.
 """
 
 from __future__ import annotations
@@ -202,7 +202,10 @@ WORDS = {
         "This model has never seen {characters}: it reads an unknown sign instead.",
         "このモデルは {characters} を見たことがありません。未知の記号として読みます。",
     ),
-    "generate.rate": ("{n} tokens · {rate} tokens / s · seed {seed}", "{n} トークン · {rate} トークン/秒 · シード {seed}"),
+    "generate.rate": (
+        "{n} tokens · {rate} tokens / s · seed {seed}",
+        "{n} トークン · {rate} トークン/秒 · シード {seed}",
+    ),
     "generate.sample": ("Sample {n}", "{n} 本目"),
     # the share tab
     "share.run": ("Run", "学習"),
@@ -214,7 +217,8 @@ WORDS = {
     "share.say": (
         "The best model of the run, whole in one folder: weights, settings and tokenizer. "
         "It opens in transformers without this program.",
-        "最良のモデルを、重み・設定・トークナイザごと一つのフォルダにまとめます。このプログラムがなくても transformers で開けます。",
+        "最良のモデルを、重み・設定・トークナイザごと一つのフォルダにまとめます。"
+        "このプログラムがなくても transformers で開けます。",
     ),
     "share.empty": (
         "Nothing to share yet: a run can be taken along from its first measurement on.",

@@ -25,7 +25,8 @@ SETTINGS = {
         "vocab_size": ("語彙数 (bpe)", "bpe が学ぶトークンの数。ほかのトークナイザでは使わない。"),
         "keep_ids": (
             "残す語彙",
-            "公開語彙のどの番号を残すか。all: すべて。max: テキスト中の最大番号まで(19章)。used: 現れるものだけ詰めて。",
+            "公開語彙のどの番号を残すか。all: すべて。"
+            "max: テキスト中の最大番号まで(19章)。used: 現れるものだけ詰めて。",
         ),
         "val_fraction": ("取り置く割合", "テキストの末尾から取り分け、学習には使わず、モデルを測るための割合。"),
         "aozora": (
@@ -37,7 +38,8 @@ SETTINGS = {
     "ModelConfig": {
         "arch": (
             "アーキテクチャ",
-            "gpt2: 各章のモデル(LayerNorm、学習する位置、GELU)。modern: RoPE、QK-norm、RMSNorm、ReLU²。bigram: 次の文字の表。",
+            "gpt2: 各章のモデル(LayerNorm、学習する位置、GELU)。modern: RoPE、QK-norm、RMSNorm、ReLU²。"
+            "bigram: 次の文字の表。",
         ),
         "block_size": ("文脈長(トークン)", "モデルが一度に見るトークンの数。"),
         "n_layer": ("層の数", "積み重ねるブロックの数。"),
@@ -48,6 +50,10 @@ SETTINGS = {
         "dropout": ("ドロップアウト", "学習中に捨てる活性の割合。小さなテキストの丸暗記を抑える。"),
         "bias": ("バイアス", "線形層と正規化のバイアス(gpt2 のみ)。"),
         "qkv_bias": ("クエリ・キー・バリューのバイアス", "gpt2 のみ。Raschka の本では使わない。"),
+        "gelu": (
+            "GELU",
+            "各 MLP の曲げ方(gpt2 のみ)。exact: 正確な式。tanh: OpenAI の重みの学習に使われた近似。",
+        ),
         "tie_weights": ("埋め込みの共有", "トークンを読む行列と予測する行列を一つにする。"),
         "logit_softcap": ("ロジットの上限", "ロジットを ± この値に滑らかに収める(modern のみ)。0 なら何もしない。"),
         "rope_theta": ("RoPE の底", "回転位置の最も長い波長(modern のみ)。"),

@@ -46,6 +46,7 @@ def theme() -> gr.themes.Base:
         spacing_size=gr.themes.sizes.spacing_md,
         radius_size=gr.themes.sizes.radius_md,
     )
+    base.custom_css = palette_css()  # travels with the theme, so that the login page has it too
     return base.set(**_surfaces(), **_inputs(), **_buttons())
 
 

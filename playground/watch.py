@@ -78,9 +78,7 @@ def _newly_usable(selected: str, fresh: dict[str, Any], before: dict[str, Any]) 
     if not own or own[0] in [value for _, value in before.get("checkpoint", [])]:
         return {}
     runs = list(dict.fromkeys(value.rsplit("/", 1)[0] for _, value in models))
-    return dict(
-        checkpoint=gr.update(choices=models, value=own[0]), share_run=gr.update(choices=runs, value=selected)
-    )
+    return dict(checkpoint=gr.update(choices=models, value=own[0]), share_run=gr.update(choices=runs, value=selected))
 
 
 def _update(name: str, value: Any) -> Any:

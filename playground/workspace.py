@@ -150,7 +150,7 @@ class Workspace:
         return folder
 
     def export(self, run: str, folder_name: str) -> Path:
-        """Write the run's best model as a folder of its own below `exports`; an earlier export of that name is replaced."""
+        """Write the run's best model as a folder below `exports`; an earlier export of that name is replaced."""
         from lm.checkpoint import export
 
         source = self.checkpoint(run, self._best_or_last(run))

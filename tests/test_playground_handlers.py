@@ -105,7 +105,9 @@ def test_training_without_a_text_says_where_to_get_one(space: Workspace) -> None
 
 def test_settings_that_cannot_be_start_nothing(space: Workspace) -> None:
     name = corpus.read_pasted(space, "a fox. " * 50, "en")
-    values = [0 if f.name == "n_layer" else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)]
+    values = [
+        0 if f.name == "n_layer" else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+    ]
     with pytest.raises(LMError, match="n_layer=0"):
         train.start(space, name, "llm0", "", "en", *values)
     assert run_dir.list_runs(space.runs_dir) == []
@@ -221,7 +223,9 @@ def test_the_edge_keeps_a_handlers_parameters() -> None:
     assert list(inspect.signature(at_edge(handler)).parameters) == ["language", "event"]
 
 
-@pytest.mark.parametrize(("auth", "pairs"), [("", None), ("a:b", [("a", "b")]), ("a:b,c:d:e", [("a", "b"), ("c", "d:e")])])
+@pytest.mark.parametrize(
+    ("auth", "pairs"), [("", None), ("a:b", [("a", "b")]), ("a:b,c:d:e", [("a", "b"), ("c", "d:e")])]
+)
 def test_logins_are_read_from_one_flag(auth: str, pairs: list | None) -> None:
     assert page._logins(auth) == pairs
 

@@ -17,8 +17,10 @@ from playground.views import Curve, Library, Row
 from playground.workspace import Cut
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>${1}{{x}}"
-HARMLESS_TAGS = {"a", "b", "br", "button", "circle", "div", "em", "footer", "h1", "h2", "h3", "h4", "header", "i", "li", "nav",
-                 "p", "path", "pre", "rect", "small", "span", "svg", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"}  # fmt: skip
+HARMLESS_TAGS = set(
+    "a b br button circle div em footer h1 h2 h3 h4 header i li nav p path pre rect small span svg table tbody td th "
+    "thead tr u ul".split()
+)
 
 
 class Reader(HTMLParser):

@@ -45,14 +45,19 @@ def test_there_is_exactly_one_widget_for_each_setting(widgets: list[gr.component
 def test_a_widget_says_what_its_field_says(config: type, f: dataclasses.Field) -> None:
     widget = settings_form.widget(config, f)
     assert widget.value == f.default
-    assert (widget.label.key, widget.info.key) == (f"{config.__name__}.{f.name}.label", f"{config.__name__}.{f.name}.help")
+    assert (widget.label.key, widget.info.key) == (
+        f"{config.__name__}.{f.name}.label",
+        f"{config.__name__}.{f.name}.help",
+    )
     if f.metadata["choices"]:
         assert tuple(value for _, value in widget.choices) == f.metadata["choices"]
     if isinstance(widget, gr.Slider):
         assert f.metadata["low"] <= widget.minimum < widget.maximum <= f.metadata["high"]
 
 
-@pytest.mark.parametrize(("config", "f"), [(c, f) for c, f in ALL if f.metadata["symbol"]], ids=lambda v: getattr(v, "name", ""))
+@pytest.mark.parametrize(
+    ("config", "f"), [(c, f) for c, f in ALL if f.metadata["symbol"]], ids=lambda v: getattr(v, "name", "")
+)
 def test_a_symbol_of_the_chapters_stands_at_its_label(config: type, f: dataclasses.Field) -> None:
     css = settings_form.symbols_css(ALL)
     assert f'#{settings_form.element_id(config, f.name)} [data-testid="block-info"]::after {{ content: "{f.metadata["symbol"]}"' in css  # fmt: skip # noqa: E501
@@ -70,16 +75,22 @@ def test_a_recipe_survives_its_way_through_the_widgets(name: str) -> None:
 def test_what_is_set_on_the_page_is_what_the_command_line_reads(space: Workspace) -> None:
     [corpus] = space.names()
     wanted = dict(n_layer=7, lr=0.5, bias=False, sample_prompt="--so", minutes=0.0, steps=30, tokenizer="bpe")
-    values = [wanted.get(f.name, value) for (_, f), value in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)]
+    values = [
+        wanted.get(f.name, value) for (_, f), value in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+    ]
     argv = train._argv(space, corpus, "llm0", "en", tuple(values))
     parsed = build_parser().parse_args(["train", *argv])
     read = recipes.override(recipes.RECIPES["llm0"], vars(parsed))
     assert {name: value for config in read for name, value in vars(config).items() if name in wanted} == wanted
 
 
-@pytest.mark.parametrize(("name", "value", "cure"), [("n_layer", 0, "use 1 or more"), ("n_embd", 130, "use a multiple of 4")])
+@pytest.mark.parametrize(
+    ("name", "value", "cure"), [("n_layer", 0, "use 1 or more"), ("n_embd", 130, "use a multiple of 4")]
+)
 def test_a_value_that_cannot_be_is_told_as_it_is_typed(space: Workspace, name: str, value: int, cure: str) -> None:
-    values = [value if f.name == name else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)]
+    values = [
+        value if f.name == name else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+    ]
     shown = train.command(space, space.names()[0], "llm0", "", "en", *values)
     assert f"{name}={value}" in shown and cure in shown and 'role="alert"' in shown
 

@@ -113,7 +113,7 @@ def test_a_thinned_curve_keeps_its_mean_and_its_end() -> None:
 
 def test_the_log_shows_what_a_progress_bar_left_behind(runs: Path) -> None:
     run = fabricate(runs, "one")
-    run.log.write_bytes("first\n10%\r20%\r30%\nlast\r\n".encode())
+    run.log.write_bytes(b"first\n10%\r20%\r30%\nlast\r\n")
     assert views.log_tail(run) == "first\n30%\nlast"
 
 

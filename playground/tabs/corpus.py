@@ -158,20 +158,15 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
     w = SimpleNamespace()
     with gr.Column(elem_classes="card"):
         w.corpus = gr.Dropdown(
-            [], label=text.label("corpus.known"), info=text.label("corpus.known_info"), elem_id="corpus", filterable=False
+            [],
+            label=text.label("corpus.known"),
+            info=text.label("corpus.known_info"),
+            elem_id="corpus",
+            filterable=False,
         )
     with gr.Column(elem_classes="card"):
         with gr.Tabs(elem_classes="ways"):
-            with gr.Tab(text.label("corpus.way.files"), render_children=True):
-                w.files = gr.File(
-                    label=text.label("corpus.files"), file_count="multiple", file_types=FILE_TYPES,
-                    elem_id="files", height=132,
-                )  # fmt: skip
-                gr.Markdown(text.label("corpus.formats"), elem_classes="fine")
-                with gr.Accordion(text.label("corpus.reading"), open=False, elem_classes="group"):
-                    w.aozora = settings_form.widget(*fields["aozora"])
-                    w.column = settings_form.widget(*fields["column"])
-                w.read_files = gr.Button(text.label("corpus.read"), variant="primary", elem_id="read-files")
+            _upload(w, fields)
             with gr.Tab(text.label("corpus.way.paste"), render_children=True):
                 w.pasted = gr.Textbox(
                     label=text.label("corpus.paste"), placeholder=text.label("corpus.paste_here"), lines=8,
@@ -185,3 +180,16 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
                 )  # fmt: skip
                 w.read_sample = gr.Button(text.label("corpus.take"), variant="primary", elem_id="read-sample")
     return w
+
+
+def _upload(w: SimpleNamespace, fields: dict[str, Any]) -> None:
+    with gr.Tab(text.label("corpus.way.files"), render_children=True):
+        w.files = gr.File(
+            label=text.label("corpus.files"), file_count="multiple", file_types=FILE_TYPES,
+            elem_id="files", height=132,
+        )  # fmt: skip
+        gr.Markdown(text.label("corpus.formats"), elem_classes="fine")
+        with gr.Accordion(text.label("corpus.reading"), open=False, elem_classes="group"):
+            w.aozora = settings_form.widget(*fields["aozora"])
+            w.column = settings_form.widget(*fields["column"])
+        w.read_files = gr.Button(text.label("corpus.read"), variant="primary", elem_id="read-files")

@@ -28,7 +28,9 @@ def choices(space: Workspace, language: str) -> list[tuple[str, str]]:
     return [(f"{run} · {say(f'generate.{which}', language)}", f"{run}/{which}") for run, which in space.checkpoints()]
 
 
-def write(space: Workspace, checkpoint: str | None, prompt: str, language: str, *values: Any) -> Iterator[tuple[str, str]]:
+def write(
+    space: Workspace, checkpoint: str | None, prompt: str, language: str, *values: Any
+) -> Iterator[tuple[str, str]]:
     """Continue a prompt.
 
     Inputs: `run/which`, the first words, every sampling setting's value.
@@ -83,7 +85,9 @@ def build() -> SimpleNamespace:
     with gr.Row(elem_classes="desk"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                w.checkpoint = gr.Dropdown([], label=text.label("generate.checkpoint"), elem_id="checkpoint", filterable=False)
+                w.checkpoint = gr.Dropdown(
+                    [], label=text.label("generate.checkpoint"), elem_id="checkpoint", filterable=False
+                )
                 by_name = {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name in IN_SIGHT}
                 with gr.Accordion(text.label("generate.more"), open=False, elem_classes="group"):
                     by_name |= {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name not in IN_SIGHT}

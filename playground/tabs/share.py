@@ -34,7 +34,7 @@ def zip_run(space: Workspace, run: str | None, language: str) -> str:
 
 
 def export(space: Workspace, run: str | None, folder: str, language: str) -> str:
-    """Inputs: the name of a run and of a folder (may be empty). Outputs: where it is now and how to open it, as HTML."""
+    """Inputs: the name of a run, and of a folder (may be empty). Outputs: where it is and how to open it, as HTML."""
     if not run:
         raise RunError(say("share.no_run", language))
     path = space.export(run, folder.strip()).resolve()
@@ -47,10 +47,11 @@ def export(space: Workspace, run: str | None, folder: str, language: str) -> str
         f"model = AutoModelForCausalLM.from_pretrained({str(path)!r})",
         f"tokenizer = AutoTokenizer.from_pretrained({str(path)!r})",
     )
+    code = escape("\n".join(lines))
     return (
         f'<div class="note calm"><p>{escape(say("share.exported", language, path=path))}</p></div>'
         f'<h4>{escape(say("share.inside", language))}</h4><table class="listing">{rows}</table>'
-        f'<h4>{escape(say("share.open", language))}</h4><pre class="command" tabindex="0">{escape(chr(10).join(lines))}</pre>'
+        f'<h4>{escape(say("share.open", language))}</h4><pre class="command" tabindex="0">{code}</pre>'
     )
 
 

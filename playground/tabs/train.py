@@ -52,7 +52,7 @@ def resume(space: Workspace, run: str) -> None:
 
 
 def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, language: str, *values: Any) -> str:
-    """Inputs: those of `start`. Outputs: the command that does the same, or what is wrong with the settings, as HTML."""
+    """Inputs: those of `start`. Outputs: the command that does the same, or what is wrong, as HTML."""
     if not corpus:
         return ""
     try:

@@ -36,7 +36,15 @@ class App:
         self.runs_dir = folder / "runs"
 
     def start(self) -> None:
-        command = [sys.executable, "app.py", "--no-browser", "--port", str(_free_port()), "--runs-dir", str(self.runs_dir)]
+        command = [
+            sys.executable,
+            "app.py",
+            "--no-browser",
+            "--port",
+            str(_free_port()),
+            "--runs-dir",
+            str(self.runs_dir),
+        ]
         quiet = dict(LM_PLAYGROUND_CACHE=str(self.folder / "cache"), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1")
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
