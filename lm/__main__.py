@@ -139,8 +139,12 @@ def build_parser() -> argparse.ArgumentParser:
     tokenize.add_argument("--data", nargs="+", metavar="FILE", help="text files: what to cut, and what bpe learns from")
     _add_settings(tokenize, DataConfig, only=("tokenizer", "vocab_size", "keep_ids", "aozora", "column"))
 
-    export = _add(commands, "export", "write a checkpoint as a folder that `transformers` loads", run=True)
-    export.add_argument("--to", required=True, metavar="DIR", help="the folder to make")
+    export = _add(commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", run=True)
+    export.add_argument("--to", required=True, metavar="PATH", help="the folder (transformers) or file (gguf, html) to make")
+    export.add_argument(
+        "--format", choices=("transformers", "gguf", "html"), default="transformers",
+        help="transformers: a folder. gguf: a file for llama.cpp (gpt2 with byte pairs). html: a report of the run",
+    )  # fmt: skip
     _add_checkpoint_choice(export)
 
     _add_sharing(commands)

@@ -61,7 +61,7 @@ lm generate {name} --prompt {shell_prompt}
 
 {training_table}
 
-The command that trains it again, bit for bit on the same kind of machine ({device}, {precision}, {threads} threads):
+The command that trains it again, bit for bit on the same kind of machine ({device}, {precision}, threads: {threads}):
 
 ```sh
 {command}
@@ -116,7 +116,7 @@ def card_text(run: RunDir, repo: str, choices: Choices = Choices(), which: str =
     """The card of `run` as it would be pushed to `repo` (user/name), metadata and all."""
     directory = checkpoint.find_checkpoint(run.path, run.path.parent, which)
     said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]
-    measured = _measurement(records, checkpoint.facts(directory).step)
+    measured = measurement(records, checkpoint.facts(directory).step)
     body = TEMPLATE.format(**_words(run, repo, said, records, measured, choices))
     return str(ModelCard(f"---\n{_metadata(repo, said, measured, choices).to_yaml()}\n---\n{body}"))
 
@@ -140,7 +140,7 @@ def checked(text: str) -> str:
 
 def guess_languages(run: RunDir) -> tuple[str, ...]:
     """`ja` or `en` where the run's samples show it plainly, to prefill a choice; empty otherwise."""
-    text = "".join(f"{r.get('prompt', '')}{r.get('text', '')} " for r in _samples(run))
+    text = "".join(f"{r.get('prompt', '')}{r.get('text', '')} " for r in samples(run))
     if len(KANA.findall(text)) > len(text) / 20:
         return ("ja",)
     return ("en",) if len(ENGLISH.findall(text)) > len(text.split()) / 50 else ()
@@ -177,8 +177,8 @@ def _words(
     choices: Choices,
 ) -> dict[str, Any]:  # fmt: skip
     """Every place of the template."""
-    samples = _samples(run)
-    prompt = samples[-1]["prompt"] if samples else ""
+    written = samples(run)
+    prompt = written[-1]["prompt"] if written else ""
     return dict(
         title=repo.split("/")[-1],
         repo=repo,
@@ -189,19 +189,20 @@ def _words(
         corpus=said["corpus"]["name"],
         prompt=prompt,
         shell_prompt=_quoted(prompt),
-        training_table=_table(_training_rows(said, records)),
-        evaluation_table=_table(_evaluation_rows(measured)),
-        method=_method(said),
-        samples="\n\n".join(map(_sample, _chosen(samples))) or "None were written.",
-        corpus_table=_table(_corpus_rows(said)),
+        training_table=_table(training_rows(said, records)),
+        evaluation_table=_table(evaluation_rows(measured)),
+        method=method(said),
+        samples="\n\n".join(map(_sample, _chosen(written))) or "None were written.",
+        corpus_table=_table(corpus_rows(said)),
         corpus_note=_corpus_note(choices),
-        command=_command(run, said),
+        command=command(run, said),
         device=said["device"], precision=said["precision"], threads=said["threads"],
         limits="\n".join(f"- {limit}" for limit in _limits(said)),
     )  # fmt: skip
 
 
-def _training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How it was trained, for a table."""
     model, train, last = said["model"], said["train"], records[-1] if records else {}
     rows = {
         "Recipe": f"`{said.get('recipe')}`",
@@ -220,7 +221,8 @@ def _training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
     return rows
 
 
-def _evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
+def evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured, for a table."""
     if not measured:
         return {"Validation": "none: no text was held out"}
     return {
@@ -232,7 +234,8 @@ def _evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _corpus_rows(said: Mapping[str, Any]) -> dict[str, Any]:
+def corpus_rows(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What it read, for a table."""
     corpus = said["corpus"]
     statistics = corpus["statistics"]
     return {
@@ -254,7 +257,8 @@ def _corpus_note(choices: Choices) -> str:
     return "The text itself is not part of this repository; the hash is that of its clean form (UTF-8, LF line ends)."
 
 
-def _method(said: Mapping[str, Any]) -> str:
+def method(said: Mapping[str, Any]) -> str:
+    """How it was measured, in two sentences."""
     windows = said["train"].get("eval_windows")
     some = f" (of the windows, {windows} evenly spaced ones, the same each time)" if windows else ""
     return METHOD.format(share=said["data"]["val_fraction"], block_size=said["model"]["block_size"], windows=some)
@@ -265,7 +269,7 @@ def _limits(said: Mapping[str, Any]) -> list[str]:
     return limits + [ONLY_CHARACTERS.format(n=said["model"]["vocab_size"] - 1)] * (said["tokenizer"] == "char")
 
 
-def _command(run: RunDir, said: Mapping[str, Any]) -> str:
+def command(run: RunDir, said: Mapping[str, Any]) -> str:
     """What a person types to get the same run; the files are named as the run knew them."""
     configs = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), from_dict(TrainConfig, said["train"])
     recipe = recipes.RECIPES.get(said.get("recipe"), recipes.RECIPES["quickstart"])
@@ -273,7 +277,7 @@ def _command(run: RunDir, said: Mapping[str, Any]) -> str:
     return launch.command(run.name, ["--data", *files, *recipes.flags(recipe, *configs)])
 
 
-def _measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapping[str, Any]:
+def measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapping[str, Any]:
     """The evaluation at which the shared weights were measured, else the nearest before it."""
     measured = [r for r in records if "val_loss" in r and (step is None or r["step"] <= step)]
     return measured[-1] if measured else {}
@@ -282,18 +286,19 @@ def _measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapp
 # ---------------------------------------------------------------------------------------------- samples and Markdown
 
 
-def _samples(run: RunDir) -> list[dict[str, Any]]:
+def samples(run: RunDir) -> list[dict[str, Any]]:
+    """`samples.jsonl`; empty when it is damaged or there is none."""
     try:
         return run_dir.read_records(run.samples)[0]
     except RunError:
         return []
 
 
-def _chosen(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _chosen(written: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first one (before anything was learnt), the last, and some between, early ones rather than late ones."""
-    last = len(samples) - 1
-    places = sorted({round(last * (n / (SHOWN_SAMPLES - 1)) ** 2) for n in range(SHOWN_SAMPLES)}) if samples else []
-    return [samples[place] for place in places]
+    last = len(written) - 1
+    places = sorted({round(last * (n / (SHOWN_SAMPLES - 1)) ** 2) for n in range(SHOWN_SAMPLES)}) if written else []
+    return [written[place] for place in places]
 
 
 def _sample(sample: Mapping[str, Any]) -> str:

@@ -194,13 +194,27 @@ def tokenize(arguments: argparse.Namespace) -> Result:
 
 
 def export(arguments: argparse.Namespace) -> Result:
-    """A folder that stands alone: `AutoModelForCausalLM.from_pretrained(DIR)`."""
+    """A folder for `transformers`, a file for llama.cpp, or a report of the run as one page."""
     from lm import checkpoint
 
     directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
     to = Path(arguments.to)
     checkpoint.export(directory, to)
     say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
+    if arguments.format == "html":
+        from lm import report
+
+        run = run_dir.find(arguments.runs_dir, arguments.run)
+        report.write(run, to)
+        say(arguments, f"{to}: open it in a browser; it needs no network")
+        return dict(run_dir=str(run.path), to=str(to), files=[to.name])
+    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    if arguments.format == "gguf":
+        from lm import gguf
+
+        gguf.export(directory, to)
+        say(arguments, f"{to}: llama-completion -m {to} --ignore-eos -p …")
+        return dict(checkpoint=str(directory), to=str(to), files=[to.name])
     return dict(checkpoint=str(directory), to=str(to), files=sorted(path.name for path in to.iterdir()))
 
 

@@ -59,10 +59,14 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
+    "lm/report.py": {"lm.errors", "lm.run_dir", "lm.card", "lm.figure"},
+    "lm/gguf.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
+    },
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.commands", "lm.commands_hub"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.prepare", "lm.trainer", "tqdm",
+        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.prepare", "lm.trainer", "tqdm", "lm.gguf", "lm.report",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},
