@@ -25,9 +25,8 @@ from lm.ending import alive, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.evaluate import evaluate
 from lm.generate import generate
-from lm.model import GPT
 from lm.optim import lr_scale, make_optimizers, set_lr
-from lm.prepare import Request, Setup, extend, load, prepare
+from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.run_dir import RunDir, Status
 from lm.tokenizer import Tokenizer, load_tokenizer
 
@@ -80,8 +79,8 @@ class Trainer:
         torch.set_num_threads(setup.threads)
         torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
-        self.model = GPT(setup.model).to(setup.device)
-        self.optimizers = make_optimizers(self.model, self.config)
+        self.model = first_model(run, setup).to(setup.device)
+        self.optimizers = make_optimizers(self.model, self.config, setup.precision)
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
         self.batches = self._make_batches()

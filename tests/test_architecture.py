@@ -29,7 +29,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
     "lm/tokenizer_json.py": {"lm.errors", "lm.run_dir", "tokenizers"},
     "lm/batches.py": {"lm.errors", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
-    "lm/model.py": {"lm.config", "torch"},
+    "lm/attention.py": {"torch"},
+    "lm/model.py": {"lm.config", "lm.attention", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
@@ -39,7 +40,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/generate.py": {"lm.errors", "lm.config", "lm.model", "lm.tokenizer", "torch"},
     "lm/recipes.py": {"lm.errors", "lm.config"},
-    "lm/prepare.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.model", "lm.device", "torch"},
+    "lm/prepare.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.initial", "lm.model", "lm.device", "torch"},
+    "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.run_dir", "torch"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
@@ -58,11 +60,11 @@ ROOMS: dict[str, set[str]] = {
         "lm.prepare", "lm.tokenizer", "huggingface_hub", "numpy", "tqdm",
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
-    "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
     "lm/report.py": {"lm.errors", "lm.run_dir", "lm.card", "lm.figure"},
     "lm/gguf.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
+    "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.commands", "lm.commands_hub"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
