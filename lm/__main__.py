@@ -110,7 +110,10 @@ def build_parser() -> argparse.ArgumentParser:
     train = _add(commands, "train", "train a model on one or more text files")
     train.add_argument("--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text")
     train.add_argument("--name", help="what to call the run; by default it is made from the file's name")
-    train.add_argument("--recipe", default="quickstart", help="the named settings to start from; see `lm recipes`")
+    train.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
+    train.add_argument(
+        "--init-from", metavar="DIR", help="fine-tune: begin from this run's or folder's weights and tokenizer [fine-tune]"
+    )
     _add_settings(train, DataConfig, ModelConfig, TrainConfig)
 
     resume = _add(commands, "resume", "go on with a run that was stopped, failed or killed", run=True)

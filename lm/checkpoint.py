@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lm import convert, run_dir
-from lm.config import SampleConfig
+from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError, RunError
 from lm.model import GPT
 from lm.run_dir import RunDir
@@ -72,9 +72,7 @@ def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
 
     Shapes are compared before memory is spent. `CheckpointError` names what is missing, or does not fit.
     """
-    directory = Path(directory)
-    path = _weights_of(directory)
-    config = convert.from_transformers_config(_read_config(directory))
+    path, config = _weights_of(Path(directory)), load_config(directory)
     with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
         found = {_full_name(name, config.arch): name for name in file.keys()}
         _compare(path, convert.shapes(config), {full: file.get_slice(name).get_shape() for full, name in found.items()})
@@ -82,6 +80,11 @@ def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
         model = GPT(config, is_blank=True)
         model.load_state_dict(convert.from_transformers(config, tensors))
     return model.to(device).eval()
+
+
+def load_config(directory: Path) -> ModelConfig:
+    """The settings of a checkpoint's model; `CheckpointError` if they describe none that fits here."""
+    return convert.from_transformers_config(_read_config(Path(directory)))
 
 
 def facts(directory: Path) -> Facts:

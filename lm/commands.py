@@ -25,16 +25,19 @@ Result = dict[str, Any]
 
 def train(arguments: argparse.Namespace) -> Result:
     """Make a run and train it to its end in this process."""
-    from lm import trainer
+    from lm import initial, trainer
     from lm.prepare import Request
 
-    recipe = recipe_book.find(arguments.recipe)
+    folder = arguments.init_from and _trained(arguments)
+    recipe = recipe_book.find(arguments.recipe or ("fine-tune" if folder else "quickstart"))
     data, model, train_config = recipe_book.override(recipe, vars(arguments))
+    if folder:
+        model = initial.fitted(folder, vars(arguments))
     check(data, model, train_config)
     sources = tuple(_source(name) for name in arguments.data)
     name = arguments.name or run_dir.free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
     run = run_dir.create(arguments.runs_dir, name)
-    request = Request(sources, recipe.name, data, model, train_config)
+    request = Request(sources, recipe.name, data, model, train_config, folder or None)
     try:
         with _Progress(arguments, run) as progress:
             result = trainer.train(run, request, on_record=progress.show, say=progress.say)
@@ -286,6 +289,13 @@ def _duration(seconds: float) -> str:
 def _source(name: str) -> Path:
     """A file, or else the sample text of that name."""
     return Path(name) if Path(name).exists() else locate(name)
+
+
+def _trained(arguments: argparse.Namespace) -> Path:
+    """The folder of the weights to begin from."""
+    from lm import checkpoint
+
+    return checkpoint.find_checkpoint(arguments.init_from, arguments.runs_dir)
 
 
 def _held_out_tokens(checkpoint: Path) -> Path:

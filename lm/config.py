@@ -121,6 +121,11 @@ class ModelConfig:
         True, "Biases of query, key and value (gpt2 only; Raschka's book leaves them out).",
         label="Query/key/value biases", group="Model",
     )  # fmt: skip
+    gelu: str = setting(
+        "exact",
+        "How each MLP bends (gpt2 only): exact, or tanh, the approximation that OpenAI's weights were trained with.",
+        label="GELU", group="Model", choices=("exact", "tanh"),
+    )  # fmt: skip
     tie_weights: bool = setting(
         True, "One matrix for reading and for predicting tokens.", label="Tied embeddings", group="Model"
     )

@@ -47,12 +47,13 @@ NANOCHAT_NAMES = {
 }
 # What a foreign config.json must say, or leave unsaid where our value is also the default there.
 GPT2_MUST = {
-    "activation_function": "gelu",
     "layer_norm_epsilon": LAYER_NORM_EPS,
     "scale_attn_weights": True,
     "scale_attn_by_inverse_layer_idx": False,
     "add_cross_attention": False,
 }
+GELUS = {"exact": "gelu", "tanh": "gelu_new"}
+GELUS_THERE = {"gelu": "exact", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}  # two spellings of one function
 NANOCHAT_MUST = {"hidden_act": "relu2", "rms_norm_eps": RMS_NORM_EPS, "attention_bias": False}
 
 
@@ -71,6 +72,7 @@ def _gpt2_config(config: ModelConfig) -> dict[str, Any]:
     return GPT2_MUST | dict(
         architectures=["GPT2LMHeadModel"],
         model_type="gpt2",
+        activation_function=GELUS[config.gelu],
         vocab_size=config.vocab_size,
         n_positions=config.block_size,
         n_embd=config.vocab_size if is_bigram else config.n_embd,
@@ -125,7 +127,8 @@ def from_transformers_config(theirs: dict[str, Any]) -> ModelConfig:
 
 
 def _from_gpt2(theirs: dict[str, Any]) -> ModelConfig:
-    _demand(theirs, GPT2_MUST, default_activation="gelu_new")
+    gelu = theirs.get("activation_function", "gelu_new")
+    _demand(theirs | {"activation_function": gelu}, {"activation_function": tuple(GELUS_THERE)} | GPT2_MUST)
     return ModelConfig(
         arch="gpt2",
         vocab_size=theirs.get("vocab_size", 50257),
@@ -135,12 +138,13 @@ def _from_gpt2(theirs: dict[str, Any]) -> ModelConfig:
         n_embd=theirs.get("n_embd", 768),
         n_inner=theirs.get("n_inner") or 0,
         dropout=theirs.get("resid_pdrop", 0.1),
+        gelu=GELUS_THERE[gelu],
         tie_weights=theirs.get("tie_word_embeddings", True),
     )
 
 
 def _from_nanochat(theirs: dict[str, Any]) -> ModelConfig:
-    _demand(theirs, NANOCHAT_MUST, default_activation="relu2")
+    _demand(theirs, NANOCHAT_MUST)
     rope = theirs.get("rope_parameters") or {}
     if not isinstance(rope, dict) or rope.get("rope_type", "default") != "default":
         raise CheckpointError(f"rope_parameters={rope!r} cannot be held here; the rope_type must be 'default'")
@@ -161,11 +165,14 @@ def _from_nanochat(theirs: dict[str, Any]) -> ModelConfig:
     )
 
 
-def _demand(theirs: dict[str, Any], must: dict[str, Any], *, default_activation: str) -> None:
-    """Refuse a model whose arithmetic differs from ours, naming every difference."""
-    activation = next(iter(must))
-    said = {activation: default_activation} | theirs
-    wrong = [f"{key}={said[key]!r} (must be {value!r})" for key, value in must.items() if said.get(key, value) != value]
+def _demand(theirs: dict[str, Any], must: dict[str, Any]) -> None:
+    """Refuse a model whose arithmetic differs from ours, naming every difference; a tuple holds what is all allowed."""
+    allowed = {key: value if isinstance(value, tuple) else (value,) for key, value in must.items()}
+    wrong = [
+        f"{key}={theirs[key]!r} (must be {' or '.join(map(repr, values))})"
+        for key, values in allowed.items()
+        if key in theirs and theirs[key] not in values
+    ]
     if wrong:
         raise CheckpointError(f"this model computes what ours cannot: {', '.join(wrong)}; take one that fits")
 

@@ -1,7 +1,7 @@
 """The GPT, whole: token ids in, a score for every possible next token out.
 
 One class holds three networks, chosen by `ModelConfig.arch`:
-- `gpt2`: the chapters' model (Radford et al. 2019): pre-LayerNorm, learned positions, exact GELU, dropout;
+- `gpt2`: the chapters' model (Radford et al. 2019): pre-LayerNorm, learned positions, GELU, dropout;
 - `modern`: nanochat's (Karpathy 2025), operation for operation what `transformers` calls `NanoChatForCausalLM`:
   a norm after the embedding, rotary positions and then QK-norm, RMSNorm without weights, ReLU², no biases, grouped
   key/value heads, an optional soft cap on the logits;
@@ -15,6 +15,7 @@ Deviations: the tied head is no second parameter but the embedding itself; query
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn as nn
@@ -40,6 +41,8 @@ PRESETS: dict[str, ModelConfig] = {
     "gpt2-small": ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, dropout=0.1),  # 124 M with V=50257
     "gpt2-medium": ModelConfig(block_size=1024, n_layer=24, n_head=16, n_embd=1024, dropout=0.1),  # 355 M
 }
+
+GELUS = {"exact": F.gelu, "tanh": partial(F.gelu, approximate="tanh")}
 
 
 class Linear(nn.Linear):
@@ -119,7 +122,7 @@ class MLP(nn.Module):
         is_gpt2 = config.arch == "gpt2"
         self.up = Linear(config.n_embd, config.inner, bias=is_gpt2 and config.bias)
         self.down = Linear(config.inner, config.n_embd, bias=is_gpt2 and config.bias)
-        self.bend = F.gelu if is_gpt2 else relu_squared
+        self.bend = GELUS[config.gelu] if is_gpt2 else relu_squared
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(self.bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)

@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from lm import batches, config, run_dir
+from lm import batches, checkpoint, config, initial, run_dir
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
 from lm.device import choose_device, choose_precision
 from lm.errors import RunError
 from lm.model import GPT
 from lm.run_dir import RunDir
-from lm.tokenizer import Tokenizer, make_tokenizer
+from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
 VERSIONED_PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors")
 
@@ -36,6 +36,7 @@ class Request:
     data: DataConfig
     model: ModelConfig
     train: TrainConfig
+    init_from: Path | None = None  # a folder whose weights and tokenizer to begin from; `model` then fits it
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
         for file in corpus.files:
             say("; ".join((f"{file.name}: {file.encoding}", *file.notes)))
         say(f"{corpus.name}: {corpus.statistics.characters:,} characters, {len(corpus.alphabet):,} distinct")
-        tokenizer = make_tokenizer(request.data, corpus)
+        tokenizer = _tokenizer(request, corpus, say)
         counts = batches.write_tokens(
             corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens
         )
@@ -73,8 +74,16 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
     batches.check_enough(*counts, request.model.block_size)
     say(f"{tokenizer.name}: vocabulary {tokenizer.vocab_size:,}, {counts[0]:,} training tokens, {counts[1]:,} held out")
     tokenizer.save(run.path)
+    if request.init_from is not None:
+        model = replace(request.model, vocab_size=tokenizer.vocab_size)
+        initial.save(request.init_from, run.initial, model, tokenizer)
     run_dir.write_json(run.config, _describe(request, corpus, tokenizer, counts, device))
     return load(run)
+
+
+def first_model(run: RunDir, setup: Setup) -> GPT:
+    """The model before its first step: drawn from PyTorch's global state, or what `--init-from` brought."""
+    return checkpoint.load_model(run.initial).train() if run.initial.exists() else GPT(setup.model)
 
 
 def load(run: RunDir) -> Setup:
@@ -112,6 +121,16 @@ def extend(run: RunDir, limits: dict[str, Any]) -> Setup:
     return replace(setup, train=train)
 
 
+def _tokenizer(request: Request, corpus: Corpus, say: Callable[[str], None]) -> Tokenizer:
+    """Made for the text, or that of the weights to begin from."""
+    if request.init_from is None:
+        return make_tokenizer(request.data, corpus)
+    tokenizer = load_tokenizer(request.init_from)
+    if unknown := tokenizer.unknown("".join(corpus.alphabet)):
+        say(f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
+    return tokenizer
+
+
 def _describe(
     request: Request, corpus: Corpus, tokenizer: Tokenizer, counts: Sequence[int], device: torch.device
 ) -> dict[str, Any]:
@@ -123,6 +142,7 @@ def _describe(
     return dict(
         schema=run_dir.SCHEMA,
         recipe=request.recipe,
+        init_from=request.init_from.name if request.init_from else None,
         data=config.to_dict(request.data),
         model=config.to_dict(model),
         train=config.to_dict(request.train),

@@ -134,14 +134,30 @@ _ALL = (
     ),
 )
 
+# What `--init-from` starts from. Its model is OpenAI's smallest; the weights that are begun from bring their own.
+FINE_TUNE = Recipe(
+    name="fine-tune",
+    title="Fine-tune trained weights",
+    about="Small steps from weights that know much already: `lm train --init-from DIR --data FILE`.",
+    source="nanoGPT, config/finetune_shakespeare.py: constant rate, 32 sequences a step",
+    text="tinyshakespeare",
+    data=DataConfig(tokenizer="gpt2"),
+    model=ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, gelu="tanh"),
+    train=TrainConfig(
+        steps=20, batch_size=32, grad_accum_steps=32, lr=3e-5, schedule="constant", warmup=0.0, eval_interval=5,
+        eval_windows=40,
+    ),
+)  # fmt: skip
+
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
 
 def find(name: str) -> Recipe:
     """The recipe called so; `ConfigError` lists those there are."""
-    if name not in RECIPES:
-        raise ConfigError(f"recipe={name!r} is unknown; use one of {', '.join(RECIPES)}")
-    return RECIPES[name]
+    known = RECIPES | {FINE_TUNE.name: FINE_TUNE}
+    if name not in known:
+        raise ConfigError(f"recipe={name!r} is unknown; use one of {', '.join(known)}")
+    return known[name]
 
 
 def override(recipe: Recipe, values: dict[str, Any]) -> tuple[DataConfig, ModelConfig, TrainConfig]:

@@ -74,6 +74,10 @@ class RunDir:
         return self.path / "status.json"
 
     @property
+    def initial(self) -> Path:
+        return self.path / "initial"
+
+    @property
     def best(self) -> Path:
         return self.path / "best"
 

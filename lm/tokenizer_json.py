@@ -21,6 +21,8 @@ from lm.run_dir import write_whole
 FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 UNKNOWN = "<unk>"
 REPLACEMENT = "\ufffd"
+# How the byte-level pre-tokenizer cuts text into words when its file spells out no pattern (Radford et al. 2019).
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def read(path: Path) -> tuple[str, Characters | Ranks]:
         made_of = None
     if made_of is None:
         raise TokenizerError(
-            f"{path} is a tokenizer of another kind than LM Playground writes (characters or byte-level BPE); "
-            f"use the tokenizer.json of a run or of an exported model"
+            f"{path} is a tokenizer of another kind than LM Playground knows (characters, or byte-level BPE as GPT-2 has "
+            f"it); use the tokenizer.json of a run, of an exported model or of GPT-2"
         )
     config = path.with_name(CONFIG_FILE)
     name = _read_json(config).get("tokenizer_name", "bpe") if config.is_file() else "bpe"
@@ -106,10 +108,24 @@ def _made_of(stored: dict[str, Any]) -> Characters | Ranks | None:
         characters = sorted(vocab, key=vocab.__getitem__)
         is_ours = characters.pop() == UNKNOWN and characters == sorted(characters)
         return Characters("".join(characters)) if is_ours and all(len(c) == 1 for c in characters) else None
-    pattern = stored["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
+    is_ours = stored["pre_tokenizer"]["type"] == "Sequence"
+    pattern = stored["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] if is_ours else GPT2_PATTERN
     special = {token["content"]: token["id"] for token in stored["added_tokens"] if token["special"]}
     ranks = {_unspell(token): i for token, i in vocab.items() if token not in special}
-    return Ranks(pattern, ranks, special) if all(bytes([b]) in ranks for b in range(256)) else None
+    is_known = all(bytes([byte]) in ranks for byte in range(256)) and (is_ours or _is_like_gpt2(stored, ranks))
+    return Ranks(pattern, ranks, special) if is_known else None
+
+
+def _is_like_gpt2(stored: dict[str, Any], ranks: dict[bytes, int]) -> bool:
+    """Whether a foreign file means what its ranks mean to tiktoken: plain byte pairs, merged in the order of their ids."""
+    words = stored["pre_tokenizer"]
+    is_plain = words["type"] == "ByteLevel" and words.get("use_regex", True) and not words["add_prefix_space"]
+    if not is_plain or stored["normalizer"] is not None or stored["model"].get("dropout"):
+        return False
+    merges = (merge.split(" ") if isinstance(merge, str) else merge for merge in stored["model"]["merges"])
+    pairs = [[_unspell(left), _unspell(right)] for left, right in merges]
+    tokens = sorted((token for token in ranks if len(token) > 1), key=ranks.__getitem__)
+    return [left + right for left, right in pairs] == tokens and all(parts(b"".join(p), ranks) == p for p in pairs)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -68,7 +68,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.commands", "lm.commands_hub"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.prepare", "lm.trainer", "tqdm", "lm.gguf", "lm.report",
+        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.initial", "lm.prepare", "lm.trainer", "tqdm", "lm.gguf", "lm.report",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},

@@ -1,0 +1,60 @@
+"""Trained weights to begin from (`--init-from`): a folder's network and vocabulary, fitted to what is asked for.
+
+The folder is a checkpoint of ours, or any gpt2 or nanochat of `transformers` with its tokenizer.json: OpenAI's GPT-2 is
+one. It decides the network and the tokenizer. Asked for may be another dropout and a shorter context, which keeps the
+first positions (nanoGPT's `crop_block_size`); rows of ids that the tokenizer lacks, padding in other libraries, go.
+
+The fitted weights lie in the run's `initial/`, so the run needs the folder no more. Not covered: a longer context,
+another vocabulary than the folder's, frozen layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lm import checkpoint
+from lm.config import DataConfig, ModelConfig, settings
+from lm.errors import ConfigError
+from lm.model import GPT
+from lm.tokenizer import Tokenizer
+
+FREE = ("dropout", "block_size")  # what may be asked for; the weights decide the rest
+TOKENIZER_SETTINGS = ("tokenizer", "vocab_size", "keep_ids")
+
+
+def fitted(directory: Path, asked: Mapping[str, Any]) -> ModelConfig:
+    """The folder's network with the settings `asked` for by name; `ConfigError` names those that its weights refuse."""
+    known = checkpoint.load_config(directory)
+    names = {f.name for f in settings(ModelConfig)} & asked.keys()
+    faults = [
+        f"{name}={asked[name]} does not fit the weights, which have {name}={getattr(known, name)}; leave it out"
+        for name in sorted(names - set(FREE))
+        if asked[name] != getattr(known, name)
+    ]
+    if asked.get("block_size", 0) > known.block_size:
+        faults.append(f"block_size={asked['block_size']} is more than the weights hold; use {known.block_size} or less")
+    given = {f.name for f in settings(DataConfig)} & asked.keys() & set(TOKENIZER_SETTINGS)
+    faults += [f"{name}={asked[name]} cannot be chosen: the weights bring their tokenizer; leave it out" for name in given]
+    if faults:
+        raise ConfigError(f"--init-from {directory}: {'; '.join(faults)}")
+    return replace(known, **{name: asked[name] for name in FREE if name in asked})
+
+
+def save(directory: Path, to: Path, config: ModelConfig, tokenizer: Tokenizer) -> None:
+    """Write the folder's weights, cropped to `config`, as the checkpoint `to`; `ConfigError` if the ids do not fit."""
+    trained = checkpoint.load_model(directory)
+    if tokenizer.vocab_size > trained.config.vocab_size:
+        raise ConfigError(
+            f"{directory} has {trained.config.vocab_size:,} embeddings for a tokenizer of {tokenizer.vocab_size:,} ids; "
+            f"put the tokenizer.json that its model was trained with there"
+        )
+    model = GPT(config, is_blank=True)
+    blank = model.state_dict()
+    weights = {name: tensor[: blank[name].size(0)] for name, tensor in trained.state_dict().items()}
+    if config.arch == "bigram":
+        weights["table.weight"] = weights["table.weight"][:, : config.vocab_size]
+    model.load_state_dict(weights)
+    checkpoint.save_model(to, model, tokenizer, step=0, val_loss=None)
