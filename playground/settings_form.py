@@ -1,7 +1,8 @@
 """Settings → widgets → configurations. A widget is made from its field's declaration in `lm.config`, nothing else.
 
 Label and help come in both languages, the chapters' symbol stands at the label's right edge (`symbols_css`), choices
-are the field's own. What is out of bounds is told as soon as it is typed, by `lm.config` in its words: value, rule, cure.
+are the field's own. What is out of bounds is told as soon as it is typed, by `lm.config` in its words: value, rule,
+cure.
 """
 
 from __future__ import annotations

@@ -108,7 +108,8 @@ class Library:
         return curve
 
     def has(self, name: str) -> bool:
-        return bool(name) and run_dir.is_run(self.runs_dir / name)
+        """Whether there is such a run; what is not a name (a way out of the directory) is none."""
+        return bool(name) and name == run_dir.slug(name) and run_dir.is_run(self.runs_dir / name)
 
     def default(self) -> str:
         """The run a new page shows: one that is being trained, else the newest, else none."""

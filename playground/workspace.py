@@ -176,7 +176,7 @@ class Workspace:
 
     def _known_run(self, run: str) -> str:
         """`run`, if it is a name and not a way out of the runs directory."""
-        if not run or run != run_dir.slug(run):
+        if run != run_dir.slug(run):
             raise RunError(f"{run!r} is not the name of a run; choose one in the library")
         return run
 

@@ -202,5 +202,8 @@ def test_a_first_model_is_offered_as_soon_as_it_is_there(space: Workspace, runs:
     assert (checkpoint["value"], share_run["value"]) == ("one/best", "one")
 
 
-def test_a_run_that_is_not_there_is_not_chosen(space: Workspace) -> None:
-    assert watch.choose(space, "../elsewhere", "en")[0] == ""
+def test_only_a_run_of_the_library_can_be_chosen(space: Workspace, runs: Path) -> None:
+    fabricate(runs, "one")
+    fabricate(runs.parent / "elsewhere", "two")
+    chosen = [watch.choose(space, name, "en")[0] for name in ("one", "three", "../elsewhere/two", "")]
+    assert chosen == ["one", "", "", ""]
