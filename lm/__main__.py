@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from lm.errors import LMError
+from lm.threads import sleep_at_barriers
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
 NETWORK_COMMANDS = ("push", "pull", "space")
@@ -54,6 +55,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    sleep_at_barriers()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console in another code page must not stop a Japanese sample
             stream.reconfigure(encoding="utf-8", errors="replace")

@@ -20,6 +20,7 @@ from typing import Any
 
 import gradio as gr
 
+from lm.threads import sleep_at_barriers
 from playground import markup, settings_form, text, theme, watch
 from playground.edge import at_edge
 from playground.plots import plotly_bundle
@@ -210,6 +211,7 @@ def _tokenizers_title(language: str) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """`python app.py`: open the playground and stay until it is ended. Trainings go on without it."""
     arguments = _parser().parse_args(argv)
+    sleep_at_barriers()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     space = Workspace(arguments.runs_dir.parent / "workspace", arguments.runs_dir)

@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.model", "lm.tokenizer", "lm.convert", "torch", "safetensors",
     },
     "lm/generate.py": {"lm.errors", "lm.config", "lm.model", "lm.tokenizer", "torch"},
+    "lm/threads.py": set(),
     "lm/recipes.py": {"lm.errors", "lm.config"},
     "lm/prepare.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.initial", "lm.model", "lm.device", "torch"},
     "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
@@ -65,7 +66,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
-    "lm/__main__.py": {"lm.errors", "lm.config", "lm.commands", "lm.commands_hub"},
+    "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_hub"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.initial", "lm.prepare", "lm.trainer", "tqdm", "lm.gguf", "lm.report",
@@ -102,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.workspace", "gradio",
     },
     "playground/app.py": {
+        "lm.threads",
         "playground.edge", "playground.markup", "playground.plots", "playground.settings_form", "playground.tabs.corpus",
         "playground.tabs.generate", "playground.tabs.share", "playground.tabs.train", "playground.text",
         "playground.theme", "playground.watch", "playground.workspace", "gradio",
@@ -109,7 +111,7 @@ ROOMS: dict[str, set[str]] = {
 }  # fmt: skip
 
 # These answer before torch could have been loaded.
-LIGHT = ("lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "lm.__main__")
+LIGHT = ("lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "lm.threads", "lm.__main__")
 FILES = sorted(
     str(path.relative_to(ROOT).as_posix())
     for path in (ROOT / "app.py", *(ROOT / "lm").rglob("*.py"), *(ROOT / "playground").rglob("*.py"))
