@@ -74,7 +74,7 @@ def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
     """
     path, config = _weights_of(Path(directory)), load_config(directory)
     with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
-        found = {_full_name(name, config.arch): name for name in file.keys()}
+        found = {_full_name(name, config): name for name in file.keys()}
         _compare(path, convert.shapes(config), {full: file.get_slice(name).get_shape() for full, name in found.items()})
         tensors = {name: file.get_tensor(found[name]) for name in convert.shapes(config)}
         model = GPT(config, is_blank=True)
@@ -115,9 +115,17 @@ def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best
 
 
 def export(directory_from: Path, to: Path) -> None:
-    """Copy a checkpoint to `to`, whole or not at all; `CheckpointError` rather than overwrite what is no export."""
+    """Copy a checkpoint to `to`, whole or not at all.
+
+    `CheckpointError` rather than overwrite what is no export, or write what `transformers` cannot load.
+    """
     source, to = Path(directory_from).resolve(), Path(to).resolve()
-    _weights_of(source), _read_config(source)
+    _weights_of(source)
+    if not convert.has_class(config := load_config(source)):
+        raise CheckpointError(
+            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no class "
+            f"in transformers; `lm generate` works with the run as it is, and arch=modern without a cap can be exported"
+        )
     if source == to:
         raise CheckpointError(f"{to} is the checkpoint itself; choose another directory")
     if to.is_dir() and (foreign := {entry.name for entry in to.iterdir()} - set(FILES)):
@@ -183,9 +191,11 @@ def _read_json_or_none(path: Path) -> Any:
         return None
 
 
-def _full_name(name: str, arch: str) -> str:
+def _full_name(name: str, config: ModelConfig) -> str:
     """The name with the prefix that a bare `GPT2Model` or `NanoChatModel` leaves out."""
-    prefix = "model." if arch == "modern" else "transformer."
+    prefix = "model." if config.arch == "modern" else "transformer."
+    if not convert.has_class(config):
+        return name
     return name if name.startswith((prefix, "lm_head")) else prefix + name
 
 

@@ -112,6 +112,14 @@ class ModelConfig:
         0, "Width of the hidden layer of each MLP; 0 means four times the width.",
         label="MLP width", group="Model", low=0, high=65_536,
     )  # fmt: skip
+    n_experts: int = setting(
+        0, "How many MLPs a router chooses from for each token (a mixture of experts); 0 means one MLP for all tokens.",
+        label="Experts", group="Model", symbol="E", low=0, high=256,
+    )  # fmt: skip
+    n_experts_per_token: int = setting(
+        2, "How many of the experts each token meets; ignored without experts.",
+        label="Experts per token", group="Model", symbol="k", low=1, high=256,
+    )  # fmt: skip
     dropout: float = setting(
         0.0, "The share of activations dropped while training; helps small texts against memorising.",
         label="Dropout", group="Model", symbol="p", low=0.0, high=0.9,
@@ -147,6 +155,10 @@ class ModelConfig:
         return self.n_inner or 4 * self.n_embd
 
     @property
+    def has_experts(self) -> bool:
+        return self.n_experts > 0 and self.arch != "bigram"
+
+    @property
     def head_size(self) -> int:
         return self.n_embd // self.n_head
 
@@ -165,6 +177,11 @@ class ModelConfig:
             found.append(
                 f"n_embd/n_head={self.head_size} is odd, and rotary positions turn pairs; "
                 f"use n_embd={self.n_embd + self.n_head}"
+            )
+        if self.n_experts and self.n_experts_per_token >= self.n_experts:
+            found.append(
+                f"n_experts={self.n_experts} leaves a router no choice of n_experts_per_token={self.n_experts_per_token}; "
+                f"use n_experts={2 * self.n_experts_per_token}, or 0 for one MLP"
             )
         if self.arch == "modern" and self.n_head % self.kv_heads:
             found.append(
@@ -251,6 +268,10 @@ class TrainConfig:
     label_smoothing: float = setting(
         0.0, "Share of each target spread over all tokens while training; never in the reported validation loss.",
         label="Label smoothing", group="Optimizer", symbol="ε", low=0.0, high=0.9,
+    )  # fmt: skip
+    balance_weight: float = setting(
+        0.01, "Weight of the loss that spreads tokens evenly over experts; never in a reported loss, 0 turns it off.",
+        label="Expert balance", group="Optimizer", low=0.0, high=10.0,
     )  # fmt: skip
     eval_interval: int = setting(
         0, "Steps between evaluations; 0 makes about twenty of them.",

@@ -2,9 +2,12 @@
 
 `gpt2` becomes `GPT2LMHeadModel` (whose Conv1D keeps matrices transposed, and which always has biases: missing ones are
 zeros), `modern` becomes `NanoChatForCausalLM` (query, key and value apart). A `bigram` becomes a GPT-2 without blocks:
-its embedding is the identity, its last norm undoes the normalisation of a one-hot vector, its head is the table.
+its embedding is the identity, its last norm undoes the normalisation of a one-hot vector, its head is the table. A
+`modern` mixture of experts becomes `Qwen3MoeForCausalLM`: the norm after the embedding is worked into its rows, QK-norms
+without weights commute with rotation, the other direction of rotation is a sign, and relu(x) · x is ReLU². Other
+mixtures (gpt2's, or with a soft cap) have no class there: their checkpoints carry our names, for us alone.
 
-Pure renaming and reshaping: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes
+Pure arithmetic on names and shapes: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes
 are known before memory is spent. Not covered: other activations, norms or rotary variants than ours; they are refused.
 """
 
@@ -15,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lm.config import ModelConfig, check, from_dict, to_dict
@@ -45,6 +49,8 @@ NANOCHAT_NAMES = {
     "mlp.down": "mlp.fc2",
     "head": "lm_head",
 }
+QWEN_NAMES = NANOCHAT_NAMES | {"mlp.router": "mlp.gate", "up": "up_proj", "down": "down_proj"}
+OUR_TYPE = "lm_playground"  # the model_type of what has no class there
 # What a foreign config.json must say, or leave unsaid where our value is also the default there.
 GPT2_MUST = {
     "layer_norm_epsilon": LAYER_NORM_EPS,
@@ -62,9 +68,19 @@ NANOCHAT_MUST = {"hidden_act": "relu2", "rms_norm_eps": RMS_NORM_EPS, "attention
 
 def to_transformers_config(config: ModelConfig) -> dict[str, Any]:
     """What config.json says: the settings in the words of `transformers`, and ours under their own key."""
-    theirs = _nanochat_config(config) if config.arch == "modern" else _gpt2_config(config)
+    if not has_class(config):
+        theirs = dict(model_type=OUR_TYPE)
+    elif config.has_experts:
+        theirs = _qwen_config(config)
+    else:
+        theirs = _nanochat_config(config) if config.arch == "modern" else _gpt2_config(config)
     special = dict(bos_token_id=None, eos_token_id=None, pad_token_id=None)
     return theirs | special | {"dtype": "float32", OUR_KEY: {"model": to_dict(config)}}
+
+
+def has_class(config: ModelConfig) -> bool:
+    """Whether a class of `transformers` computes what this model does."""
+    return not config.has_experts or (config.arch == "modern" and not config.logit_softcap)
 
 
 def _gpt2_config(config: ModelConfig) -> dict[str, Any]:
@@ -101,6 +117,27 @@ def _nanochat_config(config: ModelConfig) -> dict[str, Any]:
         rope_parameters=dict(rope_type="default", rope_theta=config.rope_theta),
         final_logit_softcapping=config.logit_softcap or None,
         tie_word_embeddings=config.tie_weights,
+    )
+
+
+def _qwen_config(config: ModelConfig) -> dict[str, Any]:
+    taken_over = ("vocab_size", "max_position_embeddings", "hidden_size", "intermediate_size", "num_hidden_layers",
+                  "num_attention_heads", "num_key_value_heads", "attention_dropout", "rope_parameters")  # fmt: skip
+    nanochat = _nanochat_config(config)
+    return {name: nanochat[name] for name in taken_over} | dict(
+        architectures=["Qwen3MoeForCausalLM"],
+        model_type="qwen3_moe",
+        hidden_act="relu",
+        rms_norm_eps=RMS_NORM_EPS,
+        head_dim=config.head_size,
+        attention_bias=False,
+        num_experts=config.n_experts,
+        num_experts_per_tok=config.n_experts_per_token,
+        moe_intermediate_size=config.inner,
+        decoder_sparse_step=1,
+        mlp_only_layers=[],
+        norm_topk_prob=True,
+        tie_word_embeddings=False,
     )
 
 
@@ -184,6 +221,8 @@ def to_transformers(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[
     """A model's `state_dict` → the tensors of its `transformers` class."""
     if config.arch == "bigram":
         return _bigram_as_gpt2(config, weights["table.weight"])
+    if not has_class(config):
+        return dict(weights)
     theirs = {}
     for name, tensor in weights.items():
         names = _their_names(config, name)
@@ -194,7 +233,7 @@ def to_transformers(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[
         for name in (name for name in weights if name.endswith(".weight") and _has_bias_there(name)):
             bias = _their_names(config, name.removesuffix("weight") + "bias")[0]
             theirs.setdefault(bias, weights[name].new_zeros(weights[name].size(0)))
-    return theirs
+    return _as_qwen(config, theirs) if config.has_experts else theirs
 
 
 def from_transformers(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -204,6 +243,10 @@ def from_transformers(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict
     """
     if config.arch == "bigram":
         return {"table.weight": theirs["lm_head.weight"].T.float()}
+    if not has_class(config):
+        return {name: tensor.float() for name, tensor in theirs.items()}
+    if config.has_experts:
+        theirs = _from_qwen(config, theirs)
     ours = {}
     for name in blank(config):
         tensors = [theirs[their_name] for their_name in _their_names(config, name)]
@@ -231,7 +274,8 @@ def blank(config: ModelConfig) -> dict[str, Tensor]:
 
 def _their_names(config: ModelConfig, name: str) -> list[str]:
     """`blocks.3.mlp.up.weight` → [`transformer.h.3.mlp.c_fc.weight`]; nanochat's query, key and value are three."""
-    for ours, theirs in (GPT2_NAMES if config.arch == "gpt2" else NANOCHAT_NAMES).items():
+    modern = QWEN_NAMES if config.has_experts else NANOCHAT_NAMES
+    for ours, theirs in (GPT2_NAMES if config.arch == "gpt2" else modern).items():
         name = f".{name}".replace(f".{ours}.", f".{theirs}.")[1:]
     return [name.format(part) for part in "qkv"] if "{}" in name else [name]
 
@@ -259,3 +303,48 @@ def _bigram_as_gpt2(config: ModelConfig, table: Tensor) -> dict[str, Tensor]:
         "transformer.ln_f.bias": table.new_full((V,), 1 / V),
         "lm_head.weight": table.T.contiguous(),
     }
+
+
+# ---------------------------------------------------------------------------------------------- mixtures of experts
+
+
+def _as_qwen(config: ModelConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors under `QWEN_NAMES` → those that compute the same there."""
+    theirs = {name: _turned(config, name, tensor) for name, tensor in weights.items()}
+    embedding = weights["model.embed_tokens.weight"]
+    theirs["model.embed_tokens.weight"] = F.rms_norm(embedding, embedding.shape[-1:], eps=RMS_NORM_EPS)
+    theirs.setdefault("lm_head.weight", embedding)
+    for name in (name for name in weights if ".experts." in name and name.endswith("up_proj.weight")):
+        theirs[name.replace("up_proj", "gate_proj")] = weights[name].clone()
+    return theirs | {name: embedding.new_ones(size) for name, size in _qwen_norms(config).items()}
+
+
+def _from_qwen(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse, up to rounding in an untied embedding: a norm twice is a norm once."""
+    foreign = [name for name in _qwen_norms(config) if (theirs[name] != 1).any()]
+    gates = {name: name.replace("gate_proj", "up_proj") for name in theirs if name.endswith("gate_proj.weight")}
+    foreign += [name for name, twin in gates.items() if not theirs[name].equal(theirs[twin])]
+    if foreign:
+        raise CheckpointError(f"{foreign[0]} is not what we wrote: it was trained further elsewhere; take it from there")
+    ours = {name: _turned(config, name, tensor) for name, tensor in theirs.items() if name not in gates}
+    ours = {name: tensor for name, tensor in ours.items() if name not in _qwen_norms(config)}
+    if config.tie_weights:
+        ours["model.embed_tokens.weight"] = ours.pop("lm_head.weight")
+    return ours
+
+
+def _qwen_norms(config: ModelConfig) -> dict[str, int]:
+    """The norms that have weights there, with their widths."""
+    norms = {"model.norm.weight": config.n_embd}
+    for block in (f"model.layers.{i}" for i in range(config.n_layer)):
+        norms |= {f"{block}.{name}_layernorm.weight": config.n_embd for name in ("input", "post_attention")}
+        norms |= {f"{block}.self_attn.{name}_norm.weight": config.head_size for name in "qk"}
+    return norms
+
+
+def _turned(config: ModelConfig, name: str, tensor: Tensor) -> Tensor:
+    """Query and key with the second half of each head's channels negated, so that rotation goes the other way round."""
+    if not name.endswith(("q_proj.weight", "k_proj.weight")):
+        return tensor
+    first, second = tensor.view(-1, 2, config.head_size // 2, config.n_embd).unbind(dim=1)
+    return torch.stack((first, -second), dim=1).view_as(tensor)

@@ -6,15 +6,17 @@ One class holds three networks, chosen by `ModelConfig.arch`:
   a norm after the embedding, rotary positions and then QK-norm, RMSNorm without weights, ReLU², no biases, grouped
   key/value heads, an optional soft cap on the logits;
 - `bigram`: a V × V table of scores, the baseline that sees one token.
-Axes: B batch, T time, C channels (`n_embd`), H heads, D head size, V vocabulary.
+With `n_experts` the MLP of each block of gpt2 or modern is a mixture of experts (see `Experts`).
+Axes: B batch, T time, C channels (`n_embd`), H heads, D head size, V vocabulary, E experts.
 
 Deviations: the tied head is no second parameter but the embedding itself; query, key and value come out of one matrix
-(GPT-2's layout) in `modern` too. Not covered: mixture of experts, nanochat's later value embeddings and windows.
+(GPT-2's layout) in `modern` too. Not covered: nanochat's later value embeddings and windows.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -128,6 +130,45 @@ class MLP(nn.Module):
         return self.down(self.bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
 
 
+class Experts(nn.Module):
+    """Several MLPs of which every token meets the few that its router likes best (Shazeer et al. 2017).
+
+    Gates as in Mixtral (Jiang et al. 2024): a softmax over all experts, the largest k of it, made to sum to one. No
+    expert has a limit, so no token is dropped. `balance` is the balance loss of the last forward pass, and `counts` (E,)
+    how often each expert was chosen since it was last set to zero.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.n_chosen = config.n_experts_per_token
+        self.router = Linear(config.n_embd, config.n_experts, bias=False)
+        self.experts = nn.ModuleList(MLP(config) for _ in range(config.n_experts))
+        self.register_buffer("counts", torch.zeros(config.n_experts, dtype=torch.int64), persistent=False)
+        self.balance = torch.zeros(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(0, 1)  # (B T, C)
+        likings = F.softmax(self.router(tokens).float(), dim=-1)  # (B T, E)
+        gates, chosen = likings.topk(self.n_chosen)  # (B T, k) each
+        gates = gates / gates.sum(dim=-1, keepdim=True)
+        y = torch.zeros_like(tokens)
+        for i, expert in enumerate(self.experts):
+            rows, slots = (chosen == i).nonzero(as_tuple=True)  # (its tokens,) each
+            y = y.index_add(0, rows, (expert(tokens[rows]) * gates[rows, slots, None]).to(y.dtype))
+        counts = torch.bincount(chosen.flatten(), minlength=len(self.experts))
+        self.counts += counts
+        self.balance = balance_loss(likings, counts)
+        return y.view_as(x)  # (B, T, C)
+
+
+def balance_loss(likings: Tensor, counts: Tensor) -> Tensor:
+    """E Σ fᵢ Pᵢ (Fedus et al. 2021, Switch Transformers, eq. 4): 1 when all experts are used alike, E when one does all.
+
+    `counts` (E,) of choices make the shares f, which have no gradient; the mean of `likings` (N, E) makes P.
+    """
+    return counts.numel() * (counts / counts.sum() * likings.mean(dim=0)).sum()
+
+
 class Block(nn.Module):
     """Attention, then MLP; each reads a normalised copy of the stream and adds its result to it."""
 
@@ -136,7 +177,7 @@ class Block(nn.Module):
         self.norm1 = make_norm(config)
         self.attention = Attention(config, layer)
         self.norm2 = make_norm(config)
-        self.mlp = MLP(config)
+        self.mlp = Experts(config) if config.n_experts else MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
@@ -232,6 +273,19 @@ class GPT(nn.Module):
             if with_embeddings or not name.startswith(("token_embedding", "position_embedding", "table"))
         )
 
+    def balance_loss(self) -> Tensor | float:
+        """The mean over the blocks of the last forward pass's balance loss; 0 without experts."""
+        return torch.stack([block.mlp.balance for block in self.blocks]).mean() if self.config.has_experts else 0.0
+
+    def expert_shares(self) -> list[list[float]]:
+        """For each block, the share of the choices since `reset_expert_shares` that fell on each expert."""
+        counts = [block.mlp.counts.double() for block in self.blocks] if self.config.has_experts else []
+        return [[round(share, 4) for share in (each / each.sum().clamp(min=1)).tolist()] for each in counts]
+
+    def reset_expert_shares(self) -> None:
+        for block in self.blocks if self.config.has_experts else ():
+            block.mlp.counts.zero_()
+
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
@@ -267,9 +321,11 @@ def initial_std(config: ModelConfig, name: str) -> float:
 
     gpt2: 0.02, and 0.02/√(2 n_layer) where a branch joins the stream (Radford et al. 2019). modern: 1/√C inside a
     branch and 0 where it joins, so that every block starts as the identity (nanochat, which draws uniformly at the same
-    deviation). A tied embedding cannot have both of nanochat's scales: a token's first logit for itself is C times the
+    deviation). A router starts at 0.02 in both, nearly undecided, as Mixtral's does in transformers. A tied embedding cannot have both of nanochat's scales: a token's first logit for itself is C times the
     deviation, so it starts at `TIED_FIRST_LOGIT`/C.
     """
+    if name.endswith("router.weight"):
+        return GPT2_STD
     joins_stream = name.endswith(("out.weight", "down.weight"))
     if config.arch != "modern":
         return GPT2_STD / math.sqrt(2 * config.n_layer) if joins_stream else GPT2_STD
@@ -289,13 +345,25 @@ def count_parameters(config: ModelConfig) -> int:
         return GPT(config).parameter_count()
 
 
+def active_parameters(config: ModelConfig) -> int:
+    """Of `count_parameters` those that one token meets: of the experts only the chosen ones."""
+    total = count_parameters(config)
+    if not config.has_experts:
+        return total
+    with torch.device("meta"):
+        expert = sum(parameter.numel() for parameter in MLP(config).parameters())
+    return total - config.n_layer * (config.n_experts - config.n_experts_per_token) * expert
+
+
 def matrix_parameters(config: ModelConfig) -> int:
     """Weights that every token is multiplied with: blocks and head; a table that is only looked up costs nothing."""
     if config.arch == "bigram":
         return 0
     kv_width = config.kv_heads * config.head_size
     attention = config.n_embd * (2 * config.n_embd + 2 * kv_width)  # query and out, key and value
-    return config.n_layer * (attention + 2 * config.n_embd * config.inner) + config.vocab_size * config.n_embd
+    n_mlp = config.n_experts_per_token if config.n_experts else 1
+    mlp = 2 * n_mlp * config.n_embd * config.inner + config.n_experts * config.n_embd  # experts and router
+    return config.n_layer * (attention + mlp) + config.vocab_size * config.n_embd
 
 
 def flops_per_token(config: ModelConfig) -> int:
@@ -317,8 +385,10 @@ def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
     """
     n_parameters = count_parameters(model)
     states = 2 * n_parameters
-    if train.optimizer == "muon" and model.arch != "bigram":
-        states -= matrix_parameters(model) - model.vocab_size * model.n_embd  # one moment for the hidden matrices
+    if train.optimizer == "muon" and model.arch != "bigram":  # one moment for the hidden matrices
+        n_mlp = max(1, model.n_experts)
+        dense = matrix_parameters(replace(model, n_experts=0)) - model.vocab_size * model.n_embd
+        states -= dense + model.n_layer * (n_mlp - 1) * 2 * model.n_embd * model.inner
     tokens = train.batch_size // train.grad_accum_steps * model.block_size
     return 4 * (2 * n_parameters + states + tokens * activations_per_token(model))
 
@@ -328,6 +398,9 @@ def activations_per_token(config: ModelConfig) -> int:
     if config.arch == "bigram":
         return 3 * config.vocab_size
     per_block = (8 if config.arch == "gpt2" else 13) * config.n_embd + 2 * config.inner
+    if config.n_experts:  # each expert keeps what it read, thought and said; and all running sums are alike
+        per_block += config.n_experts_per_token * (2 * config.n_embd + 2 * config.inner) - 2 * config.inner
+        per_block += 3 * config.n_experts
     if config.dropout:  # two masks, and attention that drops keeps its probabilities (not so on CUDA)
         per_block += 2 * config.n_embd + 3 * config.n_head * config.block_size
     return config.n_layer * per_block + 2 * config.n_embd + 3 * config.vocab_size  # logits, their softmax, its gradient

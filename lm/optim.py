@@ -3,7 +3,7 @@
 `make_optimizers` splits a model's parameters: matrices decay towards zero; biases, norms and embeddings do not, for
 they set offsets and scales, and the row of a token that a batch lacks has no gradient that would hold against the pull
 (GPT-2's practice as in minGPT and nanoGPT; embeddings spared as in nanochat). With `optimizer="muon"` the matrices
-inside the blocks go to Muon (Jordan et al. 2024) and everything else stays with AdamW.
+inside the blocks go to Muon (Jordan et al. 2024) and everything else, routers too, stays with AdamW.
 
 Every group remembers its own highest rate as `initial_lr`; one factor, `lr_scale`, moves them all.
 """
@@ -99,7 +99,7 @@ def make_optimizers(model: GPT, config: TrainConfig, precision: str = "float32")
         is_matrix = parameter.dim() == 2 and name.startswith(("blocks", "head"))
         (matrices if is_matrix else others)[name] = parameter
     optimizers: list[torch.optim.Optimizer] = []
-    if config.optimizer == "muon" and (hidden := [name for name in matrices if name.startswith("blocks")]):
+    if config.optimizer == "muon" and (hidden := [name for name in matrices if _is_muons(name)]):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         optimizers.append(_muon({name: matrices.pop(name) for name in hidden}, model, config, dtype))
     groups = [
@@ -146,6 +146,11 @@ def _muon(matrices: dict[str, torch.nn.Parameter], model: GPT, config: TrainConf
     rest = [parameter for name, parameter in matrices.items() if not name.endswith("qkv.weight")]
     groups = [dict(params=qkv, rows=model.blocks[0].attention.widths), dict(params=rest)]
     return Muon(groups, lr=config.muon_lr, weight_decay=config.weight_decay, dtype=dtype)
+
+
+def _is_muons(name: str) -> bool:
+    """A matrix inside a block; a router is not, for it is a head that scores experts."""
+    return name.startswith("blocks") and not name.endswith("router.weight")
 
 
 def _groups(optimizers: Iterable[torch.optim.Optimizer]) -> Iterable[dict]:

@@ -20,7 +20,7 @@ from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
 from lm.device import choose_device, choose_precision
 from lm.errors import RunError
-from lm.model import GPT
+from lm.model import GPT, active_parameters
 from lm.run_dir import RunDir
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
@@ -151,6 +151,7 @@ def _describe(
         precision=choose_precision(request.train.precision, device, rows, model.n_embd),
         threads=request.train.threads or torch.get_num_threads(),
         parameters=parameters,
+        active_parameters=active_parameters(model),
         tokenizer=tokenizer.name,
         tokens=dict(train=counts[0], val=counts[1]),
         corpus=dict(

@@ -5,7 +5,7 @@ same seed gives the same run bit for bit on one CPU; a run that was interrupted 
 was never interrupted; evaluating more or less often does not change what is learnt. (A run limited by minutes follows
 the clock, and no two clocks agree: there the promise is only that nothing is lost.)
 
-Not covered: several processes, mixture of experts, fp16.
+Not covered: several processes, fp16.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Trainer:
                 logits.float().flatten(0, 1), y.flatten(), label_smoothing=self.config.label_smoothing
             )
             share = x.shape[0] / ids.shape[0]
-            (loss * share).backward()
+            ((loss + self.config.balance_weight * self.model.balance_loss()) * share).backward()
             total += loss.detach() * share
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
         for optimizer in self.optimizers:
@@ -154,6 +154,7 @@ class Trainer:
         if not self.windows:
             self._sample()
             return {}
+        self.model.reset_expert_shares()
         held_out, seen = (
             evaluate(
                 self.model, tokens, windows, self.tokenizer.id_sizes(),
@@ -162,6 +163,7 @@ class Trainer:
             )
             for tokens, windows in ((self.val_tokens, self.windows), (self.train_tokens, self.train_windows))
         )  # fmt: skip
+        usage = dict(expert_shares=shares) if (shares := self.model.expert_shares()) else {}
         if not math.isfinite(held_out.loss):
             raise TrainingError(self._not_finite("validation loss"))
         is_best = self.step > 0 and held_out.loss < self.best_loss
@@ -178,6 +180,7 @@ class Trainer:
             val_perplexity=held_out.perplexity,
             val_bits_per_byte=held_out.bits_per_byte,
             is_best=is_best,
+            **usage,
         )
         return self.last_evaluation
 

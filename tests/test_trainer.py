@@ -66,6 +66,8 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(text: Path, changes: dict)
         dict(sampling="epochs", batch_size=8, steps=40, eval_interval=10),
         dict(optimizer="muon", grad_accum_steps=2, model=dict(arch="modern")),
         dict(model=dict(arch="bigram")),
+        dict(model=dict(n_experts=4)),
+        dict(optimizer="muon", model=dict(arch="modern", n_experts=3, n_experts_per_token=1)),
     ],
 )
 @pytest.mark.parametrize("at", [1, 7])
