@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -129,6 +131,20 @@ def test_a_tokenizer_that_cannot_be_had_says_why(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # a network that is down, at once
     fault = workspace.cut(space.corpus(space.add_text("a short text")), "o200k_base", 300).fault
     assert "o200k_base" in fault and "go online" in fault
+
+
+def test_the_app_computes_on_one_thread_and_its_trainings_do_not_know(tmp_path: Path) -> None:
+    code = (
+        "import os; from pathlib import Path; from playground.workspace import Workspace\n"
+        "space = Workspace(Path('w'), Path('r')); space.look_at_device(); import torch\n"
+        "print(torch.get_num_threads(), os.environ.get('OMP_NUM_THREADS'), space.device)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    root = Path(__file__).parent.parent
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True
+    ).stdout
+    assert said.startswith("1 None ") and len(said.split()) >= 3
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
