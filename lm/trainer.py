@@ -32,6 +32,8 @@ from lm.tokenizer import Tokenizer, load_tokenizer
 
 # Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
 MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
+# In a run limited by minutes one second of evaluation is followed by this many of training, at the least. assumed.
+TRAINING_PER_EVALUATION = 8.0
 HEARTBEAT_SECONDS = 0.5
 AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
 PROMPT_CHARACTERS = 16
@@ -95,6 +97,7 @@ class Trainer:
         self.last_evaluation: Record = {}
         self._elapsed_before, self._started = 0.0, time.perf_counter()
         self._saved_at = self._beat_at = -math.inf
+        self._evaluated_at = self._evaluation_seconds = 0.0
         self._speed_tokens, self._speed_seconds, self.tokens_per_second = 0, 0.0, 0.0
 
     # ------------------------------------------------------------------------------------------ the loop
@@ -104,7 +107,7 @@ class Trainer:
         self._restore()
         self._started = time.perf_counter()
         if self.step == 0:
-            self._log(self._position() | self._evaluate())
+            self._log(self._position() | self._timed_evaluation())
         state, done = "running", self.progress()
         while state == "running" and done < 1.0:
             started, done_before = time.perf_counter(), done
@@ -117,7 +120,7 @@ class Trainer:
                 record |= self._finite(loss, grad_norm)  # waits for the device, so the clock below is right
             self._measure_speed(time.perf_counter() - started)
             if is_evaluated:
-                record |= self._evaluate()
+                record |= self._timed_evaluation()
             if is_logged:
                 self._log(record)
             if self._is_save_due(is_evaluated):
@@ -148,6 +151,13 @@ class Trainer:
         self.step += 1
         self.trained_tokens += ids.numel()
         return total, grad_norm
+
+    def _timed_evaluation(self) -> Record:
+        started = self.elapsed()
+        measured = self._evaluate()
+        self._evaluated_at = self.elapsed()
+        self._evaluation_seconds = self._evaluated_at - started
+        return measured
 
     def _evaluate(self) -> Record:
         """Measure on held-out and on training windows, keep the best weights, write a sample."""
@@ -223,7 +233,12 @@ class Trainer:
             return True
         if self.config.eval_interval:
             return self.step % self.config.eval_interval == 0
-        return any(done_before < milestone <= done for milestone in MILESTONES)
+        is_milestone = any(done_before < milestone <= done for milestone in MILESTONES)
+        return is_milestone and not (self.config.minutes and self._is_evaluated_enough())
+
+    def _is_evaluated_enough(self) -> bool:
+        """Against the clock, measuring must not eat the time for learning: not on a slow machine, not on a busy one."""
+        return self.elapsed() - self._evaluated_at < TRAINING_PER_EVALUATION * self._evaluation_seconds
 
     def _is_save_due(self, has_evaluated: bool) -> bool:
         if self.config.checkpoint_interval:
