@@ -59,7 +59,7 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
         argv = _argv(space, corpus, recipe_name, language, values)
     except ConfigError as error:
         return f'<div class="note wrong" role="alert"><pre>{escape(error)}</pre></div>'
-    wanted = run_dir.slug(name.strip() or f"{corpus}-{recipe_name}")
+    wanted = run_dir.free_name(space.runs_dir, name.strip() or f"{corpus}-{recipe_name}")
     title = escape(say("train.command", language))
     command_line = escape(launch.command(wanted, argv))
     return f'<div class="ruled"><h4>{title}</h4><pre class="command" tabindex="0">{command_line}</pre></div>'
