@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lm import batches, checkpoint, figure, run_dir
+from lm import batches, checkpoint, convert, figure, run_dir
 from lm.errors import HubError
 from lm.run_dir import RunDir
 from lm.tokenizer import load_tokenizer
@@ -26,8 +26,8 @@ from lm.tokenizer import load_tokenizer
 TRAINING, RESUME, CORPUS, CARD = "training", "resume", "corpus", "README.md"
 FOLDERS = (TRAINING, "assets", CORPUS, RESUME)  # what a later push of ours may remove again
 SHARED_SETTINGS = (
-    "schema", "recipe", "data", "model", "train", "seed", "device", "precision", "threads", "parameters", "tokenizer",
-    "tokens", "corpus", "versions",
+    "schema", "recipe", "init_from", "data", "model", "train", "seed", "device", "precision", "threads",
+    "grad_accum_steps", "parameters", "active_parameters", "tokenizer", "tokens", "corpus", "versions",
 )  # fmt: skip
 SHARED_CORPUS = ("name", "sha256", "statistics", "files")
 SHARED_FILE = ("name", "encoding", "bytes", "notes")
@@ -51,6 +51,11 @@ class Contents:
 def write(run: RunDir, to: Path, contents: Contents, card: str) -> None:
     """Fill the folder `to` (made if needed); `HubError` or `CheckpointError` if the run lacks what is asked for."""
     model = checkpoint.find_checkpoint(run.path, run.path.parent, contents.checkpoint)
+    if not convert.has_class(config := checkpoint.load_config(model)):
+        raise HubError(
+            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no class in "
+            f"transformers, so nobody else could load it; train arch=modern without a cap to share it"
+        )
     for folder in (to / TRAINING, to / "assets"):
         folder.mkdir(parents=True, exist_ok=True)
     if contents.with_resume:  # before the metrics: a state may lack their last lines, never the reverse

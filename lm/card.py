@@ -204,10 +204,10 @@ def _words(
 def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How it was trained, for a table."""
     model, train, last = said["model"], said["train"], records[-1] if records else {}
-    rows = {
-        "Recipe": f"`{said.get('recipe')}`",
+    return {
+        "Recipe": f"`{said.get('recipe')}`" + (f", from the weights of `{said['init_from']}`" if said.get("init_from") else ""),
         "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, width {model['n_embd']}",
-        "Parameters": f"{said['parameters']:,}",
+        "Parameters": f"{said['parameters']:,}{_active(said)}",
         "Context length": f"{model['block_size']:,} tokens",
         "Tokenizer": f"`{said['tokenizer']}`, {model['vocab_size']:,} tokens",
         "Optimizer": f"{train['optimizer']}, learning rate {train['lr']:g}, {train['schedule']} schedule",
@@ -218,7 +218,12 @@ def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
         "Seed": said["seed"],
         "Versions": ", ".join(f"{name} {version}" for name, version in said.get("versions", {}).items()),
     }
-    return rows
+
+
+def _active(said: Mapping[str, Any]) -> str:
+    """Of a mixture of experts: how many parameters a token meets."""
+    experts = said["model"].get("n_experts")
+    return f", of which a token meets {said['active_parameters']:,} ({experts} experts)" if experts else ""
 
 
 def evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,7 +279,8 @@ def command(run: RunDir, said: Mapping[str, Any]) -> str:
     configs = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), from_dict(TrainConfig, said["train"])
     recipe = recipes.RECIPES.get(said.get("recipe"), recipes.RECIPES["quickstart"])
     files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
-    return launch.command(run.name, ["--data", *files, *recipes.flags(recipe, *configs)])
+    began = ["--init-from", said["init_from"]] if said.get("init_from") else []
+    return launch.command(run.name, ["--data", *files, *began, *recipes.flags(recipe, *configs)])
 
 
 def measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapping[str, Any]:

@@ -53,6 +53,11 @@ def resume(arguments: argparse.Namespace) -> Result:
 
     run = run_dir.find(arguments.runs_dir, arguments.run)
     limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
+    if run.config.exists() and not run.train_tokens.exists():
+        raise RunError(
+            f"run {run.name!r} has no training tokens, as one that was shared without them; pull one that was pushed with "
+            f"--resume, or begin from its weights with `lm train --init-from {run.name} --data FILE`"
+        )
     if run_dir.state(run) == "finished" and not limits:
         raise RunError(
             f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "

@@ -12,17 +12,20 @@ from lm import run_dir
 from lm.run_dir import RunDir
 
 BLUE, VERMILION, GOLD, INK, LINE = "#2b4acb", "#c93a22", "#c98a00", "#1d1b18", "#e6e1d6"
-MEMORY = 0.95  # of the smoothed training loss: how much of the mean so far each step keeps
+SPAN = 0.02  # the smoothed training loss looks at this share of the points on either side
 
 
-def smoothed(values: Sequence[float], memory: float = MEMORY) -> list[float]:
-    """The exponential mean of what came before, without its bias towards the start."""
-    mean, weight, means = 0.0, 0.0, []
-    for value in values:
-        mean = memory * mean + (1 - memory) * value
-        weight = memory * weight + (1 - memory)
-        means.append(mean / weight)
-    return means
+def smoothed(values: Sequence[float], span: float = SPAN) -> list[float]:
+    """Each value by the straight line that fits its neighbours best: a mean that does not lag where the curve falls."""
+    half, found = max(2, round(len(values) * span)), []
+    for i in range(len(values)):
+        first = max(0, i - half)
+        near = values[first : i + half + 1]
+        middle = (len(near) - 1) / 2
+        spread = sum((k - middle) ** 2 for k in range(len(near)))
+        slope = sum((k - middle) * value for k, value in enumerate(near)) / spread if spread else 0.0
+        found.append(sum(near) / len(near) + slope * (i - first - middle))
+    return found
 
 
 def loss_png(run: RunDir) -> bytes:

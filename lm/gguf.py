@@ -4,8 +4,8 @@ For `gpt2` with byte pairs, the one pair that both sides know. Written with the 
 before it counts: every tensor must be the same. Names and layout are those of llama.cpp's `gpt2` (matrices as `(out,
 in)`, the head written out even where it is tied).
 
-Two differences remain, both in llama.cpp: it computes GELU by its tanh formula (logits differ in the third decimal), and
-a vocabulary without an end of text has token 11 taken for one: generate with `--ignore-eos`.
+Two differences may remain, both in llama.cpp: it computes GELU by its tanh formula (`gelu=tanh` is exact there, the
+default is not quite), and a vocabulary without an end of text has token 11 taken for one: generate with `--ignore-eos`.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ def export(directory: Path, to: Path, name: str = "") -> None:
     """Write the checkpoint `directory` as the file `to`, whole or not at all; `CheckpointError` if it cannot be one."""
     package = _package()
     model, tokenizer, to = checkpoint.load_model(directory), load_tokenizer(directory), Path(to)
-    if model.config.arch != "gpt2" or not isinstance(tokenizer, BPETokenizer):
+    config = model.config
+    if config.arch != "gpt2" or config.has_experts or not isinstance(tokenizer, BPETokenizer):
         raise CheckpointError(
-            f"arch={model.config.arch} with tokenizer={tokenizer.name} has no place in GGUF; it must be gpt2 with byte pairs "
-            f"(--arch gpt2 --tokenizer bpe), or export with --format transformers"
+            f"arch={config.arch} with n_experts={config.n_experts} and tokenizer={tokenizer.name} has no place in GGUF; it must "
+            f"be gpt2 without experts over byte pairs (--arch gpt2 --tokenizer bpe), or export with --format transformers"
         )
     if to.is_dir():
         raise CheckpointError(f"{to} is a folder; name a file, for example {to / 'model.gguf'}")
-    found = tensors(model.config, {n: t.numpy() for n, t in model.state_dict().items()})
+    found = tensors({n: t.numpy() for n, t in model.state_dict().items()})
     temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         writer = package.GGUFWriter(temporary, "gpt2")
-        _write_settings(package, writer, name or to.stem, model.config)
+        _write_settings(package, writer, name or to.stem, config)
         _write_vocabulary(package, writer, tokenizer, *vocabulary(directory))
         _write_tensors(writer, found)
         _compare(package, temporary, found)
@@ -61,7 +62,7 @@ def export(directory: Path, to: Path, name: str = "") -> None:
         temporary.unlink(missing_ok=True)
 
 
-def tensors(config: ModelConfig, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def tensors(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Our weights under llama.cpp's names: the same shapes, zeros for biases that the model leaves out."""
     named = {_their_name(name): array for name, array in weights.items()}
     named.setdefault("output.weight", named["token_embd.weight"])

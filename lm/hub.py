@@ -169,7 +169,7 @@ def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], 
         except BaseException as error:  # noqa: BLE001 - carried over to the waiting thread, which raises it
             outcome.append((None, error))
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=run, name="hub transfer", daemon=True)
     thread.start()
     try:
         while thread.is_alive() and not should_stop():
@@ -197,9 +197,12 @@ def explaining(repo: str) -> Iterator[None]:
         yield
         return
     except FAILURES as error:
-        words, unknown = in_words(error, repo), error
+        failure = _cause(error)
+    if isinstance(failure, HubError):
+        raise failure from None
+    words = in_words(failure, repo)
     if words is None:
-        raise unknown
+        raise failure
     raise HubError(words) from None  # the context holds the request and its headers
 
 
@@ -218,7 +221,7 @@ def in_words(error: BaseException, repo: str) -> str | None:
     if isinstance(error, ValueError) and "Invalid metadata" in str(error):
         return f"the Hub refuses the card's metadata: {_server_lines(error)}; edit the lines between the two --- and try again"
     if isinstance(error, ValueError) and "LFS batch API" in str(error):
-        return _refused_upload(" ".join(re.findall(r"`(.*?)`", str(error))))
+        return _refused_upload("; ".join(dict.fromkeys(re.findall(r"`([^`\n]+)", str(error)))))
     if isinstance(error, OSError) and error.errno:
         return f"cannot read or write {error.filename or 'the cache'}: {error.strerror}; free some space or choose another place"
     return None

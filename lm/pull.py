@@ -151,9 +151,11 @@ class _Fetch:
         return folder, info.sha
 
     def _download(self, name: str, revision: str, counter: _Counter) -> str:
-        return self.api.hf_hub_download(
-            self.source.repo, name, revision=revision, cache_dir=self.cache, tqdm_class=counter.bar_class()
-        )
+        """The file in the cache; after a break the client goes on where it was."""
+        return hub.patiently(
+            self.api.hf_hub_download, self.source.repo, name, revision=revision, cache_dir=self.cache,
+            tqdm_class=counter.bar_class(), is_stopped=counter.is_stopped,
+        )  # fmt: skip
 
     def _check_sizes(self, sizes: dict[str, int], wanted: Sequence[str]) -> None:
         total = sum(sizes[name] for name in wanted)
@@ -323,8 +325,10 @@ def _status(run: RunDir, told: Path) -> Status:
     if not told.is_file():
         return status
     said = run_dir.read_json(told)
+    if not isinstance(said, dict):
+        raise HubError("its resume/status.json holds no status; choose another model")
     known = {name: said[name] for name in bundle.SHARED_STATUS if type(said.get(name)) is type(getattr(status, name))}
-    return replace(status, **known)
+    return replace(status, **known | dict(state="finished" if known.get("state") == "finished" else "stopped"))
 
 
 def _add_state(snapshot: Path, run: RunDir, top: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,19 +162,22 @@ class _Push:
     def _commit(self, files: Mapping[str, Path], stale: list[str], is_stopped: Callable[[], bool]) -> str:
         """Send the large files, then commit everything at once; the commit's hash."""
         meter = _Meter(sum(path.stat().st_size for path in files.values()), self.progress, is_stopped)
+        with meter.opened(files) as operations:
+            # One file of each content: the client would read a second one through the first one's reader, at once.
+            distinct = {operation.upload_info.sha256: operation for operation in operations}
+            self.api.preupload_lfs_files(self.config.repo, additions=distinct.values(), free_memory=False)
+        if is_stopped():
+            raise Cancelled("cancelled")
+        gone = [CommitOperationDelete(path) for path in stale]
 
-        def send() -> str:
-            with meter.opened(files) as operations:  # fresh ones each time: an answer may get lost after the work is done
-                self.api.preupload_lfs_files(self.config.repo, additions=operations, free_memory=False)
-                if is_stopped():
-                    raise Cancelled("cancelled")
-                self.is_committing = True
-                gone = [CommitOperationDelete(path) for path in stale]
-                done = self.api.create_commit(self.config.repo, [*operations, *gone], commit_message=self._message())
-                self.is_committing = False
-                return done.oid
+        def commit() -> str:
+            with meter.opened(files) as operations:  # fresh ones: when only the answer was lost, nothing is left to commit
+                return self.api.create_commit(self.config.repo, [*operations, *gone], commit_message=self._message()).oid
 
-        return hub.patiently(send, is_stopped=is_stopped)
+        self.is_committing = True
+        done = hub.patiently(commit, is_stopped=is_stopped)
+        self.is_committing = False
+        return done
 
     def _message(self) -> str:
         return self.config.message or f"{'Add' if self.is_new else 'Update'} the model, its training record and its card"
@@ -193,18 +197,20 @@ def check_sizes(files: Mapping[str, Path]) -> None:
 
 
 class _Meter:
-    """Bytes read by the client, file by file: what was sent already, told to `progress`."""
+    """Bytes read by the client, file by file: what is being sent, told to `progress`."""
 
     def __init__(self, total: int, progress: Progress, is_stopped: Callable[[], bool]) -> None:
         self.total, self.progress, self.is_stopped = total, progress, is_stopped
         self.sent: dict[str, int] = {}
+        self.lock = threading.Lock()  # the client sends several files at once
 
     def moved(self, name: str, position: int) -> None:
         if self.is_stopped():
             raise Cancelled("cancelled")
-        if position > self.sent.get(name, 0):
-            self.sent[name] = position
-            self.progress(f"sending {name}", sum(self.sent.values()), self.total)
+        with self.lock:
+            if position > self.sent.get(name, 0):
+                self.sent[name] = position
+                self.progress(f"sending {name}", sum(self.sent.values()), self.total)
 
     def opened(self, files: Mapping[str, Path]) -> _Opened:
         return _Opened(self, files)

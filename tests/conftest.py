@@ -40,3 +40,44 @@ def published_encodings(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "TIKTOKEN_CACHE_DIR", str(cache))
         yield cache
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A Hub on this machine with two users, which the client is pointed at; nobody is logged in."""
+    from huggingface_hub import constants
+    from hub_server import User, serve
+
+    from lm import hub as way
+
+    with serve() as server:
+        server.tokens = {"hf_alice": User("alice", orgs=("lab",)), "hf_reader": User("alice", role="read")}
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.setattr(way, "BACKOFF_SECONDS", (0.01, 0.01, 0.01))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_fox(tmp_path_factory: pytest.TempPathFactory):
+    """A small trained run, made once; tests that change it take `fox`."""
+    from runs import request, write_text
+
+    from lm import run_dir, trainer
+
+    folder = tmp_path_factory.mktemp("home-of-quintilian")
+    run = run_dir.create(folder / "runs", "fox")
+    trainer.train(run, request(write_text(folder / "fox.txt")))
+    return run
+
+
+@pytest.fixture
+def fox(shared_fox, tmp_path: Path):
+    """A copy of it."""
+    import shutil
+
+    from lm.run_dir import RunDir
+
+    return RunDir(Path(shutil.copytree(shared_fox.path, tmp_path / "runs" / "fox")))

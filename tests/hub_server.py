@@ -14,6 +14,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,8 @@ class Fault:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
     A `status` is answered (with `message`, an `X-Error-Code`); `drop_after` reads so many bytes of the body and cuts the
-    connection; `loses_answer` does the work and cuts it then; `hold` waits for the event before anything is read.
+    connection; `loses_answer` does the work and cuts it before the answer, `breaks_after` so many bytes into its body;
+    `hold` waits for the event before anything is read.
     """
 
     where: str
@@ -55,6 +57,7 @@ class Fault:
     times: int = 1
     drop_after: int = -1
     loses_answer: bool = False
+    breaks_after: int = -1
     hold: threading.Event | None = None
 
 
@@ -124,10 +127,9 @@ def serve() -> Iterator[Hub]:
     """A hub that answers at `hub.endpoint`, and its storage at `hub.storage`, until the block ends."""
     hub = Hub()
     handler = type("Handler", (_Handler,), dict(hub=hub))
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
+    servers = [_Server(("127.0.0.1", 0), handler) for _ in range(2)]
     hub.endpoint, hub.storage = (f"http://127.0.0.1:{server.server_port}" for server in servers)
     for server in servers:
-        server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, kwargs=dict(poll_interval=0.05), daemon=True).start()
     try:
         yield hub
@@ -138,6 +140,14 @@ def serve() -> Iterator[Hub]:
         for server in servers:
             server.shutdown()
             server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads, block_on_close = True, False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client may leave at any time
+            super().handle_error(request, client_address)
 
 
 class _Refused(Exception):
@@ -202,7 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(refused.status, {"Content-Type": "application/json"} | headers, error)
         if fault is not None and fault.loses_answer:
             return self._cut()
-        self._send(status, headers, body)
+        is_broken = fault is not None and fault.breaks_after >= 0
+        self._send(status, headers, body, fault.breaks_after if is_broken else len(body))
+        self.close_connection = self.close_connection or is_broken
 
     def _next_fault(self, what: str) -> Fault | None:
         with self.hub.lock:
@@ -242,13 +254,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _send(self, status: int, headers: dict[str, str], body: bytes, sent: int | None = None) -> None:
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[:sent])
 
     def _route(self, what: str) -> tuple[int, dict[str, str], bytes]:
         for pattern, name in ROUTES:

@@ -54,7 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/card.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.launch", "lm.recipes", "huggingface_hub", "yaml",
     },
-    "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.figure", "lm.tokenizer"},
+    "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
     "lm/pull.py": {
         "lm.errors", "lm.run_dir", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device", "lm.hub",
