@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lm.config import TrainConfig
 from lm.corpus import Corpus, read_chunks, replacing, split_point
 from lm.errors import CorpusError
 from lm.tokenizer import Tokenizer
@@ -90,6 +91,14 @@ def _dtype(vocab_size: int) -> np.dtype:
 
 
 # ---------------------------------------------------------------------------------------------- windows to train on
+
+
+def make_windows(tokens: np.ndarray, block_size: int, config: TrainConfig) -> RandomWindows | EpochWindows:
+    """The batches that `config` asks for, drawn from a generator of their own, seeded with the run's seed."""
+    generator = torch.Generator().manual_seed(config.seed)
+    if config.sampling == "random":
+        return RandomWindows(tokens, block_size, config.batch_size, generator)
+    return EpochWindows(tokens, block_size, config.batch_size, config.stride or block_size, generator)
 
 
 class RandomWindows:

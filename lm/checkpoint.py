@@ -123,8 +123,8 @@ def export(directory_from: Path, to: Path) -> None:
     _weights_of(source)
     if not convert.has_class(config := load_config(source)):
         raise CheckpointError(
-            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no class "
-            f"in transformers; `lm generate` works with the run as it is, and arch=modern without a cap can be exported"
+            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no "
+            f"class in transformers; generate with the run as it is, or train arch=modern without a cap to export it"
         )
     if source == to:
         raise CheckpointError(f"{to} is the checkpoint itself; choose another directory")

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -229,8 +230,15 @@ def export(arguments: argparse.Namespace) -> Result:
 def recipes(arguments: argparse.Namespace) -> list[Result]:
     """The named settings."""
     for recipe in recipe_book.RECIPES.values():
-        say(arguments, f"{recipe.name:12} {recipe.title}\n{'':12} {recipe.about}\n{'':12} from {recipe.source}\n")
+        say(arguments, _recipe_in_words(recipe) + "\n")
     return [dataclasses.asdict(recipe) for recipe in recipe_book.RECIPES.values()]
+
+
+def _recipe_in_words(recipe: recipe_book.Recipe) -> str:
+    lines = [recipe.title, recipe.about, f"from {recipe.source}; takes {recipe.duration} on two cores"]
+    lines += [f"published: {number:,.10g}  {what}" for what, number in recipe.published]
+    lines += textwrap.wrap(recipe.differs, 100)
+    return "\n".join(f"{recipe.name if n == 0 else '':12} {line}" for n, line in enumerate(lines))
 
 
 # ---------------------------------------------------------------------------------------------- what they share

@@ -180,8 +180,8 @@ class ModelConfig:
             )
         if self.n_experts and self.n_experts_per_token >= self.n_experts:
             found.append(
-                f"n_experts={self.n_experts} leaves a router no choice of n_experts_per_token={self.n_experts_per_token}; "
-                f"use n_experts={2 * self.n_experts_per_token}, or 0 for one MLP"
+                f"n_experts={self.n_experts} leaves a router no choice of "
+                f"n_experts_per_token={self.n_experts_per_token}; use n_experts={2 * self.n_experts_per_token}, or 0"
             )
         if self.arch == "modern" and self.n_head % self.kv_heads:
             found.append(
@@ -215,8 +215,8 @@ class TrainConfig:
         label="Batch size", group="Batches", symbol="B", low=1, high=65_536, scale="log",
     )  # fmt: skip
     grad_accum_steps: int = setting(
-        1, "Cut each batch into this many parts that are summed: the same step in less memory.",
-        label="Gradient accumulation", group="Batches", low=1, high=65_536,
+        1, "Cut each batch into this many parts that are summed: the same step in less memory. 0: as few as fit.",
+        label="Gradient accumulation", group="Batches", low=0, high=65_536,
     )  # fmt: skip
     sampling: str = setting(
         "random",
@@ -294,11 +294,15 @@ class TrainConfig:
         label="Earliest stop (steps)", group="Evaluation", low=0, high=100_000_000,
     )  # fmt: skip
     sample_prompt: str = setting(
-        "", "What the sample at each evaluation continues; empty: the first words of the held-out text.",
+        "", "What the samples while training continue; empty: the first words of the held-out text.",
         label="Sample prompt", group="Evaluation",
     )  # fmt: skip
+    sample_at: str = setting(
+        "evaluations", "When a sample is written while training: at the evaluations, or after each epoch.",
+        label="Sample at", group="Evaluation", choices=("evaluations", "epochs"),
+    )  # fmt: skip
     sample_tokens: int = setting(
-        200, "Length of the sample at each evaluation; 0 writes none.",
+        200, "Length of these samples; 0 writes none.",
         label="Sample length (tokens)", group="Evaluation", low=0, high=10_000,
     )  # fmt: skip
     log_interval: int = setting(
@@ -330,7 +334,7 @@ class TrainConfig:
         found = []
         if not (self.steps or self.minutes or self.epochs):
             found.append("steps, minutes and epochs are all 0, so the run would never end; set one of them")
-        if self.batch_size % self.grad_accum_steps:
+        if self.batch_size % max(1, self.grad_accum_steps):
             found.append(
                 f"batch_size={self.batch_size} is not divisible by grad_accum_steps={self.grad_accum_steps}; "
                 f"use a divisor of {self.batch_size}"

@@ -3,12 +3,12 @@
 `gpt2` becomes `GPT2LMHeadModel` (whose Conv1D keeps matrices transposed, and which always has biases: missing ones are
 zeros), `modern` becomes `NanoChatForCausalLM` (query, key and value apart). A `bigram` becomes a GPT-2 without blocks:
 its embedding is the identity, its last norm undoes the normalisation of a one-hot vector, its head is the table. A
-`modern` mixture of experts becomes `Qwen3MoeForCausalLM`: the norm after the embedding is worked into its rows, QK-norms
-without weights commute with rotation, the other direction of rotation is a sign, and relu(x) · x is ReLU². Other
-mixtures (gpt2's, or with a soft cap) have no class there: their checkpoints carry our names, for us alone.
+`modern` mixture of experts becomes `Qwen3MoeForCausalLM`: the norm after the embedding is worked into its rows, a
+QK-norm without weights commutes with rotation, the other way round is a sign, and relu(x) · x is ReLU². Other mixtures
+(gpt2's, or with a soft cap) have no class there: their checkpoints carry our names, for us alone.
 
-Pure arithmetic on names and shapes: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes
-are known before memory is spent. Not covered: other activations, norms or rotary variants than ours; they are refused.
+Pure arithmetic: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes are known
+before memory is spent. Not covered: other activations, norms or rotary variants than ours; they are refused.
 """
 
 from __future__ import annotations
@@ -325,7 +325,7 @@ def _from_qwen(config: ModelConfig, theirs: Mapping[str, Tensor]) -> dict[str, T
     gates = {name: name.replace("gate_proj", "up_proj") for name in theirs if name.endswith("gate_proj.weight")}
     foreign += [name for name, twin in gates.items() if not theirs[name].equal(theirs[twin])]
     if foreign:
-        raise CheckpointError(f"{foreign[0]} is not what we wrote: it was trained further elsewhere; take it from there")
+        raise CheckpointError(f"{foreign[0]} is not what we wrote: it was trained further elsewhere; use it there")
     ours = {name: _turned(config, name, tensor) for name, tensor in theirs.items() if name not in gates}
     ours = {name: tensor for name, tensor in ours.items() if name not in _qwen_norms(config)}
     if config.tie_weights:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import torch
 
 from lm.errors import ConfigError
@@ -47,6 +50,26 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that a training on `device` may still take."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return min(psutil.virtual_memory().available, *_container_bytes(Path("/sys/fs/cgroup")))
+
+
+def _container_bytes(root: Path) -> list[int]:
+    """What the limit of a container leaves, if there is one: its host has more than it may use."""
+    versions = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+    for limit, used in versions:
+        try:
+            stat = (root / used).with_name("memory.stat").read_text(encoding="ascii").split()
+            cached = int(stat[stat.index("inactive_file") + 1])  # given back when it is needed
+            return [int((root / limit).read_text()) - int((root / used).read_text()) + cached]
+        except (OSError, ValueError):  # not that version, or its limit reads "max"
+            continue
+    return [sys.maxsize]
 
 
 def describe(device: torch.device) -> str:

@@ -2,7 +2,7 @@
 
 The tokens are cut into the same windows every time, each target token belongs to one window, and the loss is the
 token-weighted mean negative log-likelihood in nats, summed in float64. No random number is drawn, dropout is off, labels
-are never smoothed, and the batch size changes nothing but the rounding. (nanoGPT's `estimate_loss` draws random windows
+are not smoothed in it, and the batch size changes nothing but the rounding. (nanoGPT's `estimate_loss` draws random windows
 from the training generator instead: its validation loss is noisy, and evaluating more often trains another model.)
 
 Nats per token and perplexity depend on the tokenizer; bits per byte and bits per character do not.
@@ -21,17 +21,22 @@ import torch
 import torch.nn.functional as F
 
 LN2 = math.log(2.0)
+PAIRS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`loss` in nats per token; `tokens` is the number of predicted tokens."""
+    """`loss` in nats per token; `tokens` is the number of predicted tokens.
+
+    `smoothed_loss` is the training objective on the same tokens: `loss`, unless labels are smoothed while training.
+    """
 
     loss: float
     perplexity: float
     bits_per_byte: float
     bits_per_character: float
     tokens: int
+    smoothed_loss: float
 
 
 @contextlib.contextmanager
@@ -54,13 +59,14 @@ def evaluate(
     *,
     batch_size: int,
     autocast: contextlib.AbstractContextManager | None = None,
+    label_smoothing: float = 0.0,
 ) -> Evaluation:
     """Measure `model` on the windows (start, end) of `tokens`: ids[start:end] predict ids[start + 1:end + 1].
 
     `id_sizes` holds the bytes and the characters of every token id, each (V,) int64.
     """
     device = next(model.parameters()).device
-    nats = torch.zeros((), dtype=torch.float64)
+    nats, smoothed_nats = torch.zeros(2, dtype=torch.float64)
     n_tokens = n_bytes = n_characters = 0
     with evaluating(model):
         for ids in _batches(tokens, windows, batch_size):  # (B, T + 1)
@@ -69,6 +75,8 @@ def evaluate(
                 logits = model(x)  # (B, T, V)
             losses = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")  # (B T,)
             nats += losses.double().sum().cpu()
+            if label_smoothing:
+                smoothed_nats += smoothing_nats(logits).cpu()
             targets = ids[:, 1:].numpy()
             n_tokens += targets.size
             n_bytes += int(id_sizes[0][targets].sum())
@@ -81,7 +89,25 @@ def evaluate(
         bits_per_byte=total / LN2 / n_bytes if n_bytes else math.nan,
         bits_per_character=total / LN2 / n_characters if n_characters else math.nan,
         tokens=n_tokens,
+        smoothed_loss=(1 - label_smoothing) * loss + label_smoothing * float(smoothed_nats) / n_tokens,
     )
+
+
+def smoothing_nats(logits: torch.Tensor) -> torch.Tensor:
+    """What label smoothing adds over logits (B, T, V): -log p, the mean over the vocabulary, summed over B and T."""
+    return -F.log_softmax(logits.float(), dim=-1).mean(dim=-1).double().sum()
+
+
+def pair_entropy(tokens: np.ndarray, vocab_size: int) -> float:
+    """The conditional entropy, in nats, of a token given the one before: the floor of any bigram's loss on `tokens`."""
+    counts = np.zeros(vocab_size * vocab_size, dtype=np.int64)
+    for start in range(0, len(tokens) - 1, PAIRS_AT_ONCE):
+        ids = tokens[start : start + PAIRS_AT_ONCE + 1].astype(np.int64)
+        counts += np.bincount(ids[:-1] * vocab_size + ids[1:], minlength=len(counts))
+    table = counts.reshape(vocab_size, vocab_size)
+    before, after = np.nonzero(table)
+    pairs = table[before, after]
+    return float((pairs * np.log(table.sum(axis=1)[before] / pairs)).sum() / pairs.sum())
 
 
 def _batches(tokens: np.ndarray, windows: Sequence[tuple[int, int]], batch_size: int) -> Iterator[torch.Tensor]:

@@ -28,6 +28,7 @@ from lm.model import GPT, KVCache
 from lm.tokenizer import Tokenizer
 
 STARTERS = ("\n", " ")  # what an empty prompt continues: the first of these that the vocabulary has, else id 0
+PROMPT_CHARACTERS = 16
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ def generate(
 
 
 @torch.inference_mode()  # on a generator function it is left at every yield, so the caller's own tensors stay ordinary
+def first_words(tokens: Sequence[int], tokenizer: Tokenizer) -> str:
+    """How the text of `tokens` begins, to the border of a word: what a sample may go on from."""
+    text = tokenizer.decode(tokens[: 4 * PROMPT_CHARACTERS]).strip()
+    start = text[:PROMPT_CHARACTERS]
+    return start.rsplit(None, 1)[0] if len(start.split()) > 1 and text != start else start or "\n"
+
+
 def stream(
     model: GPT,
     tokenizer: Tokenizer,

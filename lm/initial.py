@@ -37,7 +37,7 @@ def fitted(directory: Path, asked: Mapping[str, Any]) -> ModelConfig:
     if asked.get("block_size", 0) > known.block_size:
         faults.append(f"block_size={asked['block_size']} is more than the weights hold; use {known.block_size} or less")
     given = {f.name for f in settings(DataConfig)} & asked.keys() & set(TOKENIZER_SETTINGS)
-    faults += [f"{name}={asked[name]} cannot be chosen: the weights bring their tokenizer; leave it out" for name in given]
+    faults += [f"{name}={asked[name]} is not yours to choose: the weights bring their tokenizer" for name in given]
     if faults:
         raise ConfigError(f"--init-from {directory}: {'; '.join(faults)}")
     return replace(known, **{name: asked[name] for name in FREE if name in asked})
@@ -48,8 +48,8 @@ def save(directory: Path, to: Path, config: ModelConfig, tokenizer: Tokenizer) -
     trained = checkpoint.load_model(directory)
     if tokenizer.vocab_size > trained.config.vocab_size:
         raise ConfigError(
-            f"{directory} has {trained.config.vocab_size:,} embeddings for a tokenizer of {tokenizer.vocab_size:,} ids; "
-            f"put the tokenizer.json that its model was trained with there"
+            f"{directory} has {trained.config.vocab_size:,} embeddings for a tokenizer of {tokenizer.vocab_size:,} "
+            f"ids; put the tokenizer.json that its model was trained with there"
         )
     model = GPT(config, is_blank=True)
     blank = model.state_dict()

@@ -134,8 +134,8 @@ class Experts(nn.Module):
     """Several MLPs of which every token meets the few that its router likes best (Shazeer et al. 2017).
 
     Gates as in Mixtral (Jiang et al. 2024): a softmax over all experts, the largest k of it, made to sum to one. No
-    expert has a limit, so no token is dropped. `balance` is the balance loss of the last forward pass, and `counts` (E,)
-    how often each expert was chosen since it was last set to zero.
+    expert has a limit, so no token is dropped. `balance` is the balance loss of the last forward pass, `counts` (E,)
+    says how often each expert was chosen since it was last set to zero.
     """
 
     def __init__(self, config: ModelConfig):
@@ -162,7 +162,7 @@ class Experts(nn.Module):
 
 
 def balance_loss(likings: Tensor, counts: Tensor) -> Tensor:
-    """E Σ fᵢ Pᵢ (Fedus et al. 2021, Switch Transformers, eq. 4): 1 when all experts are used alike, E when one does all.
+    """E Σ fᵢ Pᵢ (Fedus et al. 2021, Switch Transformers, eq. 4): 1 when all are used alike, E when one does all.
 
     `counts` (E,) of choices make the shares f, which have no gradient; the mean of `likings` (N, E) makes P.
     """
@@ -321,8 +321,9 @@ def initial_std(config: ModelConfig, name: str) -> float:
 
     gpt2: 0.02, and 0.02/√(2 n_layer) where a branch joins the stream (Radford et al. 2019). modern: 1/√C inside a
     branch and 0 where it joins, so that every block starts as the identity (nanochat, which draws uniformly at the same
-    deviation). A router starts at 0.02 in both, nearly undecided, as Mixtral's does in transformers. A tied embedding cannot have both of nanochat's scales: a token's first logit for itself is C times the
-    deviation, so it starts at `TIED_FIRST_LOGIT`/C.
+    deviation). A tied embedding cannot have both of nanochat's scales: a token's first logit for itself is C times the
+    deviation, so it starts at `TIED_FIRST_LOGIT`/C. A router starts at 0.02 in both, nearly undecided (Mixtral's in
+    `transformers`).
     """
     if name.endswith("router.weight"):
         return GPT2_STD
@@ -389,7 +390,7 @@ def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
         n_mlp = max(1, model.n_experts)
         dense = matrix_parameters(replace(model, n_experts=0)) - model.vocab_size * model.n_embd
         states -= dense + model.n_layer * (n_mlp - 1) * 2 * model.n_embd * model.inner
-    tokens = train.batch_size // train.grad_accum_steps * model.block_size
+    tokens = train.batch_size // max(1, train.grad_accum_steps) * model.block_size
     return 4 * (2 * n_parameters + states + tokens * activations_per_token(model))
 
 

@@ -18,12 +18,14 @@ import torch
 from lm import batches, checkpoint, config, initial, run_dir
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
-from lm.device import choose_device, choose_precision
+from lm.device import choose_device, choose_precision, free_bytes
 from lm.errors import RunError
-from lm.model import GPT, active_parameters
+from lm.evaluate import pair_entropy
+from lm.model import GPT, active_parameters, memory_estimate
 from lm.run_dir import RunDir
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
+MEMORY_SHARE = 0.6  # assumed: the libraries, the evaluations and other programs need the rest
 VERSIONED_PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors")
 
 
@@ -49,6 +51,7 @@ class Setup:
     device: torch.device
     precision: str
     threads: int
+    grad_accum_steps: int
     train_tokens: int
     val_tokens: int
 
@@ -77,8 +80,16 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
     if request.init_from is not None:
         model = replace(request.model, vocab_size=tokenizer.vocab_size)
         initial.save(request.init_from, run.initial, model, tokenizer)
-    run_dir.write_json(run.config, _describe(request, corpus, tokenizer, counts, device))
-    return load(run)
+    described = _describe(request, corpus, tokenizer, counts, device)
+    if request.model.arch == "bigram":
+        floor = pair_entropy(batches.open_tokens(run.train_tokens, tokenizer.vocab_size), tokenizer.vocab_size)
+        described |= dict(bigram_floor=floor)
+        say(f"no bigram can reach a lower training loss here than {floor:.4f}, the conditional entropy of the pairs")
+    run_dir.write_json(run.config, described)
+    setup = load(run)
+    if setup.grad_accum_steps > max(1, request.train.grad_accum_steps):
+        say(f"batches of {setup.train.batch_size} in {setup.grad_accum_steps} parts, to fit the memory")
+    return setup
 
 
 def first_model(run: RunDir, setup: Setup) -> GPT:
@@ -102,6 +113,7 @@ def load(run: RunDir) -> Setup:
             device=torch.device(said["device"]),
             precision=said["precision"],
             threads=said["threads"],
+            grad_accum_steps=said.get("grad_accum_steps") or said["train"]["grad_accum_steps"] or 1,
             train_tokens=said["tokens"]["train"],
             val_tokens=said["tokens"]["val"],
         )
@@ -121,6 +133,16 @@ def extend(run: RunDir, limits: dict[str, Any]) -> Setup:
     return replace(setup, train=train)
 
 
+def fewest_parts(model: ModelConfig, train: TrainConfig, free: int) -> int:
+    """The smallest number of equal parts of a batch of which one trains in `MEMORY_SHARE` of `free` bytes.
+
+    One sequence at a time when nothing fits: the estimate is high, and trying costs nothing.
+    """
+    divisors = (parts for parts in range(1, train.batch_size + 1) if train.batch_size % parts == 0)
+    needs = ((parts, memory_estimate(model, replace(train, grad_accum_steps=parts))) for parts in divisors)
+    return next((parts for parts, need in needs if need <= MEMORY_SHARE * free), train.batch_size)
+
+
 def _tokenizer(request: Request, corpus: Corpus, say: Callable[[str], None]) -> Tokenizer:
     """Made for the text, or that of the weights to begin from."""
     if request.init_from is None:
@@ -136,7 +158,8 @@ def _describe(
 ) -> dict[str, Any]:
     """The contents of `config.json`."""
     model = replace(request.model, vocab_size=tokenizer.vocab_size)
-    rows = request.train.batch_size // request.train.grad_accum_steps * model.block_size
+    parts = request.train.grad_accum_steps or fewest_parts(model, request.train, free_bytes(device))
+    rows = request.train.batch_size // parts * model.block_size
     with torch.device("meta"):  # counts parameters without making them
         parameters = GPT(model).parameter_count()
     return dict(
@@ -150,6 +173,7 @@ def _describe(
         device=device.type,
         precision=choose_precision(request.train.precision, device, rows, model.n_embd),
         threads=request.train.threads or torch.get_num_threads(),
+        grad_accum_steps=parts,
         parameters=parameters,
         active_parameters=active_parameters(model),
         tokenizer=tokenizer.name,

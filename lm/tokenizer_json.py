@@ -117,7 +117,7 @@ def _made_of(stored: dict[str, Any]) -> Characters | Ranks | None:
 
 
 def _is_like_gpt2(stored: dict[str, Any], ranks: dict[bytes, int]) -> bool:
-    """Whether a foreign file means what its ranks mean to tiktoken: plain byte pairs, merged in the order of their ids."""
+    """Whether a foreign file means what its ranks mean to tiktoken: byte pairs, merged in the order of their ids."""
     words = stored["pre_tokenizer"]
     is_plain = words["type"] == "ByteLevel" and words.get("use_regex", True) and not words["add_prefix_space"]
     if not is_plain or stored["normalizer"] is not None or stored["model"].get("dropout"):

@@ -24,7 +24,7 @@ from lm.device import autocast
 from lm.ending import alive, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.evaluate import evaluate
-from lm.generate import generate
+from lm.generate import first_words, generate
 from lm.optim import lr_scale, make_optimizers, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.run_dir import RunDir, Status
@@ -36,7 +36,6 @@ MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
 TRAINING_PER_EVALUATION = 8.0
 HEARTBEAT_SECONDS = 0.5
 AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
-PROMPT_CHARACTERS = 16
 
 Record = dict[str, Any]
 
@@ -85,11 +84,11 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
-        self.batches = self._make_batches()
+        self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
         self.max_steps = self._step_limit()
         self.windows = batches.evaluation_windows(len(self.val_tokens), setup.model.block_size, self.config.eval_windows)
         self.train_windows = batches.evaluation_windows(
-            len(self.train_tokens), setup.model.block_size, len(self.windows)
+            len(self.train_tokens), setup.model.block_size, self.config.eval_windows or len(self.windows)
         )
         self.step, self.trained_tokens = 0, 0
         self.best_loss, self.best_step = math.inf, 0
@@ -121,6 +120,8 @@ class Trainer:
             self._measure_speed(time.perf_counter() - started)
             if is_evaluated:
                 record |= self._timed_evaluation()
+            if self._has_ended_epoch():
+                self._sample(at="epochs")
             if is_logged:
                 self._log(record)
             if self._is_save_due(is_evaluated):
@@ -132,7 +133,7 @@ class Trainer:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
         set_lr(self.optimizers, self._lr_scale())
         ids, targets = next(self.batches)  # (B, T) each
-        parts = self.config.grad_accum_steps
+        parts = self.setup.grad_accum_steps
         total = torch.zeros((), device=self.setup.device)
         for x, y in zip(ids.chunk(parts), targets.chunk(parts)):
             x, y = x.to(self.setup.device, non_blocking=True), y.to(self.setup.device, non_blocking=True)
@@ -160,20 +161,21 @@ class Trainer:
         return measured
 
     def _evaluate(self) -> Record:
-        """Measure on held-out and on training windows, keep the best weights, write a sample."""
+        """Write a sample, measure on held-out and on training windows, keep the best weights."""
+        self._sample(at="evaluations")
         if not self.windows:
-            self._sample()
             return {}
         self.model.reset_expert_shares()
         held_out, seen = (
             evaluate(
                 self.model, tokens, windows, self.tokenizer.id_sizes(),
-                batch_size=max(1, self.config.batch_size // self.config.grad_accum_steps),
-                autocast=autocast(self.setup.device, self.setup.precision),
+                batch_size=max(1, self.config.batch_size // self.setup.grad_accum_steps),
+                autocast=autocast(self.setup.device, self.setup.precision), label_smoothing=self.config.label_smoothing,
             )
             for tokens, windows in ((self.val_tokens, self.windows), (self.train_tokens, self.train_windows))
         )  # fmt: skip
-        usage = dict(expert_shares=shares) if (shares := self.model.expert_shares()) else {}
+        extra = dict(expert_shares=shares) if (shares := self.model.expert_shares()) else {}
+        extra |= dict(val_smoothed_loss=held_out.smoothed_loss) if self.config.label_smoothing else {}
         if not math.isfinite(held_out.loss):
             raise TrainingError(self._not_finite("validation loss"))
         is_best = self.step > 0 and held_out.loss < self.best_loss
@@ -183,14 +185,13 @@ class Trainer:
                 self.directory.best, self.model, self.tokenizer, step=self.step, val_loss=held_out.loss
             )
         self._count_patience(held_out.loss)
-        self._sample()
         self.last_evaluation = dict(
             val_loss=held_out.loss,
             train_loss=seen.loss,
             val_perplexity=held_out.perplexity,
             val_bits_per_byte=held_out.bits_per_byte,
             is_best=is_best,
-            **usage,
+            **extra,
         )
         return self.last_evaluation
 
@@ -239,6 +240,9 @@ class Trainer:
     def _is_evaluated_enough(self) -> bool:
         """Against the clock, measuring must not eat the time for learning: not on a slow machine, not on a busy one."""
         return self.elapsed() - self._evaluated_at < TRAINING_PER_EVALUATION * self._evaluation_seconds
+
+    def _has_ended_epoch(self) -> bool:
+        return self.trained_tokens % self.batches.tokens_per_epoch < self.batches.batch_size * self.setup.model.block_size
 
     def _is_save_due(self, has_evaluated: bool) -> bool:
         if self.config.checkpoint_interval:
@@ -301,23 +305,17 @@ class Trainer:
             run_dir.write_status(self.directory, alive(status, state))
         return status
 
-    def _sample(self) -> None:
-        """The same prompt and seed at every evaluation: one can watch the text become language."""
-        if not self.config.sample_tokens:
+    def _sample(self, at: str) -> None:
+        """The same prompt and seed every time: one can watch the text become language."""
+        if not self.config.sample_tokens or self.config.sample_at != at:
             return
-        prompt = self.config.sample_prompt or self._default_prompt()
+        tokens = self.val_tokens if len(self.val_tokens) else self.train_tokens
+        prompt = self.config.sample_prompt or first_words(tokens, self.tokenizer)
         wanted = SampleConfig(max_new_tokens=self.config.sample_tokens, seed=self.config.seed)
         [sample] = generate(self.model, self.tokenizer, prompt, wanted)
         run_dir.append_record(
             self.directory.samples, dict(step=self.step, prompt=prompt, text=sample.completion)
         )
-
-    def _default_prompt(self) -> str:
-        """The first words of the held-out text, or of the training text when nothing is held out."""
-        tokens = self.val_tokens if len(self.val_tokens) else self.train_tokens
-        text = self.tokenizer.decode(tokens[: 4 * PROMPT_CHARACTERS]).strip()
-        start = text[:PROMPT_CHARACTERS]
-        return start.rsplit(None, 1)[0] if len(start.split()) > 1 and text != start else start or "\n"
 
     # ------------------------------------------------------------------------------------------ saved and restored
 
@@ -387,14 +385,6 @@ class Trainer:
         )
 
     # ------------------------------------------------------------------------------------------ what it is made of
-
-    def _make_batches(self) -> batches.RandomWindows | batches.EpochWindows:
-        generator = torch.Generator().manual_seed(self.config.seed)
-        block_size, batch_size = self.setup.model.block_size, self.config.batch_size
-        if self.config.sampling == "random":
-            return batches.RandomWindows(self.train_tokens, block_size, batch_size, generator)
-        stride = self.config.stride or block_size
-        return batches.EpochWindows(self.train_tokens, block_size, batch_size, stride, generator)
 
     def _step_limit(self) -> int:
         """The smaller of `steps` and `epochs` in steps; 0 when only the clock ends the run."""

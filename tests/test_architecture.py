@@ -28,11 +28,11 @@ ROOMS: dict[str, set[str]] = {
     "lm/corpus.py": {"lm.errors", "lm.encodings", "lm.markup", "numpy"},
     "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
     "lm/tokenizer_json.py": {"lm.errors", "lm.run_dir", "tokenizers"},
-    "lm/batches.py": {"lm.errors", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
+    "lm/batches.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
     "lm/attention.py": {"torch"},
     "lm/model.py": {"lm.config", "lm.attention", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
-    "lm/device.py": {"lm.errors", "torch"},
+    "lm/device.py": {"lm.errors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
     "lm/convert.py": {"lm.errors", "lm.config", "lm.model", "torch"},
     "lm/checkpoint.py": {
@@ -41,7 +41,10 @@ ROOMS: dict[str, set[str]] = {
     "lm/generate.py": {"lm.errors", "lm.config", "lm.model", "lm.tokenizer", "torch"},
     "lm/threads.py": set(),
     "lm/recipes.py": {"lm.errors", "lm.config"},
-    "lm/prepare.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.initial", "lm.model", "lm.device", "torch"},
+    "lm/prepare.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
+        "lm.evaluate", "lm.initial", "lm.model", "torch",
+    },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.run_dir", "torch"},
     "lm/trainer.py": {

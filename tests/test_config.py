@@ -61,7 +61,7 @@ def test_an_indivisible_width_comes_with_a_cure_that_works() -> None:
         ModelConfig(n_layer=True),
         ModelConfig(n_layer="4"),
         TrainConfig(steps=0),
-        TrainConfig(batch_size=10, grad_accum_steps=4),
+        TrainConfig(batch_size=10, grad_accum_steps=4),  # 0 would be left to the memory
         TrainConfig(stride=8),
         SampleConfig(temperature=-0.1),
         DataConfig(tokenizer="word"),

@@ -10,7 +10,7 @@ import torch
 
 from lm.batches import evaluation_windows
 from lm.config import ModelConfig
-from lm.evaluate import evaluate
+from lm.evaluate import evaluate, smoothing_nats
 from lm.model import GPT
 
 V, T = 11, 8
@@ -83,3 +83,11 @@ def test_a_model_that_knows_nothing_pays_ln_v(tokens: np.ndarray) -> None:
     torch.nn.init.zeros_(model.table.weight)
     measured = evaluate(model, tokens, evaluation_windows(len(tokens), T), ONE_BYTE, batch_size=4)
     assert measured.loss == pytest.approx(math.log(V))
+
+
+def test_the_smoothed_loss_is_the_objective_that_training_minimises() -> None:
+    logits, targets = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 4, 2, 2, 1, 3])
+    objective = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=0.2)
+    true = torch.nn.functional.cross_entropy(logits, targets)
+    ours = 0.8 * true + 0.2 * smoothing_nats(logits[None]) / 6
+    assert float(ours) == pytest.approx(float(objective), abs=1e-6)
