@@ -24,6 +24,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm.attention import attend
 from lm.config import ModelConfig, TrainConfig, check
 
 LAYER_NORM_EPS = 1e-5  # GPT-2
@@ -80,13 +81,6 @@ class KVCache:
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float) -> Tensor:
-    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S or, for the newest, 1."""
-    return F.scaled_dot_product_attention(
-        q, k, v, dropout_p=dropout, is_causal=q.size(2) > 1, enable_gqa=q.size(1) != k.size(1)
-    )
 
 
 class Attention(nn.Module):
