@@ -128,7 +128,7 @@ _ALL = (
         published=(("the memo's line for step 5,000, which belongs to another run", 1.4354),),
         differs=(
             "No table of pairs can get below the conditional entropy of the text's character pairs; the run states that "
-            "floor before its first step (bigram_floor in config.json) and reaches it on the training text. The memo's "
+            "floor before its first step (bigram_floor in config.json) and reaches it over the whole training text. The memo's "
             "number lies far below it. Its 200 to 5,000 steps of 8,192 pairs are here 1,000 of 1,024 windows of 8."
         ),
     ),
