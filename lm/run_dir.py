@@ -372,12 +372,12 @@ def summary(run: RunDir) -> dict[str, Any]:
 
 
 def best_record(run: RunDir) -> dict[str, Any]:
-    """The evaluation line with the lowest validation loss, or an empty dictionary."""
+    """The evaluation line with the lowest validation loss, or an empty dictionary; untrained weights do not count."""
     try:
         records, _ = read_records(run.metrics)
     except RunError:
         return {}
-    evaluations = [r for r in records if isinstance(r.get("val_loss"), float) and math.isfinite(r["val_loss"])]
+    evaluations = [r for r in records if r.get("step") and math.isfinite(r.get("val_loss") or math.nan)]
     return min(evaluations, key=lambda r: r["val_loss"], default={})
 
 

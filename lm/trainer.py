@@ -161,10 +161,24 @@ class Trainer:
         return measured
 
     def _evaluate(self) -> Record:
-        """Write a sample, measure on held-out and on training windows, keep the best weights."""
+        """Write a sample, measure, keep the best weights, count the patience."""
         self._sample(at="evaluations")
         if not self.windows:
             return {}
+        measured = self._measure()
+        loss = measured["val_loss"]
+        if not math.isfinite(loss):
+            raise TrainingError(self._not_finite("validation loss"))
+        is_best = self.step > 0 and loss < self.best_loss
+        if is_best:
+            self.best_loss, self.best_step = loss, self.step
+            checkpoint.save_model(self.directory.best, self.model, self.tokenizer, step=self.step, val_loss=loss)
+        self._count_patience(loss)
+        self.last_evaluation = measured
+        return measured | dict(is_best=is_best)
+
+    def _measure(self) -> Record:
+        """The model on held-out windows, and on as many of the training text; draws nothing, changes nothing."""
         self.model.reset_expert_shares()
         held_out, seen = (
             evaluate(
@@ -176,24 +190,12 @@ class Trainer:
         )  # fmt: skip
         extra = dict(expert_shares=shares) if (shares := self.model.expert_shares()) else {}
         extra |= dict(val_smoothed_loss=held_out.smoothed_loss) if self.config.label_smoothing else {}
-        if not math.isfinite(held_out.loss):
-            raise TrainingError(self._not_finite("validation loss"))
-        is_best = self.step > 0 and held_out.loss < self.best_loss
-        if is_best:
-            self.best_loss, self.best_step = held_out.loss, self.step
-            checkpoint.save_model(
-                self.directory.best, self.model, self.tokenizer, step=self.step, val_loss=held_out.loss
-            )
-        self._count_patience(held_out.loss)
-        self.last_evaluation = dict(
+        return extra | dict(
             val_loss=held_out.loss,
             train_loss=seen.loss,
             val_perplexity=held_out.perplexity,
             val_bits_per_byte=held_out.bits_per_byte,
-            is_best=is_best,
-            **extra,
         )
-        return self.last_evaluation
 
     # ------------------------------------------------------------------------------------------ where we are
 
@@ -365,6 +367,10 @@ class Trainer:
             run_dir.truncate_records(path, self.step if saved is not None else -1)
 
     def _finish(self, state: str) -> Record:
+        """Save, say so, and tell the result. A run that was stopped is measured where it is, but not as one of its
+        evaluations: gone on with, it is to be the run that never stopped."""
+        if state == "stopped" and self.windows:
+            self.last_evaluation = self._measure()
         self._save()
         self._beat(state, is_forced=True)
         self.directory.stop.unlink(missing_ok=True)

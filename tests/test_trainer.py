@@ -259,3 +259,10 @@ def test_every_architecture_trains_to_a_checkpoint_that_loads(text: Path, arch: 
     trainer.train(run, request(text, model=dict(arch=arch)))
     assert checkpoint.load_model(run.best).config == prepare.load(run).model
     assert isinstance(prepare.load(run).model, ModelConfig)
+
+
+def test_a_stopped_run_tells_the_loss_of_where_it_stopped(text: Path) -> None:
+    run = new(text, "stopped")
+    result = trainer.train(run, request(text, eval_interval=100, steps=100, lr=1e-2), on_record=stop_at(run, 30))
+    assert result["steps"] == 30 and result["val_loss"] < metrics(run)[0]["val_loss"] - 0.1
+    assert [r["step"] for r in metrics(run) if "val_loss" in r] == [0]
