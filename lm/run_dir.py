@@ -377,7 +377,8 @@ def best_record(run: RunDir) -> dict[str, Any]:
         records, _ = read_records(run.metrics)
     except RunError:
         return {}
-    evaluations = [r for r in records if r.get("step") and math.isfinite(r.get("val_loss") or math.nan)]
+    measured = [r for r in records if r.get("step") and isinstance(r.get("val_loss"), float)]
+    evaluations = [r for r in measured if math.isfinite(r["val_loss"])]
     return min(evaluations, key=lambda r: r["val_loss"], default={})
 
 
