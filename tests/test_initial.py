@@ -35,7 +35,8 @@ def openai_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = transformers.GPT2Tokenizer(vocab=str(files / "encoder.json"), merges=str(files / "vocab.bpe"))
     vocabulary.save_pretrained(folder)
     torch.manual_seed(0)
-    settings = transformers.GPT2Config(n_positions=32, n_embd=16, n_layer=2, n_head=2)
+    # livelier than usual, so that the kinds of GELU differ
+    settings = transformers.GPT2Config(n_positions=32, n_embd=16, n_layer=2, n_head=2, initializer_range=0.5)
     transformers.GPT2LMHeadModel(settings).save_pretrained(folder)
     return folder
 
@@ -78,8 +79,8 @@ def test_the_first_loss_is_that_of_transformers_on_the_same_batch(openai_folder,
         expected = theirs(ids).logits
         logits = training.model.eval()(ids)
     losses = [torch.nn.functional.cross_entropy(z.flatten(0, 1), targets.flatten()) for z in (logits, expected)]
-    assert (logits - expected).abs().max() < 1e-5
-    assert abs(losses[0] - losses[1]) < 1e-6
+    assert (logits - expected).abs().max() < 1e-4
+    assert abs(losses[0] - losses[1]) < 1e-5
 
 
 def test_a_shorter_context_keeps_the_first_positions(openai_folder, text, tmp_path):
@@ -87,7 +88,7 @@ def test_a_shorter_context_keeps_the_first_positions(openai_folder, text, tmp_pa
     whole = load_model(openai_folder)
     ids, _ = next(training.batches)
     assert ids.shape[1] == 8 and training.model.training and training.model.config.dropout == 0.25
-    assert torch.equal(training.model.eval()(ids), whole(ids))
+    torch.testing.assert_close(training.model.eval()(ids), whole(ids), atol=1e-5, rtol=1e-5)
 
 
 def test_rows_of_ids_that_the_tokenizer_lacks_go(openai_folder, text, tmp_path):
@@ -150,5 +151,5 @@ def test_a_model_that_began_from_openai_is_read_by_transformers_as_before(openai
     theirs = transformers.AutoModelForCausalLM.from_pretrained(training.directory.initial)
     assert theirs.config.activation_function == "gelu_new"
     with torch.no_grad():
-        assert torch.allclose(theirs(ids).logits, training.model.eval()(ids), atol=1e-5)
+        assert torch.allclose(theirs(ids).logits, training.model.eval()(ids), atol=1e-4)
 
