@@ -53,8 +53,8 @@ def write(run: RunDir, to: Path, contents: Contents, card: str) -> None:
     model = checkpoint.find_checkpoint(run.path, run.path.parent, contents.checkpoint)
     if not convert.has_class(config := checkpoint.load_config(model)):
         raise HubError(
-            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no class in "
-            f"transformers, so nobody else could load it; train arch=modern without a cap to share it"
+            f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no "
+            "class in transformers, so nobody else could load it; train arch=modern without a cap to share it"
         )
     for folder in (to / TRAINING, to / "assets"):
         folder.mkdir(parents=True, exist_ok=True)

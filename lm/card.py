@@ -1,8 +1,8 @@
 """The model card: what a stranger should know, written from what the run itself recorded.
 
-Every number comes from `metrics.jsonl` and `config.json`; licence and language are the user's to choose. The text may be
-edited before it is pushed; `checked` reads it back as the Hub will. Made with `huggingface_hub.ModelCard`, on a template
-of our own: the client's has thirty-seven places that say "More Information Needed".
+Every number comes from `metrics.jsonl` and `config.json`; licence and language are the user's to choose. The text may
+be edited before it is pushed; `checked` reads it back as the Hub will. Made with `huggingface_hub.ModelCard`, on a
+template of our own: the client's has thirty-seven places that say "More Information Needed".
 """
 
 from __future__ import annotations
@@ -90,13 +90,13 @@ The same prompt and seed at several steps of the training, the first ones includ
 {limits}
 """
 METHOD = (
-    "The last {share:.0%} of the text was held out before training and cut into windows of {block_size} tokens, in which every "
-    "token but the first is predicted exactly once{windows}. The loss is the mean negative log-likelihood in nats per token, "
-    "never label-smoothed; only bits per byte compares across tokenizers."
+    "The last {share:.0%} of the text was held out before training and cut into windows of {block_size} tokens, in "
+    "which every token but the first is predicted exactly once{windows}. The loss is the mean negative log-likelihood "
+    "in nats per token, never label-smoothed; only bits per byte compares across tokenizers."
 )
 LIMITS = (
-    "It has read one text and nothing else: it imitates its words and its form, knows no facts, follows no instructions and "
-    "should not be relied on for any.",
+    "It has read one text and nothing else: it imitates its words and its form, knows no facts, follows no "
+    "instructions and should not be relied on for any.",
     "It may repeat passages of the text it was trained on, word for word, with their errors and their prejudices.",
     "It sees {block_size:,} tokens at a time and forgets what lies before them.",
 )
@@ -205,8 +205,10 @@ def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
     """How it was trained, for a table."""
     model, train, last = said["model"], said["train"], records[-1] if records else {}
     return {
-        "Recipe": f"`{said.get('recipe')}`" + (f", from the weights of `{said['init_from']}`" if said.get("init_from") else ""),
-        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, width {model['n_embd']}",
+        "Recipe": f"`{said.get('recipe')}`"
+        + (f", from the weights of `{said['init_from']}`" if said.get("init_from") else ""),
+        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, width "
+        "{model['n_embd']}",
         "Parameters": f"{said['parameters']:,}{_active(said)}",
         "Context length": f"{model['block_size']:,} tokens",
         "Tokenizer": f"`{said['tokenizer']}`, {model['vocab_size']:,} tokens",
@@ -256,8 +258,8 @@ def corpus_rows(said: Mapping[str, Any]) -> dict[str, Any]:
 def _corpus_note(choices: Choices) -> str:
     if choices.has_corpus:
         return (
-            "The text itself lies in `corpus/`. Whoever published it here is responsible for having the right to do so; the "
-            "licence of the model is not a licence of this text."
+            "The text itself lies in `corpus/`. Whoever published it here is responsible for having the right to do "
+            "so; the licence of the model is not a licence of this text."
         )
     return "The text itself is not part of this repository; the hash is that of its clean form (UTF-8, LF line ends)."
 
@@ -276,7 +278,11 @@ def _limits(said: Mapping[str, Any]) -> list[str]:
 
 def command(run: RunDir, said: Mapping[str, Any]) -> str:
     """What a person types to get the same run; the files are named as the run knew them."""
-    configs = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), from_dict(TrainConfig, said["train"])
+    configs = (
+        from_dict(DataConfig, said["data"]),
+        from_dict(ModelConfig, said["model"]),
+        from_dict(TrainConfig, said["train"]),
+    )
     recipe = recipes.RECIPES.get(said.get("recipe"), recipes.RECIPES["quickstart"])
     files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
     began = ["--init-from", said["init_from"]] if said.get("init_from") else []

@@ -56,7 +56,11 @@ def pull(arguments: argparse.Namespace) -> Result:
     to = Path(arguments.to) if arguments.to else arguments.runs_dir / run_dir.slug(source.repo.split("/")[-1])
     with _Bar(source.repo or arguments.source) as bar:
         pulled = fetch(
-            arguments.source, to, revision=arguments.revision, most_gigabytes=arguments.most_gigabytes, progress=bar.show
+            arguments.source,
+            to,
+            revision=arguments.revision,
+            most_gigabytes=arguments.most_gigabytes,
+            progress=bar.show,
         )
     for note in pulled.notes:
         say(arguments, note)

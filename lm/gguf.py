@@ -20,9 +20,10 @@ from lm import checkpoint, run_dir, tokenizer_json
 from lm.config import ModelConfig
 from lm.errors import CheckpointError
 from lm.model import LAYER_NORM_EPS
-from lm.tokenizer import BPETokenizer, load_tokenizer
+from lm.tokenizer import BPETokenizer, Tokenizer, load_tokenizer
 
-GPT2_PATTERN_START = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+"
+# GPT-2's way to cut text into words, as it was published and in tiktoken's faster spelling.
+GPT2_PATTERNS = (tokenizer_json.GPT2_PATTERN, r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+")
 # How llama.cpp cuts text into words: by GPT-2's pattern, or by the nearest it has to ours (Llama 3's, from GPT-4's).
 GPT2_WORDS, GPT4_WORDS = "gpt-2", "llama-bpe"
 BLOCK_NAMES = {
@@ -30,7 +31,8 @@ BLOCK_NAMES = {
     "mlp.up": "ffn_up", "mlp.down": "ffn_down",
 }  # fmt: skip
 TOP_NAMES = {
-    "token_embedding": "token_embd", "position_embedding": "position_embd", "final_norm": "output_norm", "head": "output",
+    "token_embedding": "token_embd", "position_embedding": "position_embd", "final_norm": "output_norm",
+    "head": "output",
 }  # fmt: skip
 
 
@@ -38,12 +40,7 @@ def export(directory: Path, to: Path, name: str = "") -> None:
     """Write the checkpoint `directory` as the file `to`, whole or not at all; `CheckpointError` if it cannot be one."""
     package = _package()
     model, tokenizer, to = checkpoint.load_model(directory), load_tokenizer(directory), Path(to)
-    config = model.config
-    if config.arch != "gpt2" or config.has_experts or not isinstance(tokenizer, BPETokenizer):
-        raise CheckpointError(
-            f"arch={config.arch} with n_experts={config.n_experts} and tokenizer={tokenizer.name} has no place in GGUF; it must "
-            f"be gpt2 without experts over byte pairs (--arch gpt2 --tokenizer bpe), or export with --format transformers"
-        )
+    _check_fits(model.config, tokenizer)
     if to.is_dir():
         raise CheckpointError(f"{to} is a folder; name a file, for example {to / 'model.gguf'}")
     found = tensors({n: t.numpy() for n, t in model.state_dict().items()})
@@ -51,13 +48,15 @@ def export(directory: Path, to: Path, name: str = "") -> None:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         writer = package.GGUFWriter(temporary, "gpt2")
-        _write_settings(package, writer, name or to.stem, config)
+        _write_settings(package, writer, name or to.stem, model.config)
         _write_vocabulary(package, writer, tokenizer, *vocabulary(directory))
         _write_tensors(writer, found)
         _compare(package, temporary, found)
         os.replace(temporary, to)
     except OSError as error:
-        raise CheckpointError(f"cannot write {to}: {error.strerror or error}; free some space or choose another place") from None
+        raise CheckpointError(
+            f"cannot write {to}: {error.strerror or error}; free some space or choose another place"
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -82,6 +81,15 @@ def vocabulary(directory: Path) -> tuple[list[str], list[str]]:
     named |= {token["id"]: token["content"] for token in stored["added_tokens"]}
     words = [named.get(i, f"[unused{i}]") for i in range(max(named) + 1)]
     return words, [" ".join(pair) if isinstance(pair, list) else pair for pair in stored["model"]["merges"]]
+
+
+def _check_fits(config: ModelConfig, tokenizer: Tokenizer) -> None:
+    if config.arch != "gpt2" or config.has_experts or not isinstance(tokenizer, BPETokenizer):
+        raise CheckpointError(
+            f"arch={config.arch}, n_experts={config.n_experts}, tokenizer={tokenizer.name} have no place in GGUF; "
+            "it must be gpt2 without experts over byte pairs (--arch gpt2 --tokenizer bpe), or export with "
+            "--format transformers"
+        )
 
 
 def _package() -> Any:
@@ -116,7 +124,7 @@ def _write_settings(package: Any, writer: Any, name: str, config: ModelConfig) -
 def _write_vocabulary(package: Any, writer: Any, tokenizer: BPETokenizer, words: list[str], merges: list[str]) -> None:
     kinds, owned, special = package.TokenType, set(tokenizer.ranks.values()), tokenizer.special.values()
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(GPT2_WORDS if tokenizer.pattern.startswith(GPT2_PATTERN_START) else GPT4_WORDS)
+    writer.add_tokenizer_pre(GPT2_WORDS if tokenizer.pattern.startswith(GPT2_PATTERNS) else GPT4_WORDS)
     writer.add_token_list(words)
     writer.add_token_types(
         [kinds.NORMAL if i in owned else kinds.CONTROL if i in special else kinds.UNUSED for i in range(len(words))]
@@ -140,6 +148,10 @@ def _write_tensors(writer: Any, found: dict[str, np.ndarray]) -> None:
 def _compare(package: Any, path: Path, expected: dict[str, np.ndarray]) -> None:
     """Read the file back: the same tensors, bit for bit."""
     read = {tensor.name: tensor.data for tensor in package.GGUFReader(path).tensors}
-    wrong = sorted(name for name in expected.keys() | read.keys() if not np.array_equal(expected.get(name), read.get(name)))
+    wrong = sorted(
+        name for name in expected.keys() | read.keys() if not np.array_equal(expected.get(name), read.get(name))
+    )
     if wrong:
-        raise CheckpointError(f"the GGUF file reads back differently ({wrong[0]}); the disk may be damaged: choose another")
+        raise CheckpointError(
+            f"the GGUF file reads back differently ({wrong[0]}); the disk may be damaged: choose another"
+        )

@@ -7,8 +7,8 @@ and back is the business of `lm.push`, `lm.pull` and `lm.space`.
 A token comes from an argument, `HF_TOKEN` or `hf auth login`. It is handed to the client, which puts it into the
 authorization header, and to nobody else: it is not stored, logged, or told in an error.
 
-Large files take the plain HTTP road, not Xet: only there can a transfer be counted and cancelled with the client's public
-interface (huggingface_hub 2.4).
+Large files take the plain HTTP road, not Xet: only there can a transfer be counted and cancelled with the client's
+public interface (huggingface_hub 2.4).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -41,8 +42,10 @@ from lm.errors import HubError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 PUBLIC_ENDPOINT = "https://huggingface.co"
-# Waits before the second, third and fourth attempt at what may heal by itself. Large files have the client's own, longer.
+# Waits before the second, third and fourth attempt at what may heal by itself. Large files have the client's own,
+# longer.
 BACKOFF_SECONDS = (1.0, 2.0, 4.0)
+POLL_SECONDS = 0.1
 GIVE_UP_SECONDS = 3.0  # how long a cancelled transfer may take to end properly before it is left alone
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
 FAILURES = (HTTPError, OSError, ValueError, RuntimeError)  # what the client raises; FAILURES that nobody knows go on
@@ -100,7 +103,7 @@ def account(api: HfApi) -> Account:
 
 
 def writable(name: str, who: Account) -> str:
-    """`name` as user/repo if this account may write there, else a `HubError`; a bare name is completed by the user's."""
+    """`name` as user/repo if this account may write there, else a `HubError`; a bare name is the user's own."""
     if not who.can_write:
         raise HubError(
             f"the token of {who.name!r} may only read; make one with write permission at {TOKENS_PAGE} and use that"
@@ -158,33 +161,28 @@ def is_passing(error: BaseException) -> bool:
 def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], bool]) -> T:
     """`work(is_stopped)` in a thread of its own, while this one asks `should_stop`; its result or its exception.
 
-    When the user gives up, `is_stopped` turns true; a thread that does not notice within `GIVE_UP_SECONDS` (a connection
-    that neither moves nor breaks) is left behind, and `Cancelled` is raised. Ctrl-C counts as giving up.
+    When the user gives up, `is_stopped` turns true; a thread that does not notice within `GIVE_UP_SECONDS` (its
+    connection neither moves nor breaks) is left behind, and `Cancelled` is raised. Ctrl-C counts as giving up.
     """
-    is_stopped, outcome = threading.Event(), []
+    is_stopped, outcome = threading.Event(), Future()
 
     def run() -> None:
         try:
-            outcome.append((work(is_stopped.is_set), None))
+            outcome.set_result(work(is_stopped.is_set))
         except BaseException as error:  # noqa: BLE001 - carried over to the waiting thread, which raises it
-            outcome.append((None, error))
+            outcome.set_exception(error)
 
-    thread = threading.Thread(target=run, name="hub transfer", daemon=True)
-    thread.start()
+    threading.Thread(target=run, name="hub transfer", daemon=True).start()
     try:
-        while thread.is_alive() and not should_stop():
-            thread.join(0.1)
+        while not outcome.done() and not should_stop():
+            wait([outcome], POLL_SECONDS)
     except KeyboardInterrupt:
-        is_stopped.set()
-    if thread.is_alive():
-        is_stopped.set()
-        thread.join(GIVE_UP_SECONDS)
-    if not outcome:
+        pass
+    is_stopped.set()
+    wait([outcome], GIVE_UP_SECONDS)
+    if not outcome.done():
         raise Cancelled("cancelled")
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
+    return outcome.result()
 
 
 # ---------------------------------------------------------------------------------------------- refusals in words
@@ -219,23 +217,24 @@ def in_words(error: BaseException, repo: str) -> str | None:
     if isinstance(error, HFValidationError):
         return f"{repo!r} cannot name a repository: it is user/name, for example alice/tales"
     if isinstance(error, ValueError) and "Invalid metadata" in str(error):
-        return f"the Hub refuses the card's metadata: {_server_lines(error)}; edit the lines between the two --- and try again"
+        return f"the Hub refuses the card's metadata: {_server_lines(error)}; edit the lines between the two ---"
     if isinstance(error, ValueError) and "LFS batch API" in str(error):
         return _refused_upload("; ".join(dict.fromkeys(re.findall(r"`([^`\n]+)", str(error)))))
     if isinstance(error, OSError) and error.errno:
-        return f"cannot read or write {error.filename or 'the cache'}: {error.strerror}; free some space or choose another place"
+        where = error.filename or "the cache"
+        return f"cannot read or write {where}: {error.strerror}; free some space or choose another place"
     return None
 
 
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
-    (LocalTokenNotFoundError, "no token: run `hf auth login`, set HF_TOKEN, or paste one with write permission ({tokens})"),
+    (LocalTokenNotFoundError, "no token: run `hf auth login`, set HF_TOKEN, or paste one that may write ({tokens})"),
     (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, so nothing can be sent or fetched; unset it and try again"),
     (LocalEntryNotFoundError, "cannot reach {endpoint}, and {repo} is not in the cache; pull it once while online"),
     (GatedRepoError, "{repo} is gated: ask for access at {endpoint}/{repo}, then try again with your token"),
     (RevisionNotFoundError, "{repo} has no such revision; name a branch, a tag or a whole commit hash of it"),
     (EntryNotFoundError, "{repo} lacks a file that was asked for; look at {endpoint}/{repo}"),
-    (RepositoryNotFoundError, "there is no repository {repo}, or it is private and this token may not see it; check the name "
-                              "at {endpoint}, or log in with `hf auth login`"),
+    (RepositoryNotFoundError, "there is no repository {repo}, or it is private and this token may not see it; check "
+                              "the name at {endpoint}, or log in with `hf auth login`"),
 )  # fmt: skip
 
 
@@ -246,9 +245,14 @@ def _status_in_words(error: HfHubHTTPError, repo: str) -> str:
     if status == 401:
         return f"the Hub does not accept this token (401); it may be mistyped or revoked: make another at {TOKENS_PAGE}"
     if status == 402:
-        return f"the Hub asks for a paid plan (402): {said}; see {PUBLIC_ENDPOINT}/pricing, or run it on your own machine"
+        return (
+            f"the Hub asks for a paid plan (402): {said}; see {PUBLIC_ENDPOINT}/pricing, or run it on your own machine"
+        )
     if status == 403:
-        return f"this token may not do that to {repo} (403): {said}; use one with write permission ({TOKENS_PAGE}) or another name"
+        return (
+            f"this token may not do that to {repo} (403): {said}; use one with write permission ({TOKENS_PAGE}), or "
+            f"another name"
+        )
     if status in (409, 412):
         return f"{repo} was changed by somebody else at the same moment ({status}); try again"
     if status == 413:
@@ -261,12 +265,16 @@ def _status_in_words(error: HfHubHTTPError, repo: str) -> str:
 
 
 def _refused_upload(said: str) -> str:
-    return f"the Hub does not take these files: {said}; leave out --with-corpus and --resume, or free space ({PUBLIC_ENDPOINT}/settings/billing)"
+    return (
+        f"the Hub does not take these files: {said}; leave out --with-corpus and --resume, or free space "
+        f"({PUBLIC_ENDPOINT}/settings/billing)"
+    )
 
 
 def _cause(error: BaseException) -> BaseException:
     """The failure inside those that the client puts around it: of an upload, or of a look for what is not cached."""
-    while isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, (*FAILURES, HubError)):
+    wrappers, known = (RuntimeError, LocalEntryNotFoundError), (*FAILURES, HubError)
+    while isinstance(error, wrappers) and isinstance(error.__cause__, known):
         error = error.__cause__
     return error
 

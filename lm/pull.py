@@ -1,10 +1,12 @@
 """A repository on the Hub → a folder that generates, and a run that can be looked at, compared and trained further.
 
 A source is `user/repo`, a link to the Hub, or a folder of this machine. Only safetensors and JSON are fetched; a pickle
-runs code when it is read, and is refused, as is everything that settings or sizes betray before it is downloaded. Remote
-code (`auto_map`) is never looked at. What was fetched stays in the Hub's own cache, by commit, and works without a network.
+runs code when it is read, and is refused, as is everything that settings or sizes betray before it is downloaded.
+Remote code (`auto_map`) is never looked at. What was fetched stays in the Hub's own cache, by commit, and works without
+a network.
 
-A repository that we pushed becomes a run again: `lm runs` lists it, and with its `resume/` training goes on bit for bit.
+A repository that we pushed becomes a run again: `lm runs` lists it, and with its `resume/` training goes on bit for
+bit.
 """
 
 from __future__ import annotations
@@ -68,12 +70,15 @@ def parse(text: str, revision: str = "") -> Source:
     if text and Path(text).is_dir():
         return Source(folder=Path(text))
     hosts = "|".join(re.escape(re.sub(r"^https?://", "", host)) for host in (hub.endpoint(), "huggingface.co", "hf.co"))
-    match = re.fullmatch(rf"(?:(?:https?://)?(?:www\.)?(?:{hosts})/|hf://)([^/?#]+/[^/?#]+)(?:/(?:tree|blob|resolve)/([^/?#]+))?.*", text)
+    match = re.fullmatch(
+        rf"(?:(?:https?://)?(?:www\.)?(?:{hosts})/|hf://)([^/?#]+/[^/?#]+)(?:/(?:tree|blob|resolve)/([^/?#]+))?.*", text
+    )
     if match:
         return Source(repo=hub.check_repo(match[1]), revision=revision or match[2] or "main")
     if re.match(r"\w+://", text) or text.count("/") != 1:
         raise HubError(
-            f"{text!r} is neither a folder, nor a link to {hub.endpoint()}, nor a repository; give for example user/repo"
+            f"{text!r} is neither a folder, nor a link to {hub.endpoint()}, nor a repository; give for example "
+            "user/repo"
         )
     return Source(repo=hub.check_repo(text), revision=revision or "main")
 
@@ -91,7 +96,8 @@ def pull(
 ) -> Pulled:
     """Fetch a model; with `to`, make it a run (one of ours) or a folder (any other) there, which must not exist yet.
 
-    Without `to` the path is that of the cache: good for generating. `HubError` or `CheckpointError` says what cannot be.
+    Without `to` the path is that of the cache: good for generating. `HubError`, `RunError` or `CheckpointError` says
+    what cannot be.
     """
     named = parse(source, revision)
     if named.folder is not None:
@@ -99,17 +105,11 @@ def pull(
         return Pulled(folder, "", "", run_dir.is_run(named.folder), False)
     if to is not None and Path(to).exists():
         raise HubError(f"{to} exists already; name another place with --to, or remove it first")
-    names = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
-    fetch = _Fetch(hub.connect(token), named, names, most_gigabytes, cache, progress)
+    whole = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
+    fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress)
     with hub.explaining(named.repo), hub.quietly():
         snapshot, commit = hub.attended(fetch.run, should_stop)
-    has_state = (snapshot / RESUME_FILES[0]).is_file()
-    if to is None:
-        _try_out(snapshot)
-        return Pulled(snapshot, named.repo, commit, False, False)
-    is_run = (snapshot / RUN_FILES[0]).is_file()
-    notes = _settle(snapshot, Path(to), is_run, has_state)
-    return Pulled(Path(to), named.repo, commit, is_run, is_run and has_state, notes)
+    return _settled(snapshot, named.repo, commit, to)
 
 
 # ---------------------------------------------------------------------------------------------- fetching
@@ -119,7 +119,13 @@ class _Fetch:
     """One download: what to take, whether it may be large, and where it lies afterwards."""
 
     def __init__(
-        self, api: HfApi, source: Source, names: Sequence[str], most_gigabytes: float, cache: Path | None, progress: Progress
+        self,
+        api: HfApi,
+        source: Source,
+        names: Sequence[str],
+        most_gigabytes: float,
+        cache: Path | None,
+        progress: Progress,
     ) -> None:
         self.api, self.source, self.names, self.progress = api, source, names, progress
         self.most_bytes, self.cache = most_gigabytes * 1e9, cache
@@ -161,26 +167,33 @@ class _Fetch:
         total = sum(sizes[name] for name in wanted)
         if total > self.most_bytes:
             raise HubError(
-                f"{self.source.repo} has {total / 1e9:.1f} GB to fetch and the limit is {self.most_bytes / 1e9:g} GB; allow more "
-                f"with --most-gigabytes, or take a smaller model"
+                f"{self.source.repo} has {total / 1e9:.1f} GB to fetch and the limit is {self.most_bytes / 1e9:g} GB; "
+                "allow more with --most-gigabytes, or take a smaller model"
             )
         for name in wanted:
             if name.endswith((".json", ".jsonl")) and sizes[name] > MOST_JSON_BYTES:
-                raise HubError(f"{name} of {self.source.repo} has {sizes[name] / 1e6:.0f} MB, too much for such a file; take another model")
+                raise HubError(
+                    f"{name} of {self.source.repo} has {sizes[name] / 1e6:.0f} MB, too much for such a file; take "
+                    "another model"
+                )
 
     def _cached(self) -> tuple[Path, str]:
         """What was pulled before, without a network."""
         try:
             config = self.api.hf_hub_download(
-                self.source.repo, checkpoint.CONFIG, revision=self.source.revision, cache_dir=self.cache, local_files_only=True
+                self.source.repo,
+                checkpoint.CONFIG,
+                revision=self.source.revision,
+                cache_dir=self.cache,
+                local_files_only=True,
             )
         except LocalEntryNotFoundError:
             config = ""
         folder = Path(config).parent
         if not config or not (folder / checkpoint.WEIGHTS).is_file():
             raise HubError(
-                f"cannot reach {hub.endpoint()}, and {self.source.repo} ({self.source.revision}) was never pulled on this machine; "
-                f"check the network and try again"
+                f"cannot reach {hub.endpoint()}, and {self.source.repo} ({self.source.revision}) was never pulled on "
+                "this machine; check the network and try again"
             )
         return folder, folder.name
 
@@ -224,11 +237,13 @@ def check_is_model(repo: str, sizes: Mapping[str, int]) -> None:
     if checkpoint.WEIGHTS not in sizes:
         pickles = sorted(name for name in sizes if name.endswith(PICKLES))
         if any(name.endswith(".safetensors.index.json") for name in sizes):
-            raise HubError(f"{repo} keeps its weights in several files; only models with one {checkpoint.WEIGHTS} are read here")
+            raise HubError(
+                f"{repo} keeps its weights in several files; only models with one {checkpoint.WEIGHTS} are read here"
+            )
         if pickles:
             raise HubError(
-                f"{repo} keeps its weights as a pickle ({pickles[0]}), which runs the code of whoever wrote it when it is read; "
-                f"ask its author for {checkpoint.WEIGHTS}, or use a model that has one"
+                f"{repo} keeps its weights as a pickle ({pickles[0]}), which runs the code of whoever wrote it when it "
+                f"is read; ask its author for {checkpoint.WEIGHTS}, or use a model that has one"
             )
         raise HubError(f"{repo} has no {checkpoint.WEIGHTS}; choose a model that does")
 
@@ -246,8 +261,8 @@ def check_weights(folder: Path, size: int) -> None:
     low, high = (int(factor * weights) for factor in BYTES_PER_WEIGHT)
     if not low <= size <= high + HEADER_BYTES:
         raise HubError(
-            f"its {checkpoint.WEIGHTS} has {size:,} bytes where {checkpoint.CONFIG} means {weights:,} numbers; they do not belong "
-            f"together, choose another model"
+            f"its {checkpoint.WEIGHTS} has {size:,} bytes where {checkpoint.CONFIG} means {weights:,} numbers; they do "
+            "not belong together, choose another model"
         )
 
 
@@ -265,6 +280,16 @@ def _try_out(folder: Path) -> None:
     """Load the model and its tokenizer once: whoever pulls learns at once whether they work here."""
     checkpoint.load_model(folder)
     load_tokenizer(folder)
+
+
+def _settled(snapshot: Path, repo: str, commit: str, to: Path | None) -> Pulled:
+    """The cached files as they are, or made into `to`."""
+    if to is None:
+        _try_out(snapshot)
+        return Pulled(snapshot, repo, commit, False, False)
+    is_run, has_state = ((snapshot / name).is_file() for name in (RUN_FILES[0], RESUME_FILES[0]))
+    notes = _settle(snapshot, Path(to), is_run, has_state)
+    return Pulled(Path(to), repo, commit, is_run, is_run and has_state, notes)
 
 
 def _settle(snapshot: Path, to: Path, is_run: bool, has_state: bool) -> tuple[str, ...]:
@@ -307,13 +332,18 @@ def _adapt(run: RunDir, said: dict[str, Any]) -> tuple[str, ...]:
 
     setup = prepare.load(run)
     if not 1 <= setup.threads <= MOST_THREADS:
-        raise HubError(f"its training/config.json says threads={setup.threads}, which no machine has; choose another model")
+        raise HubError(
+            f"its training/config.json says threads={setup.threads}, which no machine has; choose another model"
+        )
     try:
         choose_device(setup.device.type)
     except LMError:
         here = choose_device("auto").type
         run_dir.write_json(run.config, said | dict(device=here, precision="float32"))
-        return (f"it was trained on {setup.device.type}, which is not here: training goes on on {here}, and not bit for bit",)
+        return (
+            f"it was trained on {setup.device.type}, which is not here: training goes on on {here}, and not bit for "
+            "bit",
+        )
     return ()
 
 
@@ -345,9 +375,14 @@ def _add_state(snapshot: Path, run: RunDir, top: Path) -> None:
 
 def check_tokens(path: Path, vocab_size: int) -> None:
     ids = batches.open_tokens(path, vocab_size)
-    largest = max((int(ids[i : i + bundle.TOKENS_AT_ONCE].max()) for i in range(0, len(ids), bundle.TOKENS_AT_ONCE)), default=0)
+    largest = max(
+        (int(ids[i : i + bundle.TOKENS_AT_ONCE].max()) for i in range(0, len(ids), bundle.TOKENS_AT_ONCE)), default=0
+    )
     if largest >= vocab_size:
-        raise HubError(f"its {path.name} holds the token {largest}, and the vocabulary ends at {vocab_size - 1}; choose another model")
+        raise HubError(
+            f"its {path.name} holds the token {largest}, and the vocabulary ends at {vocab_size - 1}; choose another "
+            "model"
+        )
 
 
 def _copy(source: Path, to: Path, names: Any) -> None:

@@ -1,9 +1,9 @@
 """A run → a repository on the Hub, in one commit, and a link that works for a stranger.
 
-In order: who is it, may they write there, what is there already, does the card hold; only then is a repository made, the
-large files sent, and everything committed at once. Whatever goes wrong, the error says what exists on the Hub by then and
-how to go on. Pushing again goes on where it broke: large files that have arrived are known by their sha256 and not sent
-twice, and what has not changed makes no commit.
+In order: who is it, may they write there, what is there already, does the card hold; only then is a repository made,
+the large files sent, and everything committed at once. Whatever goes wrong, the error says what exists on the Hub by
+then and how to go on. Pushing again goes on where it broke: large files that have arrived are known by their sha256 and
+not sent twice, and what has not changed makes no commit.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def push(
     progress: Progress = hub.silence,
     should_stop: Callable[[], bool] = hub.never,
 ) -> Pushed:
-    """Push `run`; `HubError` says what went wrong, what exists now and how to go on, `Cancelled` when the user gave up."""
+    """Push `run`. `HubError` says what went wrong, what exists now and how to go on; `Cancelled`, that one gave up."""
     api = hub.connect(token)
     with hub.explaining(config.repo):
         progress(f"signing in at {hub.endpoint()}", 0, 0)
@@ -102,7 +102,8 @@ class _Push:
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
         check_sizes(files)
         there = self._look(is_stopped)
-        self.api._validate_yaml((folder / bundle.CARD).read_text(encoding="utf-8"))  # noqa: SLF001 - before anything is made
+        text = (folder / bundle.CARD).read_text(encoding="utf-8")
+        self.api._validate_yaml(text)  # noqa: SLF001 - the client asks the Hub only after a repository was made
         if there is None:
             self._make(is_stopped)
         stale = sorted(path for path in there or () if path not in files and path.split("/")[0] in bundle.FOLDERS)
@@ -118,11 +119,13 @@ class _Push:
         """For the end of an error: what a person finds on the Hub now."""
         where = f"{hub.endpoint()}/{self.config.repo}"
         if self.is_committing:
-            return f"The commit may have arrived or not: look at {where}; pushing again completes it and repeats nothing"
+            return (
+                f"The commit may have arrived or not: look at {where}; pushing again completes it and repeats nothing"
+            )
         if self.is_new:
             return (
-                f"The repository {where} was made and is still empty; push again to go on (what has arrived is not sent twice), "
-                f"or remove it with `hf repos delete {self.config.repo}`"
+                f"The repository {where} was made and is still empty; push again to go on (what has arrived is not "
+                f"sent twice), or remove it with `hf repos delete {self.config.repo}`"
             )
         return "Nothing on the Hub was changed; the run is as it was"
 
@@ -138,15 +141,16 @@ class _Push:
         if self.is_private and not info.private:
             what = "it was to be private" if self.config.private else "a resume state holds the whole text"
             raise HubError(
-                f"{self.config.repo} exists and is public, and {what}; make it private in its settings, take another name, or "
-                f"say --no-private"
+                f"{self.config.repo} exists and is public, and {what}; make it private in its settings, take another "
+                "name, or say --no-private"
             )
         self.is_private = bool(info.private)
         files = [sibling.rfilename for sibling in info.siblings or ()]
         foreign = set(files) - UNTOUCHED
         if foreign and f"{bundle.TRAINING}/config.json" not in foreign:
             raise HubError(
-                f"{self.config.repo} holds something else already ({min(foreign)}); choose another name, or delete it first"
+                f"{self.config.repo} holds something else already ({min(foreign)}); choose another name, or delete it "
+                "first"
             )
         return files
 
@@ -171,8 +175,12 @@ class _Push:
         gone = [CommitOperationDelete(path) for path in stale]
 
         def commit() -> str:
-            with meter.opened(files) as operations:  # fresh ones: when only the answer was lost, nothing is left to commit
-                return self.api.create_commit(self.config.repo, [*operations, *gone], commit_message=self._message()).oid
+            with meter.opened(
+                files
+            ) as operations:  # fresh ones: when only the answer was lost, nothing is left to commit
+                return self.api.create_commit(
+                    self.config.repo, [*operations, *gone], commit_message=self._message()
+                ).oid
 
         self.is_committing = True
         done = hub.patiently(commit, is_stopped=is_stopped)
@@ -180,7 +188,9 @@ class _Push:
         return done
 
     def _message(self) -> str:
-        return self.config.message or f"{'Add' if self.is_new else 'Update'} the model, its training record and its card"
+        return (
+            self.config.message or f"{'Add' if self.is_new else 'Update'} the model, its training record and its card"
+        )
 
 
 # ---------------------------------------------------------------------------------------------- counting what is sent
@@ -191,8 +201,8 @@ def check_sizes(files: Mapping[str, Path]) -> None:
     for name, path in files.items():
         if path.stat().st_size > MOST_FILE_BYTES:
             raise HubError(
-                f"{name} has {path.stat().st_size / 1e9:.1f} GB and the Hub takes files of {MOST_FILE_BYTES / 1e9:.0f} GB; "
-                f"share a smaller model, or leave out --with-corpus and --resume"
+                f"{name} has {path.stat().st_size / 1e9:.1f} GB and the Hub takes files of {MOST_FILE_BYTES / 1e9:.0f} "
+                "GB; share a smaller model, or leave out --with-corpus and --resume"
             )
 
 

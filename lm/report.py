@@ -1,7 +1,8 @@
 """A run → one HTML page: what it is, its curve to zoom into, its samples, its settings. It asks nothing of any network.
 
 Plotly's script is copied into the page from the installed package (4.8 MB), and a content security policy forbids the
-page to fetch anything, so it can be mailed, archived and opened anywhere. Not covered: what only the live page can show.
+page to fetch anything, so it can be mailed, archived and opened anywhere. Not covered: what only the live page can
+show.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ const line = getComputedStyle(document.documentElement).getPropertyValue("--line
 const axis = (title) => ({title: {text: title}, gridcolor: line, zeroline: false, linecolor: line});
 Plotly.newPlot("chart", $traces, {
   margin: {l: 56, r: 16, t: 16, b: 44}, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-  font: {color: ink}, hovermode: "x unified", legend: {orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom"},
+  font: {color: ink}, hovermode: "x unified",
+  legend: {orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom"},
   xaxis: axis("step"), yaxis: axis("loss (nats per token)"),
 }, {responsive: true, displaylogo: false});
 </script>
@@ -95,7 +97,9 @@ def page(run: RunDir) -> str:
     said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]
     written = card.samples(run)
     best = run_dir.best_record(run)
-    lead = f"{said['parameters']:,} parameters ({said['model']['arch']}) on {said['corpus']['name']}: {run_dir.state(run)}"
+    lead = (
+        f"{said['parameters']:,} parameters ({said['model']['arch']}) on {said['corpus']['name']}: {run_dir.state(run)}"
+    )
     return PAGE.substitute(
         title=html.escape(run.name),
         lead=html.escape(lead),
@@ -115,16 +119,25 @@ def traces(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     trained = [r for r in records if "loss" in r]
     measured = [r for r in records if "val_loss" in r]
     steps, losses = [r["step"] for r in trained], [r["loss"] for r in trained]
+    thin, thick = dict(color=BLUE, width=1), dict(color=BLUE, width=2.2)
     found = [
-        dict(x=steps, y=losses, mode="lines", line=dict(color=BLUE, width=1), opacity=0.3, hoverinfo="skip", showlegend=False),
-        dict(x=steps, y=smoothed(losses), name="training", mode="lines", line=dict(color=BLUE, width=2.2)),
-        dict(x=[r["step"] for r in measured], y=[r["val_loss"] for r in measured], name="validation", mode="lines+markers",
-             line=dict(color=VERMILION, width=1.6), marker=dict(size=6)),
-    ]  # fmt: skip
+        dict(x=steps, y=losses, mode="lines", line=thin, opacity=0.3, hoverinfo="skip", showlegend=False),
+        dict(x=steps, y=smoothed(losses), name="training", mode="lines", line=thick),
+        dict(
+            x=[r["step"] for r in measured],
+            y=[r["val_loss"] for r in measured],
+            name="validation",
+            mode="lines+markers",
+            line=dict(color=VERMILION, width=1.6),
+            marker=dict(size=6),
+        ),
+    ]
     if measured:
         best = min(measured, key=lambda r: r["val_loss"])
         ring = dict(symbol="circle-open", size=14, color=GOLD, line=dict(width=2.4))
-        found.append(dict(x=[best["step"]], y=[best["val_loss"]], name="best", mode="markers", marker=ring, hoverinfo="skip"))
+        found.append(
+            dict(x=[best["step"]], y=[best["val_loss"]], name="best", mode="markers", marker=ring, hoverinfo="skip")
+        )
     return found
 
 
@@ -133,7 +146,9 @@ def _plotly() -> str:
     try:
         script = Path(str(importlib.metadata.distribution("plotly").locate_file(PLOTLY))).read_text(encoding="utf-8")
     except (importlib.metadata.PackageNotFoundError, OSError):
-        raise RunError("the report needs the package plotly for its chart; install it with `pip install plotly`") from None
+        raise RunError(
+            "the report needs the package plotly for its chart; install it with `pip install plotly`"
+        ) from None
     return script.replace("</script", "<\\/script")
 
 
@@ -144,11 +159,14 @@ def _script(value: Any) -> str:
 
 def _sample(sample: Mapping[str, Any]) -> str:
     return (
-        f"<p class=\"lead\">Step {sample['step']:,}</p>\n"
+        f'<p class="lead">Step {sample["step"]:,}</p>\n'
         f"<pre><b>{html.escape(sample['prompt'])}</b>{html.escape(sample['text'])}</pre>"
     )
 
 
 def _table(rows: Mapping[str, Any]) -> str:
-    cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value).replace('`', ''))}</td></tr>" for name, value in rows.items())
+    cells = (
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value).replace('`', ''))}</td></tr>"
+        for name, value in rows.items()
+    )
     return f"<table>{''.join(cells)}</table>"

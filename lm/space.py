@@ -1,8 +1,8 @@
 """A pushed repository → a demo that anyone can try in a browser: a small Gradio Space of three files.
 
-The Space loads the repository with `transformers` and needs nothing from here. Publishing again renews the same Space. A
-Space of a private repository is private too and asks for a token of its own, which its owner puts into its secrets: ours
-never leaves this machine.
+The Space loads the repository with `transformers` and needs nothing from here. Publishing again renews the same Space.
+A Space of a private repository is private too and asks for a token of its own, which its owner puts into its secrets:
+ours never leaves this machine.
 """
 
 from __future__ import annotations
@@ -138,11 +138,19 @@ def publish(
         who = hub.account(api)
         source = hub.check_repo(repo if "/" in repo else f"{who.name}/{repo}")
         space = hub.writable(name or f"{who.name}/{source.split('/')[1][:85]}-demo", who)
-        return hub.attended(lambda is_stopped: _publish(api, source, space, prompt, private, progress, is_stopped), should_stop)
+        return hub.attended(
+            lambda is_stopped: _publish(api, source, space, prompt, private, progress, is_stopped), should_stop
+        )
 
 
 def _publish(
-    api: HfApi, repo: str, space: str, prompt: str, private: bool | None, progress: Progress, is_stopped: Callable[[], bool]
+    api: HfApi,
+    repo: str,
+    space: str,
+    prompt: str,
+    private: bool | None,
+    progress: Progress,
+    is_stopped: Callable[[], bool],
 ) -> Published:
     model = hub.patiently(api.model_info, repo, is_stopped=is_stopped)
     _check_model(repo, [sibling.rfilename for sibling in model.siblings or ()])
@@ -151,7 +159,9 @@ def _publish(
     progress(f"writing {space}", 0, 0)
     operations = [CommitOperationAdd(path, text.encode("utf-8")) for path, text in files(repo, prompt).items()]
     if is_stopped():
-        raise Cancelled(f"cancelled. The Space {hub.endpoint()}/spaces/{space} exists; publish again to fill or renew it")
+        raise Cancelled(
+            f"cancelled. The Space {hub.endpoint()}/spaces/{space} exists; publish again to fill or renew it"
+        )
     try:
         done = api.create_commit(space, operations, repo_type="space", commit_message=f"Show {repo}")
     except hub.FAILURES as error:
@@ -183,7 +193,9 @@ def _make(api: HfApi, space: str, is_private: bool, progress: Progress, is_stopp
     if info is not None:
         foreign = {sibling.rfilename for sibling in info.siblings or ()} - FILES - {".gitattributes"}
         if foreign:
-            raise HubError(f"the Space {space} holds something else already ({min(foreign)}); choose another name with --name")
+            raise HubError(
+                f"the Space {space} holds something else already ({min(foreign)}); choose another name with --name"
+            )
         return False
     try:
         hub.patiently(
@@ -194,7 +206,7 @@ def _make(api: HfApi, space: str, is_private: bool, progress: Progress, is_stopp
         if error.response.status_code != PAYMENT_REQUIRED:
             raise
         raise HubError(
-            "the Hub runs Gradio Spaces only for paying accounts (402), so no Space was made; the model itself is shared, and "
-            "`lm generate` or `python app.py` show it on your own machine"
+            "the Hub runs Gradio Spaces only for paying accounts (402), so no Space was made; the model itself is "
+            "shared, and `lm generate` or `python app.py` show it on your own machine"
         ) from None
     return True

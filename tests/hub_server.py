@@ -44,8 +44,8 @@ class Request:
 class Fault:
     """What happens to the next `times` requests whose `METHOD /path` matches `where`.
 
-    A `status` is answered (with `message`, an `X-Error-Code`); `drop_after` reads so many bytes of the body and cuts the
-    connection; `loses_answer` does the work and cuts it before the answer, `breaks_after` so many bytes into its body;
+    A `status` is answered (with `message`, an `X-Error-Code`); `drop_after` reads so many bytes of the body and cuts
+    the connection; `loses_answer` works and cuts it before the answer, `breaks_after` so many bytes into its body;
     `hold` waits for the event before anything is read.
     """
 
@@ -179,7 +179,7 @@ ROUTES = (
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     hub: Hub
 
     def do_GET(self) -> None:
@@ -369,7 +369,10 @@ class _Handler(BaseHTTPRequestHandler):
         for wanted in self._json()["objects"]:
             answer = {"oid": wanted["oid"], "size": wanted["size"]}
             if wanted["size"] > self.hub.free_bytes:
-                answer["error"] = {"code": 403, "message": "Private repository storage limit reached, please upgrade your plan"}
+                answer["error"] = {
+                    "code": 403,
+                    "message": "Private repository storage limit reached, please upgrade your plan",
+                }
             elif wanted["oid"] not in self.hub.large:
                 signed = f"{self.hub.storage}/upload/{wanted['oid']}?X-Signature=s3cr3t"
                 verify = {"href": f"{self.hub.endpoint}/verify/{wanted['oid']}"}
@@ -411,13 +414,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _info(self, kind: str, name: str, revision: str | None) -> Any:
         repo, sha, files = self._files(kind, name, revision or "main")
-        siblings = [{"rfilename": path} | (_entry(path, data) if self.query.get("blobs") else {}) for path, data in files.items()]
+        siblings = [
+            {"rfilename": path} | (_entry(path, data) if self.query.get("blobs") else {})
+            for path, data in files.items()
+        ]
         for sibling in siblings:
             if "lfs" in sibling:
                 sibling["lfs"]["sha256"] = sibling["lfs"]["oid"]
             sibling["blobId"] = sibling.pop("oid", None)
         common = {"_id": "1", "id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []}
-        return common | {"author": name.split("/")[0], "gated": False, "sdk": repo.sdk, "runtime": {"stage": "BUILDING"}}
+        return common | {
+            "author": name.split("/")[0],
+            "gated": False,
+            "sdk": repo.sdk,
+            "runtime": {"stage": "BUILDING"},
+        }
 
     def _runtime(self, kind: str, name: str) -> Any:
         self._find(kind, name)
@@ -437,7 +448,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _paths(self, kind: str, name: str, revision: str) -> Any:
         _, _, files = self._files(kind, name, revision)
-        wanted = self._json()["paths"] if self.request_seen.body[:1] == b"{" else parse_qs(self.request_seen.body.decode())["paths"]
+        wanted = (
+            self._json()["paths"]
+            if self.request_seen.body[:1] == b"{"
+            else parse_qs(self.request_seen.body.decode())["paths"]
+        )
         return [{"type": "file"} | _entry(path, files[path]) for path in wanted if path in files]
 
     def _resolve(self, kind: str | None, name: str, revision: str, path: str) -> Any:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from huggingface_hub import ModelCard
 from hub_server import Hub, User
+from huggingface_hub import ModelCard
 from runs import request, write_text
 
 from lm import hub as way
@@ -28,7 +28,8 @@ from lm.run_dir import RunDir
 
 PLAIN = {
     ".gitattributes", "README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-    "tokenizer_config.json", "training/config.json", "training/metrics.jsonl", "training/samples.jsonl", "assets/loss.png",
+    "tokenizer_config.json", "training/config.json", "training/metrics.jsonl", "training/samples.jsonl",
+    "assets/loss.png",
 }  # fmt: skip
 
 
@@ -62,7 +63,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_push_is_one_commit_of_exactly_the_promised_files(hub: Hub, fox: RunDir) -> None:
     pushed = send(fox)
-    assert set(hub.repo("alice/fox").files) == PLAIN and len(hub.repo("alice/fox").commits) == 2  # the first is the Hub's
+    assert (
+        set(hub.repo("alice/fox").files) == PLAIN and len(hub.repo("alice/fox").commits) == 2
+    )  # the first is the Hub's
     assert pushed.url == f"{hub.endpoint}/alice/fox" and pushed.commit == hub.repo("alice/fox").commits[-1][0]
     assert pushed.is_new and pushed.is_changed and not pushed.is_private
 
@@ -73,10 +76,16 @@ def test_the_weights_arrive_byte_for_byte(hub: Hub, fox: RunDir) -> None:
 
 
 def test_the_last_checkpoint_can_be_chosen(hub: Hub, fox: RunDir) -> None:
-    (fox.last / "model.safetensors").write_bytes((fox.best / "model.safetensors").read_bytes().replace(b'"step":"12"', b'"step":"11"'))
+    (fox.last / "model.safetensors").write_bytes(
+        (fox.best / "model.safetensors").read_bytes().replace(b'"step":"12"', b'"step":"11"')
+    )
     send(fox, checkpoint="last")
     files = hub.repo("alice/fox").files
-    assert files["model.safetensors"] == (fox.last / "model.safetensors").read_bytes() != (fox.best / "model.safetensors").read_bytes()
+    assert (
+        files["model.safetensors"]
+        == (fox.last / "model.safetensors").read_bytes()
+        != (fox.best / "model.safetensors").read_bytes()
+    )
     assert json.loads(files["training/config.json"])["checkpoint"] == "last"
 
 
@@ -229,7 +238,11 @@ def test_a_repository_that_holds_something_else_is_spared(hub: Hub, fox: RunDir)
 def test_a_full_account_is_said_and_the_empty_repository_named(hub: Hub, fox: RunDir) -> None:
     hub.free_bytes = 10
     words = refusal(fox)
-    assert "storage limit reached" in words and "was made and is still empty" in words and "hf repos delete alice/fox" in words
+    assert (
+        "storage limit reached" in words
+        and "was made and is still empty" in words
+        and "hf repos delete alice/fox" in words
+    )
 
 
 def test_a_file_that_no_hub_takes_is_said_before_anything_is_made(hub: Hub, fox: RunDir, monkeypatch) -> None:
@@ -272,7 +285,9 @@ def test_after_a_broken_push_only_what_is_missing_is_sent(hub: Hub, fox: RunDir,
     hub.fault(f"PUT /upload/{weights}", drop_after=1000, times=6)  # the client tries six times
     words = refusal(fox)
     assert "cannot reach" in words and "push again to go on" in words
-    assert [files for _, _, files in hub.repo("alice/fox").commits] == [{".gitattributes": hub.repo("alice/fox").files[".gitattributes"]}]
+    assert [files for _, _, files in hub.repo("alice/fox").commits] == [
+        {".gitattributes": hub.repo("alice/fox").files[".gitattributes"]}
+    ]
     hub.requests.clear()
     send(fox)
     assert [asked.target.split("?")[0] for asked in hub.asked("^PUT /upload")] == [f"/upload/{weights}"]
@@ -286,7 +301,11 @@ def test_an_upload_that_arrives_damaged_is_refused(hub: Hub, fox: RunDir) -> Non
 def test_a_lost_answer_makes_no_second_commit(hub: Hub, fox: RunDir) -> None:
     hub.fault("POST .*/commit/", loses_answer=True)
     pushed = send(fox)
-    assert len(hub.repo("alice/fox").commits) == 2 and pushed.commit == hub.repo("alice/fox").commits[-1][0] and pushed.is_changed
+    assert (
+        len(hub.repo("alice/fox").commits) == 2
+        and pushed.commit == hub.repo("alice/fox").commits[-1][0]
+        and pushed.is_changed
+    )
 
 
 def test_a_repository_that_vanishes_is_said(hub: Hub, fox: RunDir) -> None:
