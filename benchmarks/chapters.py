@@ -5,8 +5,8 @@
     python benchmarks/chapters.py llm0 --minutes 600   # at full length if it fits into ten hours
 
 A recipe is trained on its source's text with its own settings and seed. If all its steps would take more than
-`--minutes` (measured on a few steps first), as many as fit are taken instead, the schedule drawn together, and the output
-says so: such a run shows that the set-up works and how fast it is; its losses are not those of the whole run.
+`--minutes` (measured on a few steps first), as many as fit are taken instead, the schedule drawn together, and the
+output says so: such a run shows that the set-up works and how fast it is; its losses are not those of the whole run.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def probe(recipe: Recipe, source: Path, runs_dir: Path) -> tuple[float, int]:
     probing = trainer.Trainer(run, setup)
     times = [time.perf_counter()]
     for _ in range(PROBE_STEPS):
-        float(probing._optimize()[0])  # noqa: SLF001 - the step alone, without a run around it
+        float(probing._optimize(1.0)[0])  # noqa: SLF001 - the step alone, without a run around it
         times.append(time.perf_counter())
     seconds = min(after - before for before, after in itertools.pairwise(times))
     whole = trainer.Trainer(run, replace(setup, train=recipe.train))

@@ -81,11 +81,20 @@ def _run(arguments: argparse.Namespace) -> int:
         from lm import commands_hub as commands
     else:
         from lm import commands
+    if _is_follower() and arguments.command in ("train", "resume"):
+        from lm import follow
+
+        return follow.main()
     result = getattr(commands, arguments.command)(arguments)
     if arguments.json:
         _print_json(result)
     is_failed = isinstance(result, dict) and result.get("state") == "failed"
     return BUG if is_failed else 0
+
+
+def _is_follower() -> bool:
+    """Whether torchrun started this process to follow its first one, which alone speaks and writes."""
+    return int(os.environ.get("RANK", 0)) > 0
 
 
 def _print_json(value: Any) -> None:
@@ -116,9 +125,11 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--init-from", metavar="DIR", help="fine-tune: begin from this run's or folder's weights and tokenizer [fine-tune]"
     )
+    _add_processes(train)
     _add_settings(train, DataConfig, ModelConfig, TrainConfig)
 
     resume = _add(commands, "resume", "go on with a run that was stopped, failed or killed", run=True)
+    _add_processes(resume)
     _add_settings(resume, TrainConfig, only=("steps", "minutes", "epochs"))
 
     stop = _add(commands, "stop", "end a running training after its current step; everything is saved", run=True)
@@ -194,6 +205,12 @@ def _add(commands: Any, name: str, help: str, *, run: bool = False) -> argparse.
     parser.add_argument("--json", action="store_true", help="print exactly one JSON value on stdout")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--processes", type=_whole, default=1, metavar="N", help="share each batch among so many processes; see torchrun"
+    )
 
 
 def _add_checkpoint_choice(parser: argparse.ArgumentParser) -> None:

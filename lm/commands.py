@@ -28,6 +28,7 @@ def train(arguments: argparse.Namespace) -> Result:
     """Make a run and train it to its end in this process."""
     from lm import initial, trainer
     from lm.prepare import Request
+    from lm.team import gathered
 
     folder = arguments.init_from and _trained(arguments)
     recipe = recipe_book.find(arguments.recipe or ("fine-tune" if folder else "quickstart"))
@@ -40,8 +41,8 @@ def train(arguments: argparse.Namespace) -> Result:
     run = run_dir.create(arguments.runs_dir, name)
     request = Request(sources, recipe.name, data, model, train_config, folder or None)
     try:
-        with _Progress(arguments, run) as progress:
-            result = trainer.train(run, request, on_record=progress.show, say=progress.say)
+        with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
+            result = trainer.train(run, request, on_record=progress.show, say=progress.say, team=team)
     finally:
         run_dir.discard_unprepared(run)
     say(arguments, _finished(result))
@@ -51,6 +52,7 @@ def train(arguments: argparse.Namespace) -> Result:
 def resume(arguments: argparse.Namespace) -> Result:
     """Go on where a run stopped, or further than it was meant to go."""
     from lm import trainer
+    from lm.team import gathered
 
     run = run_dir.find(arguments.runs_dir, arguments.run)
     limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
@@ -64,8 +66,8 @@ def resume(arguments: argparse.Namespace) -> Result:
             f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "
             f"to train it further give it a new length, for example `lm resume {run.name} --steps 10000`"
         )
-    with _Progress(arguments, run) as progress:
-        result = trainer.train(run, limits=limits, on_record=progress.show, say=progress.say)
+    with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
+        result = trainer.train(run, limits=limits, on_record=progress.show, say=progress.say, team=team)
     say(arguments, _finished(result))
     return result
 

@@ -2,8 +2,9 @@
 
 The tokens are cut into the same windows every time, each target token belongs to one window, and the loss is the
 token-weighted mean negative log-likelihood in nats, summed in float64. No random number is drawn, dropout is off, labels
-are not smoothed in it, and the batch size changes nothing but the rounding. (nanoGPT's `estimate_loss` draws random windows
-from the training generator instead: its validation loss is noisy, and evaluating more often trains another model.)
+are not smoothed in it, and the batch size changes nothing but the rounding. (nanoGPT's `estimate_loss` draws random
+windows from the training generator instead: its validation loss is noisy, and evaluating more often trains another
+model.)
 
 Nats per token and perplexity depend on the tokenizer; bits per byte and bits per character do not.
 """

@@ -140,6 +140,18 @@ def lr_scale(progress: float, warmup: float, config: TrainConfig) -> float:
     return config.min_lr_ratio + (1.0 - config.min_lr_ratio) * height
 
 
+def scheduled(config: TrainConfig, step: int, max_steps: int, progress: float) -> float:
+    """`lr_scale` of the step after `step`, its warm-up being a share of the run or a number of steps.
+
+    `max_steps` is 0 in a run that only the clock ends: a warm-up in steps then rises on top of the schedule.
+    """
+    if config.warmup < 1:
+        return lr_scale(progress, config.warmup, config)
+    if max_steps:
+        return lr_scale(progress, min(1.0, config.warmup / max_steps), config)
+    return min(1.0, (step + 1) / config.warmup) * lr_scale(progress, 0.0, config)
+
+
 def _muon(matrices: dict[str, torch.nn.Parameter], model: GPT, config: TrainConfig, dtype: torch.dtype) -> Muon:
     """Muon over the blocks' matrices, those of query, key and value cut apart."""
     qkv = [parameter for name, parameter in matrices.items() if name.endswith("qkv.weight")]

@@ -80,8 +80,8 @@ _ALL = (
         ),
         curve=((0, 10.847, 10.852), (150, 4.312, 4.387), (400, 2.987, 3.287), (499, 2.798, 3.145)),
         differs=(
-            f"{RANDOM_EVALUATION} The chapter's own curve is of another text (324,523 characters, 77,919 tokens), and a "
-            "loss per token compares only between texts cut by the same vocabulary: compare bits per byte. Here weight "
+            f"{RANDOM_EVALUATION} The chapter's own curve is of another text (324,523 characters, 77,919 tokens), and "
+            "a loss per token compares only between texts cut by the same vocabulary: compare bits per byte. Here weight "
             "decay spares embeddings, biases and norms."
         ),
     ),  # fmt: skip
@@ -107,8 +107,8 @@ _ALL = (
             ("validation loss at the end, most", 6.45), ("best validation loss, near step 50", 6.12),
         ),
         differs=(
-            "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out text "
-            "count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
+            "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out "
+            "text count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
             "Without a tied head the network called 124M has 162 million parameters. Samples are drawn at temperature "
             "0.8 where the book takes the likeliest token."
         ),
@@ -127,9 +127,9 @@ _ALL = (
         duration="seconds",
         published=(("the memo's line for step 5,000, which belongs to another run", 1.4354),),
         differs=(
-            "No table of pairs can get below the conditional entropy of the text's character pairs; the run states that "
-            "floor before its first step (bigram_floor in config.json) and reaches it over the whole training text. The memo's "
-            "number lies far below it. Its 200 to 5,000 steps of 8,192 pairs are here 1,000 of 1,024 windows of 8."
+            "No table of pairs can get below the conditional entropy of the text's character pairs; the run states "
+            "that floor before its first step (bigram_floor in config.json) and reaches it over the whole training "
+            "text. The memo's number lies far below it. Its 200 to 5,000 steps of 8,192 pairs are here 1,000 of 1,024 windows of 8."
         ),
     ),
     Recipe(
@@ -160,7 +160,7 @@ _ALL = (
     Recipe(
         name="llm0-large",
         title="The llm0 transformer, large",
-        about="Six layers over 512 characters, which the memo could not fit: each batch goes in as many parts as it needs.",
+        about="Six layers over 512 characters, which the memo could not fit: each batch goes in parts that do.",
         source="the llm0 memo, which says of it: this does not run",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="char"),
@@ -187,8 +187,8 @@ _ALL = (
         duration="hours",
         differs=(
             "The chapter shows samples (吾輩は, 夏の; temperature 0.8, top-k 40) and no number. It draws its held-out "
-            "windows at random and overlapping those it trains on, so what it measures leaks into training; here the end "
-            "of the novel is held out whole."
+            "windows at random and overlapping those it trains on, so what it measures leaks into training; here the "
+            "end of the novel is held out whole."
         ),
     ),
     Recipe(

@@ -5,7 +5,7 @@ same seed gives the same run bit for bit on one CPU; a run that was interrupted 
 was never interrupted; evaluating more or less often does not change what is learnt. (A run limited by minutes follows
 the clock, and no two clocks agree: there the promise is only that nothing is lost.)
 
-Not covered: several processes, fp16.
+Not covered: fp16.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ import torch.nn.functional as F
 from lm import batches, checkpoint, run_dir
 from lm.config import SampleConfig
 from lm.device import autocast
-from lm.ending import alive, recording_failure, signals_as_stop
+from lm.ending import alive, not_a_number, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.evaluate import evaluate
 from lm.generate import first_words, generate
-from lm.optim import lr_scale, make_optimizers, set_lr
+from lm.optim import make_optimizers, scheduled, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.run_dir import RunDir, Status
+from lm.team import ALONE, Team
 from lm.tokenizer import Tokenizer, load_tokenizer
 
 # Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
@@ -47,6 +48,7 @@ def train(
     limits: dict[str, Any] | None = None,
     on_record: Callable[[Record, Status], None] = lambda record, status: None,
     say: Callable[[str], None] = lambda text: None,
+    team: Team = ALONE,
 ) -> Record:
     """Train `run` to its end, from a request or from where it stopped, and return its result.
 
@@ -62,7 +64,8 @@ def train(
         else:
             setup = extend(run, limits) if limits else load(run)
         with signals_as_stop(run):
-            return Trainer(run, setup, on_record, say).run()
+            team.share(str(run.path.resolve()))
+            return Trainer(run, setup, on_record, say, team).run()
 
 
 class Trainer:
@@ -74,10 +77,11 @@ class Trainer:
         setup: Setup,
         on_record: Callable[[Record, Status], None] = lambda record, status: None,
         say: Callable[[str], None] = lambda text: None,
+        team: Team = ALONE,
     ) -> None:
         self.directory, self.setup, self.config = run, setup, setup.train
-        self.on_record, self.say = on_record, say
-        torch.set_num_threads(setup.threads)
+        self.on_record, self.say, self.team = on_record, say, team
+        torch.set_num_threads(max(1, setup.threads // team.size))
         torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
         self.model = first_model(run, setup).to(setup.device)
@@ -85,6 +89,7 @@ class Trainer:
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
         self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
+        self.step_tokens = self.batches.batch_size * setup.model.block_size
         self.max_steps = self._step_limit()
         self.windows = batches.evaluation_windows(len(self.val_tokens), setup.model.block_size, self.config.eval_windows)
         self.train_windows = batches.evaluation_windows(
@@ -110,7 +115,8 @@ class Trainer:
         state, done = "running", self.progress()
         while state == "running" and done < 1.0:
             started, done_before = time.perf_counter(), done
-            loss, grad_norm = self._optimize()
+            scale = scheduled(self.config, self.step, self.max_steps, self.progress(steps_ahead=1))
+            loss, grad_norm = self._optimize(self.team.lead(scale))
             done = self.progress()
             is_evaluated = self._is_evaluation_due(done_before, done)
             is_logged = is_evaluated or self.step % self.config.log_interval == 0
@@ -129,22 +135,28 @@ class Trainer:
             state = self._state()
         return self._finish("finished" if state == "running" else state)
 
-    def _optimize(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def follow(self) -> None:
+        """Take part in every step of another process, which leads."""
+        self._restore()
+        torch.manual_seed(self.config.seed + self.team.rank + self.step)  # dropout of its own
+        while (scale := self.team.hear()) is not None:
+            self._optimize(scale)
+
+    def _optimize(self, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
-        set_lr(self.optimizers, self._lr_scale())
+        set_lr(self.optimizers, scale)
         ids, targets = next(self.batches)  # (B, T) each
-        parts = self.setup.grad_accum_steps
+        parts, smoothing = self.setup.grad_accum_steps, self.config.label_smoothing
         total = torch.zeros((), device=self.setup.device)
-        for x, y in zip(ids.chunk(parts), targets.chunk(parts)):
+        for x, y in zip(*(self.team.rows(rows).chunk(parts) for rows in (ids, targets))):
             x, y = x.to(self.setup.device, non_blocking=True), y.to(self.setup.device, non_blocking=True)
             with autocast(self.setup.device, self.setup.precision):
                 logits = self.model(x)  # (B / parts, T, V)
-            loss = F.cross_entropy(
-                logits.float().flatten(0, 1), y.flatten(), label_smoothing=self.config.label_smoothing
-            )
+            loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)
             share = x.shape[0] / ids.shape[0]
             ((loss + self.config.balance_weight * self.model.balance_loss()) * share).backward()
             total += loss.detach() * share
+        self.team.add(self.model.parameters(), total)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -168,7 +180,7 @@ class Trainer:
         measured = self._measure()
         loss = measured["val_loss"]
         if not math.isfinite(loss):
-            raise TrainingError(self._not_finite("validation loss"))
+            raise self._not_finite("validation loss")
         is_best = self.step > 0 and loss < self.best_loss
         if is_best:
             self.best_loss, self.best_step = loss, self.step
@@ -223,14 +235,6 @@ class Trainer:
             epoch=round(self.trained_tokens / self.batches.tokens_per_epoch, 6),
         )
 
-    def _lr_scale(self) -> float:
-        progress, warmup = self.progress(steps_ahead=1), self.config.warmup
-        if warmup < 1:
-            return lr_scale(progress, warmup, self.config)
-        if self.max_steps:
-            return lr_scale(progress, min(1.0, warmup / self.max_steps), self.config)
-        return min(1.0, (self.step + 1) / warmup) * lr_scale(progress, 0.0, self.config)  # the clock ends the run
-
     def _is_evaluation_due(self, done_before: float, done: float) -> bool:
         if done >= 1.0:
             return True
@@ -244,7 +248,7 @@ class Trainer:
         return self.elapsed() - self._evaluated_at < TRAINING_PER_EVALUATION * self._evaluation_seconds
 
     def _has_ended_epoch(self) -> bool:
-        return self.trained_tokens % self.batches.tokens_per_epoch < self.batches.batch_size * self.setup.model.block_size
+        return self.trained_tokens % self.batches.tokens_per_epoch < self.step_tokens
 
     def _is_save_due(self, has_evaluated: bool) -> bool:
         if self.config.checkpoint_interval:
@@ -265,7 +269,7 @@ class Trainer:
 
     def _measure_speed(self, seconds: float) -> None:
         """Tokens per second over the recent steps, evaluations left out: a mean that forgets by a tenth a step."""
-        self._speed_tokens = 0.9 * self._speed_tokens + self.batches.batch_size * self.setup.model.block_size
+        self._speed_tokens = 0.9 * self._speed_tokens + self.step_tokens
         self._speed_seconds = 0.9 * self._speed_seconds + seconds
         self.tokens_per_second = self._speed_tokens / self._speed_seconds
 
@@ -276,17 +280,13 @@ class Trainer:
         values = dict(loss=float(loss), grad_norm=float(grad_norm))
         for name, value in values.items():
             if not math.isfinite(value):
-                raise TrainingError(self._not_finite(name.replace("grad_norm", "gradient")))
+                raise self._not_finite(name.replace("grad_norm", "gradient"))
         lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
         speed = dict(tokens_per_second=round(self.tokens_per_second, 1)) if self.tokens_per_second else {}
         return values | dict(lr=lr) | speed
 
-    def _not_finite(self, what: str) -> str:
-        kept = f"the best checkpoint, of step {self.best_step}, is kept" if self.best_step else "nothing was worth keeping"
-        rates = f"--lr {self.config.lr / 3:.1g}"
-        if self.config.optimizer == "muon":
-            rates += f" --muon-lr {self.config.muon_lr / 3:.1g}"
-        return f"the {what} became infinite or not a number at step {self.step}; {kept}. Train again with {rates}"
+    def _not_finite(self, what: str) -> TrainingError:
+        return not_a_number(what, self.step, self.best_step, self.config)
 
     def _log(self, record: Record) -> None:
         run_dir.append_record(self.directory.metrics, record)
@@ -315,9 +315,7 @@ class Trainer:
         prompt = self.config.sample_prompt or first_words(tokens, self.tokenizer)
         wanted = SampleConfig(max_new_tokens=self.config.sample_tokens, seed=self.config.seed)
         [sample] = generate(self.model, self.tokenizer, prompt, wanted)
-        run_dir.append_record(
-            self.directory.samples, dict(step=self.step, prompt=prompt, text=sample.completion)
-        )
+        run_dir.append_record(self.directory.samples, dict(step=self.step, prompt=prompt, text=sample.completion))
 
     # ------------------------------------------------------------------------------------------ saved and restored
 
@@ -356,17 +354,19 @@ class Trainer:
                 torch.cuda.set_rng_state(tensors["rng.cuda"], self.setup.device)
             self.step, self.trained_tokens = progress["step"], progress["trained_tokens"]
             self._elapsed_before = progress["elapsed_seconds"]
-            self.best_step, self.best_loss = progress["best_step"], _or_infinite(progress["best_loss"])
-            self.patience_loss = _or_infinite(progress["patience_loss"])
+            losses = (progress["best_loss"], progress["patience_loss"])  # None before the first evaluation
+            self.best_loss, self.patience_loss = (math.inf if loss is None else loss for loss in losses)
+            self.best_step = progress["best_step"]
             self.stale_evaluations = progress["stale_evaluations"]
             self.last_evaluation = progress["last_evaluation"]
             self.say(f"resumed at step {self.step:,}")
             if "recovery" in progress:
                 self.say(progress["recovery"])
-        for path in (self.directory.metrics, self.directory.samples):
+        for path in (self.directory.metrics, self.directory.samples) if self.team.rank == 0 else ():
             run_dir.truncate_records(path, self.step if saved is not None else -1)
 
     def _finish(self, state: str) -> Record:
+        self.team.dismiss()
         """Save, say so, and tell the result. A run that was stopped is measured where it is, but not as one of its
         evaluations: gone on with, it is to be the run that never stopped."""
         if state == "stopped" and self.windows:
@@ -394,10 +394,5 @@ class Trainer:
 
     def _step_limit(self) -> int:
         """The smaller of `steps` and `epochs` in steps; 0 when only the clock ends the run."""
-        tokens_per_step = self.batches.batch_size * self.setup.model.block_size
-        by_epochs = math.ceil(self.config.epochs * self.batches.tokens_per_epoch / tokens_per_step)
+        by_epochs = math.ceil(self.config.epochs * self.batches.tokens_per_epoch / self.step_tokens)
         return min((limit for limit in (self.config.steps, by_epochs) if limit), default=0)
-
-
-def _or_infinite(value: float | None) -> float:
-    return math.inf if value is None else value

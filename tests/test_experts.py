@@ -14,7 +14,15 @@ from lm import run_dir, trainer
 from lm.checkpoint import export, find_checkpoint, load_config, load_model, save_model
 from lm.config import ModelConfig, TrainConfig, problems
 from lm.errors import CheckpointError
-from lm.model import GPT, Experts, active_parameters, activations_per_token, balance_loss, count_parameters, memory_estimate
+from lm.model import (
+    GPT,
+    Experts,
+    activations_per_token,
+    active_parameters,
+    balance_loss,
+    count_parameters,
+    memory_estimate,
+)
 from lm.optim import make_optimizers
 from lm.tokenizer import CharTokenizer
 
@@ -55,7 +63,8 @@ def test_an_expert_without_tokens_still_has_a_gradient():
         experts.router.weight[3] = 0.0
         experts.router.weight[:3] = 5.0
     experts(torch.ones(1, 3, 16)).sum().backward()
-    assert experts.counts[3] == 0 and all(p.grad is not None and not p.grad.any() for p in experts.experts[3].parameters())
+    assert experts.counts[3] == 0
+    assert all(p.grad is not None and not p.grad.any() for p in experts.experts[3].parameters())
 
 
 def test_the_balance_loss_is_one_when_all_are_used_alike_and_the_number_of_experts_when_one_is():

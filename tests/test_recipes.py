@@ -78,8 +78,8 @@ def test_the_floor_of_a_bigram_is_the_entropy_of_what_follows():
 
 def test_a_bigram_reaches_its_floor_on_the_training_text_and_never_passes_it(text, tmp_path):
     run = run_dir.create(tmp_path, "bigram")
-    settings = dict(steps=300, batch_size=64, lr=0.1, eval_interval=300, eval_windows=0, weight_decay=0.0, sample_tokens=0)
-    asked = request(text, model=dict(arch="bigram", block_size=8), **settings)
+    settings = dict(steps=300, batch_size=64, lr=0.1, eval_interval=300, eval_windows=0, sample_tokens=0)
+    asked = request(text, model=dict(arch="bigram", block_size=8), weight_decay=0.0, **settings)
     trainer.train(run, replace(asked, data=replace(asked.data, val_fraction=0.5)))
     floor = run_dir.read_json(run.config)["bigram_floor"]
     assert floor - 0.01 < metrics(run)[-1]["train_loss"] < floor + 0.03

@@ -1,0 +1,170 @@
+"""Several processes that train one model: rank 0 leads and alone touches the run directory, the others compute.
+
+Every process draws the same batch and takes its own rows of it; the gradients are summed, so each step is the step of
+one process over the same batch, within rounding. Before each step the leader says at which rate, or that all is over:
+the clock, stop requests, evaluations and files are its business alone. It meets the others by torchrun's environment
+variables, or starts them itself (`--processes N`). gloo on processors, nccl on GPUs.
+
+Deviations: the gradients travel once, after the last backward pass, not during it as DDP's do. Dropout draws other
+numbers than one process would. Not covered: models that do not fit one device (FSDP). Never tried on several GPUs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from lm.errors import ConfigError, TrainingError
+
+PATIENCE = timedelta(days=7)  # a leader that evaluates or prepares keeps the others waiting
+FAULT = "fault"
+
+
+class LeaderGone(Exception):
+    """A follower's connection broke; raised here alone, and caught by `following`."""
+
+
+class Team:
+    """This process among those that train together; the default is one alone, for which every method is free."""
+
+    def __init__(self, rank: int = 0, size: int = 1, store: dist.Store | None = None) -> None:
+        self.rank, self.size, self.store = rank, size, store
+
+    def rows(self, batch: Tensor) -> Tensor:
+        """This process's rows of a batch (B, T); `ConfigError` if they cannot be shared out evenly."""
+        if batch.size(0) % self.size:
+            raise ConfigError(
+                f"batch_size={batch.size(0)} is not divisible by processes={self.size}; use a multiple of {self.size}"
+            )
+        return batch.chunk(self.size)[self.rank]
+
+    def lead(self, lr_scale: float) -> float:
+        """Begin a step: tell everyone its learning rate."""
+        self._tell(lr_scale)
+        return lr_scale
+
+    def dismiss(self) -> None:
+        """Tell everyone that the training is over."""
+        self._tell(-1.0)
+
+    def hear(self) -> float | None:
+        """What the leader says next: the rate of a step, or None when the training is over."""
+        said = torch.empty(1, dtype=torch.float64)
+        with self._explaining():
+            dist.broadcast(said, src=0)
+        return float(said) if said >= 0 else None
+
+    def add(self, parameters: Iterable[torch.nn.Parameter], loss: Tensor) -> None:
+        """Replace gradients and loss by their sums over all processes, in place."""
+        if self.size == 1:
+            return
+        tensors = [p.grad for p in parameters if p.grad is not None] + [loss]
+        whole = torch.cat([tensor.flatten() for tensor in tensors])
+        with self._explaining():
+            dist.all_reduce(whole)
+        for tensor, part in zip(tensors, whole.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def share(self, text: str = "") -> str:
+        """The leader's text, to everyone."""
+        box = [text]
+        if self.size > 1:
+            with self._explaining():
+                dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def _tell(self, number: float) -> None:
+        if self.size > 1:
+            with self._explaining():
+                dist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """A connection that breaks means that a process died; the leader says which words it left, if any."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.rank:
+                raise LeaderGone from error
+            faults = [f"{FAULT} {rank}" for rank in range(1, self.size) if self.store.check([f"{FAULT} {rank}"])]
+            words = "; ".join(self.store.get(fault).decode() for fault in faults) or "without a word"
+            raise TrainingError(
+                f"one of the {self.size} processes ended ({words}); go on with `lm resume`, in fewer processes perhaps"
+            ) from error
+
+
+ALONE = Team()
+
+
+@contextlib.contextmanager
+def gathered(processes: int = 1) -> Iterator[Team]:
+    """The team of this process: torchrun's, or this one with `processes` - 1 others that it starts, or it alone."""
+    is_torchrun = "RANK" in os.environ
+    if not is_torchrun and processes == 1:
+        yield Team()
+        return
+    others = [] if is_torchrun else _start_others(processes)
+    try:
+        store, rank, size = next(dist.rendezvous("env://", timeout=PATIENCE))
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % torch.cuda.device_count())
+        yield Team(rank, size, store)
+        for other in others:  # they were dismissed
+            other.wait()
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        if others:
+            for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+                os.environ.pop(name)
+
+
+@dataclass
+class Outcome:
+    """Of a follower: whether it heard the end."""
+
+    is_complete: bool = False
+
+
+@contextlib.contextmanager
+def following(team: Team) -> Iterator[Outcome]:
+    """A follower's outer frame: signals are the leader's business, and so are this process's last words."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        yield (outcome := Outcome())
+    except LeaderGone:
+        pass  # it has said why, or could not
+    except Exception as error:
+        with contextlib.suppress(RuntimeError):  # the leader may be gone, and then nobody asks
+            team.store.set(f"{FAULT} {team.rank}", f"process {team.rank}: {type(error).__name__}: {error}")
+        traceback.print_exc()
+
+
+def _start_others(processes: int) -> list[subprocess.Popen]:
+    """Start the followers on this machine and make this process their leader."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    meeting = dict(WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    command = [sys.executable, "-m", "lm.follow"]
+    others = [subprocess.Popen(command, env=os.environ | meeting | {"RANK": str(r)}) for r in range(1, processes)]
+    os.environ.update(meeting, RANK="0")
+    return others
