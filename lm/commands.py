@@ -55,12 +55,12 @@ def resume(arguments: argparse.Namespace) -> Result:
     from lm.team import gathered
 
     run = run_dir.find(arguments.runs_dir, arguments.run)
-    limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
     if run.config.exists() and not run.train_tokens.exists():
         raise RunError(
             f"run {run.name!r} has no training tokens, as one that was shared without them; pull one that was pushed with "
             f"--resume, or begin from its weights with `lm train --init-from {run.name} --data FILE`"
         )
+    limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
     if run_dir.state(run) == "finished" and not limits:
         raise RunError(
             f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "
@@ -208,10 +208,7 @@ def export(arguments: argparse.Namespace) -> Result:
     """A folder for `transformers`, a file for llama.cpp, or a report of the run as one page."""
     from lm import checkpoint
 
-    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
     to = Path(arguments.to)
-    checkpoint.export(directory, to)
-    say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
     if arguments.format == "html":
         from lm import report
 
@@ -226,6 +223,8 @@ def export(arguments: argparse.Namespace) -> Result:
         gguf.export(directory, to)
         say(arguments, f"{to}: llama-completion -m {to} --ignore-eos -p …")
         return dict(checkpoint=str(directory), to=str(to), files=[to.name])
+    checkpoint.export(directory, to)
+    say(arguments, f"exported to {to}; transformers loads it with AutoModelForCausalLM.from_pretrained({str(to)!r})")
     return dict(checkpoint=str(directory), to=str(to), files=sorted(path.name for path in to.iterdir()))
 
 
