@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psutil
 import torch
 
 from lm import run_dir
@@ -69,6 +70,13 @@ def not_a_number(what: str, step: int, best_step: int, config: TrainConfig) -> T
     return TrainingError(
         f"the {what} became infinite or not a number at step {step}; {kept}. Train again with {rates}"
     )
+
+
+def forget_old_stop(run: RunDir) -> None:
+    """Drop a stop request that an earlier process did not live to answer; one made since this process began stands."""
+    with contextlib.suppress(FileNotFoundError):
+        if run.stop.stat().st_mtime < psutil.Process().create_time():
+            run.stop.unlink()
 
 
 @contextlib.contextmanager

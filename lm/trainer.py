@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from lm import batches, checkpoint, run_dir
 from lm.config import SampleConfig
 from lm.device import autocast
-from lm.ending import alive, not_a_number, recording_failure, signals_as_stop
+from lm.ending import alive, forget_old_stop, not_a_number, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.evaluate import evaluate
 from lm.generate import first_words, generate
@@ -56,7 +56,7 @@ def train(
     status says so: an `LMError` keeps its words, a bug keeps its traceback in the log.
     """
     with run_dir.owned(run), recording_failure(run):
-        run.stop.unlink(missing_ok=True)
+        forget_old_stop(run)
         before = run_dir.read_status(run)
         run_dir.write_status(run, alive(before, "starting"))
         if request is not None:

@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.evaluate", "lm.initial", "lm.model", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
-    "lm/ending.py": {"lm.errors", "lm.config", "lm.run_dir", "torch"},
+    "lm/ending.py": {"lm.errors", "lm.config", "lm.run_dir", "psutil", "torch"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
         "lm.model", "lm.optim", "lm.prepare", "lm.team", "lm.tokenizer", "torch",
@@ -83,7 +83,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/views.py": {"lm.errors", "lm.run_dir"},
     "playground/workspace.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
-        "playground.views", "psutil",
+        "playground.transfer", "playground.views", "psutil",
     },
     "playground/markup.py": {"lm.run_dir", "playground.text", "playground.views"},
     "playground/edge.py": {"lm.errors", "playground.markup", "gradio"},
@@ -99,10 +99,15 @@ ROOMS: dict[str, set[str]] = {
         "playground.settings_form", "playground.text", "playground.workspace", "gradio",
     },
     "playground/tabs/generate.py": {
-        "lm.errors", "lm.config", "lm.generate", "playground.markup", "playground.settings_form", "playground.text",
-        "playground.workspace", "gradio",
+        "lm.errors", "lm.config", "lm.generate", "lm.pull", "playground.markup", "playground.settings_form", "playground.text",
+        "playground.transfer", "playground.visitor", "playground.workspace", "gradio",
     },
-    "playground/tabs/share.py": {"lm.errors", "playground.markup", "playground.text", "playground.workspace", "gradio"},
+    "playground/tabs/share.py": {
+        "lm.errors", "lm.run_dir", "lm.card", "lm.figure", "lm.push", "lm.report", "lm.space", "playground.markup",
+        "playground.text", "playground.transfer", "playground.views", "playground.visitor", "playground.workspace", "gradio",
+    },
+    "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
+    "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {
         "playground.markup", "playground.plots", "playground.tabs.generate", "playground.tabs.share", "playground.text",
         "playground.views", "playground.workspace", "gradio",
@@ -111,7 +116,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.threads",
         "playground.edge", "playground.markup", "playground.plots", "playground.settings_form", "playground.tabs.corpus",
         "playground.tabs.generate", "playground.tabs.share", "playground.tabs.train", "playground.text",
-        "playground.theme", "playground.watch", "playground.workspace", "gradio",
+        "playground.theme", "playground.visitor", "playground.watch", "playground.workspace", "gradio",
     },
 }  # fmt: skip
 

@@ -246,6 +246,15 @@ def test_a_terminated_trainer_saves_and_ends_as_stopped(text: Path) -> None:
     assert run_dir.state(run) == "stopped" and checkpoint.facts(run.last).step == run_dir.read_status(run).step
 
 
+def test_a_stop_asked_for_while_the_trainer_starts_is_heard_and_an_old_one_is_not(text: Path) -> None:
+    run = new(text, "early")
+    run_dir.request_stop(run)
+    assert trainer.train(run, request(text))["steps"] == 1
+    run_dir.request_stop(run)
+    os.utime(run.stop, (1.0, 1.0))
+    assert trainer.train(run)["state"] == "finished"
+
+
 def test_config_names_no_path_of_this_machine(text: Path) -> None:
     run = new(text, "private")
     trainer.train(run, request(text))
