@@ -109,7 +109,8 @@ def pull(
     fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress)
     with hub.explaining(named.repo), hub.quietly():
         snapshot, commit = hub.attended(fetch.run, should_stop)
-    return _settled(snapshot, named.repo, commit, to)
+    with hub.explaining(named.repo):
+        return _settled(snapshot, named.repo, commit, to)
 
 
 # ---------------------------------------------------------------------------------------------- fetching

@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,16 +79,25 @@ def push(
         name = hub.writable(config.repo, hub.account(api))
     named = PushConfig(**vars(config) | dict(repo=name))
     text = card.checked(card_text or preview(run, named))
-    push_ = _Push(api, named, progress)
-    with tempfile.TemporaryDirectory(prefix="lm-push-", dir=run.path.parent) as scratch:
-        contents = bundle.Contents(config.checkpoint, config.with_corpus, config.with_resume)
-        bundle.write(run, Path(scratch), contents, text)
-        try:
-            with hub.explaining(name), hub.quietly():
-                return hub.attended(lambda is_stopped: push_.run(Path(scratch), is_stopped), should_stop)
-        except HubError as error:
-            failure = type(error)(f"{error}. {push_.what_exists()}")
+    this = _Push(api, named, progress)
+    contents = bundle.Contents(config.checkpoint, config.with_corpus, config.with_resume)
+    try:
+        with hub.explaining(name), hub.quietly(), _scratch(run) as folder:
+            bundle.write(run, folder, contents, text)
+            return hub.attended(lambda is_stopped: this.run(folder, is_stopped), should_stop)
+    except HubError as error:
+        failure = type(error)(f"{error}. {this.what_exists()}")
     raise failure
+
+
+@contextmanager
+def _scratch(run: RunDir) -> Iterator[Path]:
+    """A folder beside the run, where links to its files are possible, that is gone afterwards.
+
+    On Windows a transfer that was left behind may still hold a file of it.
+    """
+    with tempfile.TemporaryDirectory(prefix="lm-push-", dir=run.path.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 class _Push:
@@ -175,9 +185,8 @@ class _Push:
         gone = [CommitOperationDelete(path) for path in stale]
 
         def commit() -> str:
-            with meter.opened(
-                files
-            ) as operations:  # fresh ones: when only the answer was lost, nothing is left to commit
+            # Fresh ones: when only the answer to a commit was lost, nothing is left to commit.
+            with meter.opened(files) as operations:
                 return self.api.create_commit(
                     self.config.repo, [*operations, *gone], commit_message=self._message()
                 ).oid

@@ -208,6 +208,13 @@ def test_what_was_pulled_works_without_a_network(
         assert "was never pulled" in refusal("alice/wolf", cache=cache)
 
 
+def test_what_was_pulled_works_in_offline_mode(hub: Hub, pushed: RunDir, cache: Path, monkeypatch) -> None:
+    online = pull("alice/fox", cache=cache)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub.requests.clear()
+    assert pull("alice/fox", cache=cache).commit == online.commit and not hub.requests
+
+
 def test_what_was_pulled_is_not_fetched_again(hub: Hub, pushed: RunDir, cache: Path) -> None:
     pull("alice/fox", cache=cache)
     hub.requests.clear()
@@ -313,6 +320,11 @@ def test_a_repository_larger_than_allowed_is_refused_before_it_is_fetched(
 ) -> None:
     assert "--most-gigabytes" in refusal("alice/fox", most_gigabytes=1e-6, cache=cache)
     assert not hub.asked("resolve|signed")
+
+
+def test_a_disk_that_refuses_is_said(hub: Hub, pushed: RunDir, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert "cannot read or write" in refusal("alice/fox", to=tmp_path / "file" / "fox", cache=cache)
 
 
 def test_a_place_that_is_taken_is_spared(hub: Hub, pushed: RunDir, cache: Path) -> None:

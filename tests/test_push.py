@@ -178,12 +178,13 @@ def test_progress_grows_to_the_whole(hub: Hub, fox: RunDir) -> None:
     assert done == sorted(done) and done[-1] == pushed.bytes == told[-1][2]
 
 
-def test_files_of_the_same_content_arrive_whole(hub: Hub, fox: RunDir) -> None:
+def test_files_of_the_same_content_are_sent_once_and_arrive_twice(hub: Hub, fox: RunDir) -> None:
     twice = (fox.best / "model.safetensors").read_bytes()
     (fox.last / "model.safetensors").write_bytes(twice)
     send(fox, with_resume=True)
     files = hub.repo("alice/fox").files
     assert files["model.safetensors"] == files["resume/last/model.safetensors"] == twice
+    assert len(hub.asked(f"PUT /upload/{hashlib.sha256(twice).hexdigest()}")) == 1
 
 
 @pytest.mark.parametrize("model", [dict(n_experts=4), dict(arch="modern", n_experts=4, logit_softcap=15.0)])
