@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.parse
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from playground import markup, settings_form, text, theme, watch
 from playground.edge import at_edge
 from playground.plots import plotly_bundle
 from playground.tabs import corpus, generate, share, train
+from playground.visitor import is_on_space, keep_own_token, visitor
 from playground.workspace import Workspace
 
 TICK_SECONDS = 1.0
@@ -47,8 +48,9 @@ def build_app(space: Workspace) -> gr.Blocks:
             page.library = gr.HTML("", js_on_load=frame_js, elem_id="library", apply_default_css=False)
             with gr.Column(elem_id="work"), gr.Tabs(selected="train", elem_id="tabs"):
                 for name, tab in dict(corpus=corpus, train=train, generate=generate, share=share).items():
-                    with gr.Tab(text.label(f"tab.{name}"), id=name, render_children=True):
+                    with gr.Tab(text.label(f"tab.{name}"), id=name, render_children=True) as opened:
                         setattr(page, name, tab.build())
+                        getattr(page, name).tab = opened
             page.status_bar = gr.HTML("", js_on_load=frame_js, elem_id="status-bar", apply_default_css=False)
         page.timer = gr.Timer(TICK_SECONDS, active=False)  # until the page knows what it shows
         page.watched = _watched(page)
@@ -189,15 +191,68 @@ def _connect_generate(page: SimpleNamespace, space: Workspace) -> None:
     )
     w.stop.click(None, cancels=writing, **QUIET)
 
+    def fetch(source: str, language: str, request: gr.Request) -> Iterator[Any]:
+        yield from generate.fetch(space, request.session_hash, source, language)
+
+    def cancel(request: gr.Request) -> None:
+        generate.cancel(space, request.session_hash)
+
+    fetched = [w.checkpoint, w.fetched, w.fetch, w.cancel]
+    gr.on([w.fetch.click, w.source.submit], at_edge(fetch), [w.source, page.language], fetched, **QUIET)
+    w.cancel.click(cancel, None, None, **QUIET)
+
 
 def _connect_share(page: SimpleNamespace, space: Workspace) -> None:
     w, language = page.share, page.language
 
-    def zipped(run: str, language: str) -> Any:
-        return gr.update(value=share.zip_run(space, run, language), visible=True)
+    def made(file: Callable[..., str]) -> Callable[..., Any]:
+        return at_edge(lambda run, language: gr.update(value=file(space, run, language), visible=True))
 
-    w.zip.click(at_edge(zipped), [w.run, language], w.file, api_visibility="private")
+    w.zip.click(made(share.zip_run), [w.run, language], w.file, api_visibility="private")
+    w.report.click(made(share.report), [w.run, language], w.file, api_visibility="private")
     w.export.click(at_edge(partial(share.export, space)), [w.run, w.folder, language], w.exported, **QUIET)
+    _connect_card(page, space)
+    _connect_hub(page, space)
+
+
+def _connect_card(page: SimpleNamespace, space: Workspace) -> None:
+    """The form of the Share tab and the card that is written for it."""
+    w, form = page.share, [*page.share.form, page.language]
+
+    def introduce(
+        request: gr.Request, signed_in: gr.OAuthToken | None, owner: str, run: str | None, repo: str
+    ) -> tuple[Any, ...]:
+        return share.introduce(visitor(request, "", signed_in), owner, run, repo)
+
+    def of_form(act: Callable[..., Any]) -> Callable[..., Any]:
+        return at_edge(lambda *values: act(space, share.Asked(*values[:-1]), values[-1]))
+
+    w.tab.select(at_edge(introduce), [w.owner, w.run, w.repo], [w.owner, w.repo, w.token], **QUIET)
+    w.run.change(at_edge(partial(share.suggest, space)), [w.owner, w.run, page.language], w.suggested, **QUIET)
+    w.preview.click(of_form(share.preview), form, w.previews, **QUIET)
+    for choice in (w.which, w.repo, w.with_corpus, w.license, w.languages):
+        choice.change(of_form(share.rewrite), form, w.previews, trigger_mode="always_last", **QUIET)
+    w.look_tab.select(at_edge(partial(share.look, space)), [w.run, w.card], w.look, **QUIET)
+
+
+def _connect_hub(page: SimpleNamespace, space: Workspace) -> None:
+    """What travels from the Share tab. A typed token is an input here and nowhere else."""
+    w, language = page.share, page.language
+
+    def push(request: gr.Request, signed_in: gr.OAuthToken | None, token: str, *values: Any) -> Iterator[Any]:
+        *form, language = values
+        yield from share.push(space, visitor(request, token, signed_in), share.Asked(*form), language)
+
+    def publish(request: gr.Request, signed_in: gr.OAuthToken | None, token: str, *values: Any) -> Iterator[Any]:
+        yield from share.publish(space, visitor(request, token, signed_in), *values)
+
+    def cancel(request: gr.Request) -> None:
+        share.cancel(space, request.session_hash)
+
+    w.push.click(at_edge(push), [w.token, *w.form, language], [w.token, w.told, *w.travelling], **QUIET)
+    told = [w.token, w.demo_told, *w.travelling]
+    w.demo.click(at_edge(publish), [w.token, w.pushed, w.run, language], told, **QUIET)
+    w.cancel.click(cancel, None, None, **QUIET)
 
 
 def _tokenizers_title(language: str) -> str:
@@ -214,11 +269,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     sleep_at_barriers()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if is_on_space():
+        keep_own_token()
     space = Workspace(arguments.runs_dir.parent / "workspace", arguments.runs_dir)
     threading.Thread(target=space.look_at_device, daemon=True).start()
     app = build_app(space)
-    on_spaces = "SPACE_ID" in os.environ
-    host = arguments.host or os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if on_spaces else "127.0.0.1")
+    host = arguments.host or os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if is_on_space() else "127.0.0.1")
     _, address, _ = app.queue(default_concurrency_limit=4).launch(
         server_name=host,
         server_port=arguments.port,
@@ -228,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         **launch_options(space),
     )
     print(f"LM Playground is open at {address}  (runs: {space.runs_dir.resolve()}; Ctrl-C closes it)", flush=True)
-    if not (arguments.no_browser or on_spaces) and _has_screen():
+    if not (arguments.no_browser or is_on_space()) and _has_screen():
         webbrowser.open(address)
     app.block_thread()
 

@@ -207,8 +207,82 @@ WORDS = {
         "{n} トークン · {rate} トークン/秒 · シード {seed}",
     ),
     "generate.sample": ("Sample {n}", "{n} 本目"),
+    "fetch.title": ("From the Hub or a folder", "Hub やフォルダから"),
+    "fetch.source": ("Repository, link or folder", "リポジトリ・リンク・フォルダ"),
+    "fetch.source_space": ("Repository or link", "リポジトリ・リンク"),
+    "fetch.info": (
+        "A model of this program, or a small GPT-2 of transformers. Only safetensors are read, never a pickle.",
+        "このプログラムのモデルか、transformers の小さな GPT-2。safetensors だけを読み、pickle は読みません。",
+    ),
+    "fetch.go": ("Fetch", "取り込む"),
+    "fetch.arrived": ("It is here and chosen above: press Write.", "取り込みました。上で選んであります。「書く」を押してください。"),
+    "fetch.no_source": (
+        "Nothing is named; write for example alice/tales, or paste a link to the Hub.",
+        "何も書かれていません。たとえば alice/tales と書くか、Hub のリンクを貼ってください。",
+    ),
+    "fetch.no_folder": (
+        "Folders of this machine are read only where the app is yours; name a repository on the Hub instead.",
+        "Space ではフォルダを読めません。Hub のリポジトリ名を書いてください。",
+    ),
+    "transfer.cancelling": ("Cancelling", "取り消しています"),
+    "transfer.sizes": ("{done} of {total}", "{total} 中 {done}"),
     # the share tab
     "share.run": ("Run", "学習"),
+    "share.hub": (
+        "### On the Hugging Face Hub\n\nA page of its own for your model, with a card that tells how it was made. "
+        "Anyone can load it in transformers, without code from here.",
+        "### Hugging Face Hub で共有\n\nモデルのページができ、作り方を伝えるモデルカードが付きます。"
+        "このプログラムがなくても、誰でも transformers で読み込めます。",
+    ),
+    "share.repo": ("Repository", "リポジトリ"),
+    "share.repo_info": ("user/name; pushing there again renews it.", "ユーザー名/名前。もう一度送ると更新します。"),
+    "share.which": ("Model", "モデル"),
+    "share.which_info": ("Best on unseen text, or the last one.", "未見テキストで最良のもの、または最新のもの。"),
+    "share.license": ("Licence", "ライセンス"),
+    "share.license_info": ("What others may do with the model.", "モデルを他の人がどう使えるか。"),
+    "share.languages": ("Language of the text", "テキストの言語"),
+    "share.languages_info": ("Others find it by this.", "検索の手がかりになります。"),
+    "share.private": ("Private", "非公開"),
+    "share.private_info": ("Only you can see it.", "自分だけが見られます。"),
+    "share.with_corpus": ("Send the text along", "テキストも送る"),
+    "share.with_corpus_info": (
+        "Only if you have the right to publish it: the model's licence is not a licence of the text.",
+        "公開する権利のあるテキストに限ります。モデルのライセンスはテキストには及びません。",
+    ),
+    "share.token": ("Access token", "アクセストークン"),
+    "share.token_info": (
+        "With write permission, from huggingface.co/settings/tokens. Used for the next press, then forgotten. "
+        "To be asked no more: hf auth login",
+        "書き込み権限のあるもの(huggingface.co/settings/tokens)。次の一回だけ使い、すぐに忘れます。"
+        "毎回の入力を省くには hf auth login を。",
+    ),
+    "share.sign_in_first": (
+        "Sign in with Hugging Face first: what you push becomes yours.",
+        "先に Hugging Face にサインインしてください。送ったものはあなたのものになります。",
+    ),
+    "share.push": ("Push to the Hub", "Hub に送る"),
+    "share.preview": ("Preview the card", "カードを見る"),
+    "share.cancel": ("Cancel", "取り消す"),
+    "share.pushed": ("It is on the Hub; {who} can open this link:", "Hub に送りました。このリンクは{who}開けます。"),
+    "share.unchanged": (
+        "Nothing had changed since the last push; {who} can open this link:",
+        "前回から変わっていません。このリンクは{who}開けます。",
+    ),
+    "share.everyone": ("everyone", "誰でも"),
+    "share.only_you": ("only you", "あなただけが"),
+    "share.demo": ("Publish a demo Space", "デモの Space を公開"),
+    "share.published": (
+        "The demo is being built; in a few minutes it runs at this link:",
+        "デモを組み立てています。数分でこのリンクから使えます。",
+    ),
+    "share.card": (
+        "### Model card\n\nThe page that others see first. What you edit is pushed as it stands.",
+        "### モデルカード\n\n最初に見られるページです。書き直した内容がそのまま送られます。",
+    ),
+    "share.card_look": ("As it will look", "見た目"),
+    "share.card_edit": ("Edit", "書き直す"),
+    "share.along": ("### Take it along", "### 持ち出す"),
+    "share.report": ("Make a report", "レポートを作る"),
     "share.zip": ("Make a zip", "zip を作る"),
     "share.download": ("Download", "ダウンロード"),
     "share.folder": ("Name of the folder", "フォルダ名"),

@@ -38,7 +38,7 @@ def watch(space: Workspace, selected: str, cursor: Cursor, language: str) -> tup
     shown = _run_views(space, row, curve, language) | _frame_views(space, rows, selected, language)
     fresh = {name: value for name, value in shown.items() if cursor.get("shown", {}).get(name) != value}
     updates = {name: _update(name, value) for name, value in fresh.items()} | (dict(chart=chart) if chart else {})
-    updates |= _newly_usable(selected, fresh, cursor.get("shown", {}))
+    updates |= _newly_usable(selected, shown, cursor.get("shown", {}))
     updates["cursor"] = dict(chart=place, shown=shown)
     return tuple(updates.get(name, gr.skip()) for name in OUTPUTS)
 
@@ -71,14 +71,13 @@ def _frame_views(space: Workspace, rows: list[views.Row], selected: str, languag
     )
 
 
-def _newly_usable(selected: str, fresh: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+def _newly_usable(selected: str, shown: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """When the selected run gets its first model, it is the one to generate with and to share."""
-    models = fresh.get("checkpoint", [])
-    own = [value for _, value in models if value.startswith(f"{selected}/")]
-    if not own or own[0] in [value for _, value in before.get("checkpoint", [])]:
+    models, runs = shown["checkpoint"], shown["share_run"]
+    if selected not in runs or selected in before.get("share_run", []):
         return {}
-    runs = list(dict.fromkeys(value.rsplit("/", 1)[0] for _, value in models))
-    return dict(checkpoint=gr.update(choices=models, value=own[0]), share_run=gr.update(choices=runs, value=selected))
+    own = next(value for _, value in models if value.startswith(f"{selected}/"))
+    return dict(checkpoint=gr.update(choices=models, value=own), share_run=gr.update(choices=runs, value=selected))
 
 
 def _update(name: str, value: Any) -> Any:

@@ -1,7 +1,8 @@
 """What the app keeps on disk beside the runs: clean texts, exported models, zips; and the models it has in use.
 
 `workspace/corpora/<slug>.txt` is a clean text, `<slug>.json` beside it says where it came from. Texts are whole or not
-there, and two different texts never share a name. Loaded models live in a small cache below, as opaque values that only
+there, and two different texts never share a name. `workspace/models/<name>.json` says where a model lies that was
+fetched from the Hub or is a folder elsewhere: it stays there. Loaded models live in a small cache below, as opaque values that only
 `lm.generate` looks into.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +28,11 @@ from lm.config import DataConfig
 from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
 from lm.errors import CheckpointError, CorpusError, LMError, RunError
 from lm.tokenizer import make_tokenizer
+from playground.transfer import Transfers
 from playground.views import Library
 
 CHECKPOINTS = ("best", "last")
+FETCHED = "fetched"  # stands where best or last does, for a model that is no run's
 PREVIEW_CHARACTERS = 1500
 # A comparison of tokenizers reads this much of the text: ratios hardly change after it. assumed.
 COMPARED_CHARACTERS = 1 << 20
@@ -54,6 +59,7 @@ class Workspace:
     def __init__(self, root: Path, runs_dir: Path):
         self.root = Path(root)
         self.library = Library(runs_dir)
+        self.transfers = Transfers()
         self.device = ""  # what trains here, in words; known after `look_at_device`
 
     @property
@@ -71,6 +77,10 @@ class Workspace:
     @property
     def downloads(self) -> Path:
         return self.root / "downloads"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
 
     def look_at_device(self) -> None:
         """Ask what trains here: takes the import of torch, a second or two."""
@@ -144,11 +154,31 @@ class Workspace:
         return _load(folder, (folder / "model.safetensors").stat().st_mtime_ns)
 
     def checkpoint(self, run: str, which: str = "best") -> Path:
-        """The folder of a run's checkpoint; an `LMError` when there is none."""
+        """The folder of a run's checkpoint, or of a model that was fetched; an `LMError` when there is none."""
+        if which == FETCHED:
+            return self._fetched(run)
         folder = run_dir.find(self.runs_dir, self._known_run(run)).path / which
         if not is_checkpoint(folder):
             raise CheckpointError(f"run {run!r} has no model yet; it gets one at its first measurement")
         return folder
+
+    def adopt(self, folder: Path, title: str) -> str:
+        """Remember a model that lies elsewhere under `title`; its name for `model`, with `FETCHED`."""
+        name = f"{run_dir.slug(title)[:48]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+        record = dict(title=title, folder=str(Path(folder).resolve()), since=time.time())
+        run_dir.write_json(_made(self.models) / f"{name}.json", record)
+        return name
+
+    def fetched(self) -> list[tuple[str, str]]:
+        """(title, name) of every model that was fetched and is still there, the latest first."""
+        records = {path.stem: run_dir.read_json(path) for path in self.models.glob("*.json")}
+        latest = sorted(records, key=lambda name: -records[name]["since"])
+        return [(records[name]["title"], name) for name in latest if is_checkpoint(Path(records[name]["folder"]))]
+
+    def _fetched(self, name: str) -> Path:
+        if name not in [known for _, known in self.fetched()]:
+            raise CheckpointError(f"the model {name!r} is no longer on this machine; fetch it again")
+        return Path(run_dir.read_json(self.models / f"{name}.json")["folder"])
 
     def export(self, run: str, folder_name: str) -> Path:
         """Write the run's best model as a folder below `exports`; an earlier export of that name is replaced."""

@@ -1,4 +1,4 @@
-"""The Generate tab: choose a model, write the first words, watch it go on."""
+"""The Generate tab: choose a model or fetch one, write the first words, watch it go on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 
 from lm.config import SampleConfig, check
-from lm.errors import CheckpointError
-from playground import settings_form, text
+from lm.errors import CheckpointError, HubError, LMError
+from playground import settings_form, text, transfer
 from playground.markup import count, escape, written
 from playground.text import say
-from playground.workspace import Workspace
+from playground.visitor import is_on_space
+from playground.workspace import FETCHED, Workspace
 
 FIELDS = settings_form.sampling_fields()
 # These stand open; the others fold away under "More ways to steer".
@@ -24,8 +25,9 @@ REDRAW_SECONDS = 0.05
 
 
 def choices(space: Workspace, language: str) -> list[tuple[str, str]]:
-    """(what a person reads, `run/which`) of every model there is."""
-    return [(f"{run} · {say(f'generate.{which}', language)}", f"{run}/{which}") for run, which in space.checkpoints()]
+    """(what a person reads, `run/which`) of every model there is, those of the runs first."""
+    own = [(f"{run} · {say(f'generate.{which}', language)}", f"{run}/{which}") for run, which in space.checkpoints()]
+    return own + [(title, f"{name}/{FETCHED}") for title, name in space.fetched()]
 
 
 def write(
@@ -55,6 +57,40 @@ def write(
     tokens = sum(len(tokenizer.encode(one)) for one in texts)
     rate = say("generate.rate", language, n=count(tokens), rate=count(tokens / seconds), seed=config.seed)
     yield page(prompt, texts, False, language), f'{told}<p class="fine">{escape(rate)}</p>'
+
+
+def fetch(space: Workspace, page_id: str, source: str, language: str) -> Iterator[tuple[Any, ...]]:
+    """Fetch a model and choose it.
+
+    Inputs: the page, a repository, a link or a folder. Outputs, again and again: the models, how far it is or what went
+    wrong, as HTML, whether the buttons for fetching and cancelling can be used.
+    """
+    busy, idle = ((gr.update(interactive=not on), gr.update(visible=on)) for on in (True, False))
+
+    def work(progress: Any, should_stop: Any) -> str:
+        from lm.pull import parse, pull
+
+        if is_on_space() and parse(source).folder is not None:
+            raise HubError(say("fetch.no_folder", language))
+        pulled = pull(source, progress=progress, should_stop=should_stop)
+        return space.adopt(pulled.path, pulled.repo or source.strip())
+
+    try:
+        if not source.strip():
+            raise HubError(say("fetch.no_source", language))
+        for moving in space.transfers.follow((page_id, "fetch"), work):
+            yield gr.skip(), transfer.under_way(moving, language), *busy
+        name = moving.result()
+    except LMError as error:
+        yield gr.skip(), transfer.refusal(error), *idle
+        return
+    chosen = gr.update(choices=choices(space, language), value=f"{name}/{FETCHED}")
+    yield chosen, transfer.note("calm", say("fetch.arrived", language)), *idle
+
+
+def cancel(space: Workspace, page_id: str) -> None:
+    """Inputs: the page. Outputs: none; what has arrived is kept."""
+    space.transfers.cancel((page_id, "fetch"))
 
 
 def page(prompt: str, texts: list[str], is_writing: bool, language: str) -> str:
@@ -88,6 +124,7 @@ def build() -> SimpleNamespace:
                 w.checkpoint = gr.Dropdown(
                     [], label=text.label("generate.checkpoint"), elem_id="checkpoint", filterable=False
                 )
+                _from_elsewhere(w)
                 by_name = {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name in IN_SIGHT}
                 with gr.Accordion(text.label("generate.more"), open=False, elem_classes="group"):
                     by_name |= {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name not in IN_SIGHT}
@@ -105,3 +142,19 @@ def build() -> SimpleNamespace:
                 w.page = gr.HTML(elem_id="written", apply_default_css=False)
                 w.told = gr.HTML(elem_id="told", apply_default_css=False)
     return w
+
+
+def _from_elsewhere(w: SimpleNamespace) -> None:
+    with gr.Accordion(text.label("fetch.title"), open=False, elem_classes="group", elem_id="elsewhere"):
+        w.source = gr.Textbox(
+            label=text.label("fetch.source_space" if is_on_space() else "fetch.source"),
+            info=text.label("fetch.info"),
+            placeholder="user/name",
+            max_lines=1,
+            elem_id="source",
+            html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
+        )
+        with gr.Row(elem_classes="pair"):
+            w.fetch = gr.Button(text.label("fetch.go"), elem_id="fetch")
+            w.cancel = gr.Button(text.label("share.cancel"), elem_id="cancel-fetch", visible=False)
+        w.fetched = gr.HTML(elem_id="fetched", apply_default_css=False)

@@ -1,18 +1,50 @@
-"""The Share tab: take a model along, as a zip or as a folder on this machine."""
+"""The Share tab: a model on the Hub with its card and a demo, or taken along as a zip, a report or a folder."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 
-from lm.errors import RunError
-from playground import text
+from lm import run_dir
+from lm.errors import LMError, RunError
+from lm.run_dir import RunDir
+from playground import text, transfer, views
 from playground.markup import escape
 from playground.text import say
+from playground.transfer import Work
+from playground.visitor import Visitor, has_own_token, is_on_space, name_of
 from playground.workspace import Workspace
 
 KILOBYTE = 1000
+# What texts here are mostly written in; any other code of ISO 639-1 may be typed.
+LANGUAGES = (("English", "en"), ("日本語", "ja"), ("中文", "zh"), ("한국어", "ko"), ("Español", "es"), ("Français", "fr"),
+             ("Deutsch", "de"))  # fmt: skip
+PICTURE = "assets/loss.png"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands in the form, in the order of its widgets (`build`)."""
+
+    run: str | None
+    which: str
+    repo: str
+    private: bool
+    with_corpus: bool
+    license: str | None
+    languages: list[str] | None
+    card: str = ""
+    previewed: str = ""
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the card is more than what was written for the form."""
+        return self.card.strip() not in ("", self.previewed.strip())
 
 
 def choices(space: Workspace) -> list[str]:
@@ -26,11 +58,186 @@ def note(space: Workspace, language: str) -> str:
     return f'<p class="teach">{escape(words)}</p>'
 
 
+# ---------------------------------------------------------------------------------------------- the form
+
+
+def introduce(who: Visitor, owner: str, run: str | None, repo: str) -> tuple[Any, ...]:
+    """The tab is opened.
+
+    Inputs: the person's name on the Hub as far as it is known, the run, the repository in the form.
+    Outputs: that name, the repository, whether a token is to be typed.
+    """
+    owner = owner or name_of(who)
+    is_untouched = repo in ("", run or "")
+    return owner, _name(owner, run) if is_untouched else gr.skip(), gr.update(visible=not has_own_token())
+
+
+def suggest(space: Workspace, owner: str, run: str | None, language: str) -> tuple[Any, ...]:
+    """Another run is to be shared.
+
+    Inputs: the person's name on the Hub, the run. Outputs: best or last, repository, licences, languages, then those
+    of `preview` and of a push, emptied.
+    """
+    empty = ("", "", "", gr.update(visible=False), "", "", gr.update(visible=False), "")
+    if not run or run not in choices(space):
+        return (gr.skip(), "", gr.skip(), gr.skip(), *empty)
+    from lm.card import LICENSES, guess_languages
+
+    kinds = [(say(f"generate.{which}", language), which) for name, which in space.checkpoints() if name == run]
+    return (
+        gr.update(choices=kinds, value=kinds[0][1]),
+        _name(owner, run),
+        gr.update(choices=[("–", ""), *((name, name) for name in LICENSES)]),
+        list(guess_languages(_run(space, run, language))),
+        *empty,
+    )
+
+
+def _name(owner: str, run: str | None) -> str:
+    return f"{owner}/{run}" if owner and run else run or ""
+
+
+def preview(space: Workspace, asked: Asked, language: str) -> tuple[Any, ...]:
+    """Inputs: the form. Outputs: the card to edit, the same to compare with, as it will look, its box, what is wrong."""
+    try:
+        written = _written(space, asked, language)
+    except LMError as error:
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip(), transfer.refusal(error)
+    return written, written, look(space, asked.run, written), gr.update(visible=True), ""
+
+
+def rewrite(space: Workspace, asked: Asked, language: str) -> tuple[Any, ...]:
+    """The form has changed: so does a card that is shown and was not edited. Outputs: those of `preview`."""
+    if not asked.card or asked.is_edited:
+        return (gr.skip(),) * 5
+    return preview(space, asked, language)
+
+
+def look(space: Workspace, run: str | None, card: str) -> str:
+    """Inputs: the run, a card. Outputs: the card as the Hub shows it, in Markdown, its picture drawn in."""
+    from lm.figure import loss_png
+
+    body = card.split("\n---", 1)[-1].strip("-\n") if card.startswith("---") else card
+    if run and f"({PICTURE})" in body:
+        data = base64.b64encode(loss_png(_run(space, run, "en"))).decode("ascii")
+        body = body.replace(f"({PICTURE})", f"(data:image/png;base64,{data})")
+    return body
+
+
+def _written(space: Workspace, asked: Asked, language: str) -> str:
+    from lm.push import preview as card_of
+
+    return card_of(_run(space, asked.run, language), _config(asked))
+
+
+def _config(asked: Asked) -> Any:
+    from lm.push import PushConfig
+
+    return PushConfig(
+        repo=asked.repo.strip() or asked.run or "",
+        checkpoint=asked.which or "best",
+        private=True if asked.private else None,
+        with_corpus=asked.with_corpus,
+        license=asked.license or "",
+        languages=tuple(asked.languages or ()),
+    )
+
+
+def _run(space: Workspace, run: str | None, language: str) -> RunDir:
+    if not run or run not in choices(space):
+        raise RunError(say("share.no_run", language))
+    return run_dir.find(space.runs_dir, run)
+
+
+# ---------------------------------------------------------------------------------------------- to the Hub
+
+
+def push(space: Workspace, who: Visitor, asked: Asked, language: str) -> Iterator[tuple[Any, ...]]:
+    """Push a run.
+
+    Inputs: who asks, the form. Outputs, again and again: the token box, emptied; how far it is, then the link or what
+    went wrong, as HTML; whether the buttons for pushing, a demo, cancelling can be used; the repository.
+    """
+    from lm.push import push as send
+
+    def work(progress: Any, should_stop: Any) -> Any:
+        run, card = _run(space, asked.run, language), asked.card if asked.is_edited else ""
+        return send(run, _config(asked), card_text=card, token=who.token, progress=progress, should_stop=should_stop)
+
+    def arrived(pushed: Any) -> tuple[str, str]:
+        key = "share.pushed" if pushed.is_changed else "share.unchanged"
+        words = say(key, language, who=say("share.only_you" if pushed.is_private else "share.everyone", language))
+        return _arrival(words, pushed.url), pushed.repo
+
+    yield from _travel(space, who, work, arrived, language)
+
+
+def publish(space: Workspace, who: Visitor, repo: str, run: str | None, language: str) -> Iterator[tuple[Any, ...]]:
+    """Make or renew the demo of a pushed repository. Inputs: who asks, the repository, its run. Outputs: as `push`."""
+    from lm.space import publish as send
+
+    prompt = views.latest_sample(_run(space, run, language)).get("prompt", "")
+
+    def work(progress: Any, should_stop: Any) -> Any:
+        return send(repo, prompt=str(prompt), token=who.token, progress=progress, should_stop=should_stop)
+
+    def arrived(published: Any) -> tuple[str, str]:
+        notes = "".join(transfer.note("attention", note) for note in published.notes)
+        return _arrival(say("share.published", language), published.url) + notes, repo
+
+    yield from _travel(space, who, work, arrived, language)
+
+
+def cancel(space: Workspace, page: str) -> None:
+    """Inputs: the page. Outputs: none; the transfer ends by itself and says what exists."""
+    space.transfers.cancel((page, "share"))
+
+
+def _travel(
+    space: Workspace, who: Visitor, work: Work, arrived: Callable[[Any], tuple[str, str]], language: str
+) -> Iterator[tuple[Any, ...]]:
+    """The outputs of `push` while `work` is under way, and at its end; `arrived(result)` is (HTML, repository)."""
+    if not who.may_push:
+        yield "", transfer.note("attention", say("share.sign_in_first", language)), *_buttons(False, "")
+        return
+    try:
+        for moving in space.transfers.follow((who.page, "share"), work):
+            yield "", transfer.under_way(moving, language), *_buttons(True, "")
+        told, repo = arrived(moving.result())
+    except LMError as error:
+        told, repo = transfer.refusal(error), ""
+    yield "", told, *_buttons(False, repo)
+
+
+def _buttons(is_busy: bool, repo: str) -> tuple[Any, ...]:
+    """Push, demo, cancel; then the repository, once there is one."""
+    demo = gr.update(interactive=not is_busy, **(dict(visible=True) if repo else {}))
+    return gr.update(interactive=not is_busy), demo, gr.update(visible=is_busy), repo or gr.skip()
+
+
+def _arrival(words: str, url: str) -> str:
+    link = f'<a href="{escape(url)}" target="_blank" rel="noopener">{escape(url)}</a>'
+    return f'<div class="note arrived" role="status"><p>{escape(words)}</p><p class="link">{link}</p></div>'
+
+
+# ---------------------------------------------------------------------------------------------- taking it along
+
+
 def zip_run(space: Workspace, run: str | None, language: str) -> str:
     """Inputs: the name of a run. Outputs: the path of a zip of its best model."""
     if not run:
         raise RunError(say("share.no_run", language))
     return str(space.zip(run))
+
+
+def report(space: Workspace, run: str | None, language: str) -> str:
+    """Inputs: the name of a run. Outputs: the path of a page that tells of it and needs no network."""
+    from lm.report import write
+
+    to = space.downloads / f"{_run(space, run, language).name}.html"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    write(_run(space, run, language), to)
+    return str(to)
 
 
 def export(space: Workspace, run: str | None, folder: str, language: str) -> str:
@@ -55,20 +262,90 @@ def export(space: Workspace, run: str | None, folder: str, language: str) -> str
     )
 
 
+# ---------------------------------------------------------------------------------------------- layout
+
+
 def build() -> SimpleNamespace:
-    """The widgets of the tab, by name."""
-    w = SimpleNamespace()
+    """The widgets of the tab, by name; `form` are those of `Asked`, in its order."""
+    w = SimpleNamespace(owner=gr.State(""), previewed=gr.State(""), pushed=gr.State(""))
     with gr.Row(elem_classes="desk"):
-        with gr.Column(elem_classes="side"), gr.Column(elem_classes="card"):
-            w.run = gr.Dropdown([], label=text.label("share.run"), elem_id="share-run", filterable=False)
-            w.zip = gr.Button(text.label("share.zip"), variant="primary", elem_id="zip")
-            w.folder = gr.Textbox(
-                label=text.label("share.folder"), info=text.label("share.folder_info"), elem_id="folder", max_lines=1,
-                max_length=64,
-            )  # fmt: skip
-            w.export = gr.Button(text.label("share.export"), elem_id="export")
-        with gr.Column(elem_classes="main"), gr.Column(elem_classes="card"):
-            w.note = gr.HTML(elem_id="share-note", apply_default_css=False)
-            w.file = gr.File(label=text.label("share.download"), visible=False, elem_id="download", interactive=False)
-            w.exported = gr.HTML(elem_id="exported", apply_default_css=False)
+        with gr.Column(elem_classes="side"):
+            with gr.Column(elem_classes="card"):
+                w.run = gr.Dropdown([], label=text.label("share.run"), elem_id="share-run", filterable=False)
+                w.note = gr.HTML(elem_id="share-note", apply_default_css=False)
+            _take_along(w)
+        with gr.Column(elem_classes="main"):
+            with gr.Column(elem_classes="card"):
+                _to_the_hub(w)
+            with gr.Column(elem_classes="card", visible=False) as w.card_box:
+                _model_card(w)
+    w.form = [w.run, w.which, w.repo, w.private, w.with_corpus, w.license, w.languages, w.card, w.previewed]
+    w.previews = [w.card, w.previewed, w.look, w.card_box, w.told]
+    w.suggested = [w.which, w.repo, w.license, w.languages, *w.previews, w.demo_told, w.demo, w.pushed]
+    w.travelling = [w.push, w.demo, w.cancel, w.pushed]
     return w
+
+
+def _take_along(w: SimpleNamespace) -> None:
+    with gr.Column(elem_classes="card along"):
+        gr.Markdown(text.label("share.along"), elem_classes="title")
+        with gr.Row(elem_classes="halves"):
+            w.zip = gr.Button(text.label("share.zip"), elem_id="zip")
+            w.report = gr.Button(text.label("share.report"), elem_id="report")
+        w.file = gr.File(label=text.label("share.download"), visible=False, elem_id="download", interactive=False)
+        w.folder = gr.Textbox(
+            label=text.label("share.folder"), info=text.label("share.folder_info"), elem_id="folder", max_lines=1,
+            max_length=64,
+        )  # fmt: skip
+        w.export = gr.Button(text.label("share.export"), elem_id="export")
+        w.exported = gr.HTML(elem_id="exported", apply_default_css=False)
+
+
+def _to_the_hub(w: SimpleNamespace) -> None:
+    gr.Markdown(text.label("share.hub"), elem_classes="title")
+    with gr.Row(elem_classes="fields"):
+        w.repo = gr.Textbox(
+            label=text.label("share.repo"), info=text.label("share.repo_info"), elem_id="repo", max_lines=1,
+            max_length=96, html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
+        )  # fmt: skip
+        w.which = gr.Dropdown(
+            [], label=text.label("share.which"), info=text.label("share.which_info"), elem_id="share-which",
+            filterable=False,
+        )  # fmt: skip
+        w.license = gr.Dropdown(
+            [("–", "")], value="", label=text.label("share.license"), info=text.label("share.license_info"),
+            elem_id="license", filterable=False,
+        )  # fmt: skip
+        w.languages = gr.Dropdown(
+            list(LANGUAGES), multiselect=True, allow_custom_value=True, label=text.label("share.languages"),
+            info=text.label("share.languages_info"), elem_id="languages",
+        )  # fmt: skip
+        w.private = gr.Checkbox(label=text.label("share.private"), info=text.label("share.private_info"), elem_id="private")
+        w.with_corpus = gr.Checkbox(
+            label=text.label("share.with_corpus"), info=text.label("share.with_corpus_info"), elem_id="with-corpus"
+        )
+    w.token = gr.Textbox(
+        type="password", label=text.label("share.token"), info=text.label("share.token_info"), elem_id="token",
+        visible=False, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
+    )  # fmt: skip
+    if is_on_space():
+        w.sign_in = gr.LoginButton(elem_id="sign-in")
+    with gr.Row(elem_classes="pair"):
+        w.push = gr.Button(text.label("share.push"), variant="primary", elem_id="push")
+        w.preview = gr.Button(text.label("share.preview"), elem_id="preview")
+        w.cancel = gr.Button(text.label("share.cancel"), elem_id="cancel", visible=False)
+    w.told = gr.HTML(elem_id="pushed", apply_default_css=False)
+    w.demo = gr.Button(text.label("share.demo"), elem_id="demo", visible=False)
+    w.demo_told = gr.HTML(elem_id="published", apply_default_css=False)
+
+
+def _model_card(w: SimpleNamespace) -> None:
+    gr.Markdown(text.label("share.card"), elem_classes="title")
+    with gr.Tabs(elem_classes="ways"):
+        with gr.Tab(text.label("share.card_look"), render_children=True) as w.look_tab:
+            w.look = gr.Markdown(elem_id="card-look", latex_delimiters=[])
+        with gr.Tab(text.label("share.card_edit"), render_children=True):
+            w.card = gr.Textbox(
+                show_label=False, lines=18, max_lines=30, elem_id="card-text",
+                html_attributes=gr.InputHTMLAttributes(spellcheck=False),
+            )  # fmt: skip
