@@ -96,7 +96,7 @@ def connect(token: str | None = None) -> HfApi:
 
 def account(api: HfApi) -> Account:
     """Whose token this is; fails at once where there is none, a wrong one, or no network."""
-    said = patiently(api.whoami)
+    said = patiently(api.whoami, heals=is_busy)
     token = said.get("auth", {}).get("accessToken", {})
     organisations = tuple(org["name"] for org in said.get("orgs", []) if org.get("roleInOrg") != "read")
     return Account(said["name"], (said["name"], *organisations), token.get("role") != "read")
@@ -134,13 +134,19 @@ def check_repo(name: str) -> str:
 # ---------------------------------------------------------------------------------------------- patience
 
 
-def patiently(call: Callable[..., T], *words: Any, is_stopped: Callable[[], bool] = never, **named: Any) -> T:
-    """`call(…)`, tried again with growing pauses where the network or the server failed for a moment."""
+def patiently(
+    call: Callable[..., T],
+    *words: Any,
+    heals: Callable[[BaseException], bool] | None = None,
+    is_stopped: Callable[[], bool] = never,
+    **named: Any,
+) -> T:
+    """`call(…)`, tried again with growing pauses after a failure that `heals`: by default whatever `is_passing`."""
     for wait_seconds in BACKOFF_SECONDS:
         try:
             return call(*words, **named)
         except FAILURES as error:
-            if not is_passing(error):
+            if not (heals or is_passing)(error):
                 raise
         deadline = time.monotonic() + wait_seconds
         while time.monotonic() < deadline:
@@ -152,10 +158,13 @@ def patiently(call: Callable[..., T], *words: Any, is_stopped: Callable[[], bool
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later."""
-    error = _cause(error)
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in PASSING_STATUSES
-    return isinstance(error, HTTPError)
+    cause = _cause(error)
+    return is_busy(cause) or (isinstance(cause, HTTPError) and not isinstance(cause, HfHubHTTPError))
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the Hub answered, and would do better a moment later. No answer to a first request means no network."""
+    return isinstance(error, HfHubHTTPError) and error.response.status_code in PASSING_STATUSES
 
 
 def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], bool]) -> T:

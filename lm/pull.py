@@ -137,7 +137,7 @@ class _Fetch:
         try:
             info = hub.patiently(
                 self.api.model_info, self.source.repo, revision=self.source.revision, files_metadata=True,
-                is_stopped=is_stopped,
+                heals=hub.is_busy, is_stopped=is_stopped,
             )  # fmt: skip
         except (HTTPError, OfflineModeIsEnabled) as error:
             if isinstance(error, OSError) and not isinstance(error, OfflineModeIsEnabled):

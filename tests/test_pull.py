@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tokenizers
-from hub_server import Hub
+from hub_server import Hub, User, serve
 from huggingface_hub import constants
 from runs import metrics, request, weights, write_text
 
@@ -38,9 +38,21 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="session")
+def arrived(shared_fox: RunDir) -> dict[bool, dict[str, bytes]]:
+    """What a push of the run makes arrive, without and with its resume state; really pushed, once."""
+    with serve() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", server.endpoint)
+        server.tokens = {"hf_alice": User("alice")}
+        for with_resume in (False, True):
+            push(shared_fox, PushConfig(f"alice/{with_resume}", with_resume=with_resume), token="hf_alice")
+        return {with_resume: server.repo(f"alice/{with_resume}").files for with_resume in (False, True)}
+
+
 @pytest.fixture
-def pushed(hub: Hub, fox: RunDir) -> RunDir:
-    push(fox, PushConfig("alice/fox"), token="hf_alice")
+def pushed(hub: Hub, fox: RunDir, arrived) -> RunDir:
+    """A run, and its repository alice/fox."""
+    hub.add_repo("alice/fox", arrived[False])
     return fox
 
 
@@ -343,19 +355,15 @@ def test_a_place_that_is_taken_is_spared(hub: Hub, pushed: RunDir, cache: Path) 
         ("resume/status.json", b"["),
     ],
 )
-def test_a_run_that_is_damaged_is_said_and_nothing_stays(
-    hub: Hub, fox: RunDir, cache: Path, tmp_path: Path, path, data
-) -> None:
-    push(fox, PushConfig("alice/fox", with_resume=True), token="hf_alice")
-    hub.add_repo("alice/odd", hub.repo("alice/fox").files | {path: data})
+def test_a_run_that_is_damaged_is_said_and_nothing_stays(hub: Hub, arrived, cache, tmp_path, path, data) -> None:
+    hub.add_repo("alice/odd", arrived[True] | {path: data})
     refusal("alice/odd", to=tmp_path / "to" / "odd", cache=cache)
     assert not list((tmp_path / "to").iterdir())
 
 
-def test_a_hostile_status_stays_within_its_kinds(hub: Hub, fox: RunDir, cache: Path, tmp_path: Path) -> None:
-    push(fox, PushConfig("alice/fox", with_resume=True), token="hf_alice")
+def test_a_hostile_status_stays_within_its_kinds(hub: Hub, arrived, cache: Path, tmp_path: Path) -> None:
     status = dict(state="running", step="many", pid=1, error="<script>")
-    hub.add_repo("alice/odd", hub.repo("alice/fox").files | {"resume/status.json": json.dumps(status).encode()})
+    hub.add_repo("alice/odd", arrived[True] | {"resume/status.json": json.dumps(status).encode()})
     pulled = pull("alice/odd", tmp_path / "odd", cache=cache)
     found = run_dir.read_status(RunDir(pulled.path))
     harmless = run_dir.Status("stopped", step=12, max_steps=12, seconds_left=0.0)

@@ -201,6 +201,7 @@ def test_no_network_is_said(hub: Hub, fox: RunDir, monkeypatch: pytest.MonkeyPat
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setattr(way, "BACKOFF_SECONDS", (30.0,))  # it is said at once
     assert "cannot reach http://127.0.0.1" in refusal(fox)
 
 
