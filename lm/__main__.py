@@ -119,11 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
     train = _add(commands, "train", "train a model on one or more text files")
-    train.add_argument("--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text")
+    train.add_argument(
+        "--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text"
+    )
     train.add_argument("--name", help="what to call the run; by default it is made from the file's name")
     train.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
     train.add_argument(
-        "--init-from", metavar="DIR", help="fine-tune: begin from this run's or folder's weights and tokenizer [fine-tune]"
+        "--init-from",
+        metavar="DIR",
+        help="fine-tune: begin from this run's or folder's weights and tokenizer [fine-tune]",
     )
     _add_processes(train)
     _add_settings(train, DataConfig, ModelConfig, TrainConfig)
@@ -139,7 +143,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     evaluate = _add(commands, "eval", "measure a checkpoint on its held-out text, or on any other", run=True)
     evaluate.add_argument("--data", nargs="+", metavar="FILE", help="another text to measure it on")
-    evaluate.add_argument("--batch-size", type=_whole, default=16, metavar="N", help="changes the speed, not the result")
+    evaluate.add_argument(
+        "--batch-size", type=_whole, default=16, metavar="N", help="changes the speed, not the result"
+    )
     _add_settings(evaluate, TrainConfig, only=("eval_windows", "device"))
     _add_checkpoint_choice(evaluate)
 
@@ -155,8 +161,12 @@ def build_parser() -> argparse.ArgumentParser:
     tokenize.add_argument("--data", nargs="+", metavar="FILE", help="text files: what to cut, and what bpe learns from")
     _add_settings(tokenize, DataConfig, only=("tokenizer", "vocab_size", "keep_ids", "aozora", "column"))
 
-    export = _add(commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", run=True)
-    export.add_argument("--to", required=True, metavar="PATH", help="the folder (transformers) or file (gguf, html) to make")
+    export = _add(
+        commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", run=True
+    )
+    export.add_argument(
+        "--to", required=True, metavar="PATH", help="the folder (transformers) or file (gguf, html) to make"
+    )
     export.add_argument(
         "--format", choices=("transformers", "gguf", "html"), default="transformers",
         help="transformers: a folder. gguf: a file for llama.cpp (gpt2 with byte pairs). html: a report of the run",
@@ -176,7 +186,9 @@ def _add_sharing(commands: Any) -> None:
         "--private", action=argparse.BooleanOptionalAction, help="who may see a new repository; with --resume only you"
     )
     push.add_argument("--with-corpus", action="store_true", help="add the text it was trained on; mind its rights")
-    push.add_argument("--resume", action="store_true", help="add what training elsewhere goes on from; holds the text too")
+    push.add_argument(
+        "--resume", action="store_true", help="add what training elsewhere goes on from; holds the text too"
+    )
     push.add_argument("--license", default="", metavar="ID", help="the model's licence, for example mit or cc-by-4.0")
     push.add_argument("--language", nargs="+", metavar="CODE", help="the text's languages, for example en or ja")
     push.add_argument("--message", default="", metavar="TEXT", help="what the commit says")
@@ -209,7 +221,11 @@ def _add(commands: Any, name: str, help: str, *, run: bool = False) -> argparse.
 
 def _add_processes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--processes", type=_whole, default=1, metavar="N", help="share each batch among so many processes; see torchrun"
+        "--processes",
+        type=_whole,
+        default=1,
+        metavar="N",
+        help="share each batch among so many processes; see torchrun",
     )
 
 

@@ -146,7 +146,7 @@ def generate(arguments: argparse.Namespace) -> Result:
 
     is_live = config.num_samples == 1 and not arguments.json
     texts = [arguments.prompt] * config.num_samples
-    started, first, pieces = time.perf_counter(), None, 0
+    started, first = time.perf_counter(), None
     if is_live:
         print(arguments.prompt, end="", flush=True)
     for piece in stream(model, tokenizer, arguments.prompt, config):

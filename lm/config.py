@@ -94,9 +94,7 @@ class ModelConfig:
         256, "How many tokens the model sees at once.",
         label="Context length (tokens)", group="Model", symbol="T", low=1, high=65_536, scale="log",
     )  # fmt: skip
-    n_layer: int = setting(
-        4, "How many blocks are stacked.", label="Layers", group="Model", symbol="N", low=1, high=96
-    )
+    n_layer: int = setting(4, "How many blocks are stacked.", label="Layers", group="Model", symbol="N", low=1, high=96)
     n_head: int = setting(
         4, "How many attention heads share the width.", label="Heads", group="Model", symbol="H", low=1, high=128
     )
@@ -306,7 +304,12 @@ class TrainConfig:
         label="Sample length (tokens)", group="Evaluation", low=0, high=10_000,
     )  # fmt: skip
     log_interval: int = setting(
-        1, "Steps between the lines of metrics.jsonl.", label="Log every (steps)", group="Evaluation", low=1, high=100_000
+        1,
+        "Steps between the lines of metrics.jsonl.",
+        label="Log every (steps)",
+        group="Evaluation",
+        low=1,
+        high=100_000,
     )
     checkpoint_interval: int = setting(
         0, "Steps between saved resume states; 0 saves one at each evaluation.",
@@ -375,7 +378,9 @@ class SampleConfig:
         1337, "The same seed, prompt and settings write the same text.",
         label="Seed", group="Sampling", low=0, high=2**31 - 1,
     )  # fmt: skip
-    num_samples: int = setting(1, "How many texts to write at once.", label="Samples", group="Sampling", low=1, high=256)
+    num_samples: int = setting(
+        1, "How many texts to write at once.", label="Samples", group="Sampling", low=1, high=256
+    )
 
 
 Config = TypeVar("Config", DataConfig, ModelConfig, TrainConfig, SampleConfig)

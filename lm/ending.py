@@ -67,9 +67,7 @@ def not_a_number(what: str, step: int, best_step: int, config: TrainConfig) -> T
     """The end of a training whose `what` (loss, gradient) became infinite or not a number at `step`."""
     kept = f"the best checkpoint, of step {best_step}, is kept" if best_step else "nothing was worth keeping"
     rates = f"--lr {config.lr / 3:.1g}" + (f" --muon-lr {config.muon_lr / 3:.1g}" if config.optimizer == "muon" else "")
-    return TrainingError(
-        f"the {what} became infinite or not a number at step {step}; {kept}. Train again with {rates}"
-    )
+    return TrainingError(f"the {what} became infinite or not a number at step {step}; {kept}. Train again with {rates}")
 
 
 def forget_old_stop(run: RunDir) -> None:

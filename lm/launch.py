@@ -58,7 +58,9 @@ def command(name: str, argv: Sequence[str]) -> str:
 
 def _spawn(run: RunDir, argv: list[str]) -> RunDir:
     paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | dict(PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1", PYTHONUTF8="1")
+    environment = os.environ | dict(
+        PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1", PYTHONUTF8="1"
+    )
     apart = dict(creationflags=subprocess.CREATE_NEW_PROCESS_GROUP) if os.name == "nt" else dict(start_new_session=True)
     with open(run.log, "ab") as log:
         process = subprocess.Popen(

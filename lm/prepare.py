@@ -69,9 +69,7 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
             say("; ".join((f"{file.name}: {file.encoding}", *file.notes)))
         say(f"{corpus.name}: {corpus.statistics.characters:,} characters, {len(corpus.alphabet):,} distinct")
         tokenizer = _tokenizer(request, corpus, say)
-        counts = batches.write_tokens(
-            corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens
-        )
+        counts = batches.write_tokens(corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens)
     finally:
         clean_text.unlink(missing_ok=True)
     batches.check_enough(*counts, request.model.block_size)
@@ -184,5 +182,6 @@ def _describe(
             statistics=asdict(corpus.statistics),
             files=[asdict(file) for file in corpus.files],
         ),
-        versions=dict(python=platform.python_version()) | {p: importlib.metadata.version(p) for p in VERSIONED_PACKAGES},
+        versions=dict(python=platform.python_version())
+        | {p: importlib.metadata.version(p) for p in VERSIONED_PACKAGES},
     )

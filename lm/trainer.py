@@ -91,7 +91,9 @@ class Trainer:
         self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
         self.step_tokens = self.batches.batch_size * setup.model.block_size
         self.max_steps = self._step_limit()
-        self.windows = batches.evaluation_windows(len(self.val_tokens), setup.model.block_size, self.config.eval_windows)
+        self.windows = batches.evaluation_windows(
+            len(self.val_tokens), setup.model.block_size, self.config.eval_windows
+        )
         self.train_windows = batches.evaluation_windows(
             len(self.train_tokens), setup.model.block_size, self.config.eval_windows or len(self.windows)
         )

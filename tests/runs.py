@@ -30,7 +30,9 @@ def write_text(path: Path, characters: int = 4000, seed: int = 0) -> Path:
 def request(source: Path, *, model: dict[str, Any] | None = None, **train: Any) -> Request:
     """A tiny model for `source`; dropout on, so that every source of randomness is in play."""
     small = dict(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.1)
-    brief = dict(steps=12, batch_size=4, eval_interval=4, eval_windows=8, sample_tokens=8, threads=1, precision="float32")
+    brief = dict(
+        steps=12, batch_size=4, eval_interval=4, eval_windows=8, sample_tokens=8, threads=1, precision="float32"
+    )
     return Request(
         sources=(source,),
         recipe="quickstart",

@@ -39,7 +39,9 @@ def bytes_only(name: str = "bytes") -> BPETokenizer:
 
 
 @settings(max_examples=40, deadline=None)
-@given(text=st.text("ab猫😀\n", min_size=1), val_fraction=st.sampled_from([0.0, 0.1, 0.25, 0.5]), size=st.integers(1, 9))
+@given(
+    text=st.text("ab猫😀\n", min_size=1), val_fraction=st.sampled_from([0.0, 0.1, 0.25, 0.5]), size=st.integers(1, 9)
+)
 def test_both_sides_of_the_split_are_the_text_and_share_no_character(
     tmp_path_factory: pytest.TempPathFactory, text: str, val_fraction: float, size: int
 ) -> None:

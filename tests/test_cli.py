@@ -219,7 +219,14 @@ def test_a_setting_that_cannot_work_is_one_line_with_the_cure(folder: Path, word
 
 
 @pytest.mark.parametrize(
-    "words", [["generate", "nobody"], ["eval", "nobody"], ["resume", "nobody"], ["stop", "nobody"], ["export", "nobody", "--to", "x"]]
+    "words",
+    [
+        ["generate", "nobody"],
+        ["eval", "nobody"],
+        ["resume", "nobody"],
+        ["stop", "nobody"],
+        ["export", "nobody", "--to", "x"],
+    ],
 )
 def test_an_unknown_run_is_one_line(folder: Path, words: list[str]) -> None:
     assert "nobody" in refusal(folder, *words)

@@ -200,7 +200,9 @@ def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str) -> Non
         read_corpus([tmp_path / name], tmp_path / "clean")
 
 
-@pytest.mark.parametrize("start", ["RIFF raff, said the cat", "ID3 is a name", "BZh!", "PKs are three", "GIF8 it to me"])
+@pytest.mark.parametrize(
+    "start", ["RIFF raff, said the cat", "ID3 is a name", "BZh!", "PKs are three", "GIF8 it to me"]
+)
 def test_a_text_that_begins_like_an_archive_is_a_text(tmp_path: Path, start: str) -> None:
     assert text_of(read(tmp_path, start)) == start
 
@@ -304,7 +306,9 @@ def test_a_page_is_read_in_the_encoding_it_declares(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------- Aozora Bunko
 
-AOZORA_CLEAN = "山の駅\n名無しの作者\n\n\n一\n\n　古い停車場の駅長は猫である。\n蹰躇した。\n　［これは本文］である。\n\n"
+AOZORA_CLEAN = (
+    "山の駅\n名無しの作者\n\n\n一\n\n　古い停車場の駅長は猫である。\n蹰躇した。\n　［これは本文］である。\n\n"
+)
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "cp932"])

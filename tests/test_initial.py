@@ -139,8 +139,10 @@ def test_one_of_our_runs_can_be_begun_from_by_name(text, tmp_path, capsys):
     assert main(["train", "--name", "second", "--init-from", "first", *more]) == 0
     first, second = tmp_path / "first", tmp_path / "second"
     assert load_file(first / "best/model.safetensors").keys() == load_file(second / "initial/model.safetensors").keys()
-    assert load_model(second / "initial").state_dict()["token_embedding.weight"].equal(
-        load_model(first / "best").state_dict()["token_embedding.weight"]
+    assert (
+        load_model(second / "initial")
+        .state_dict()["token_embedding.weight"]
+        .equal(load_model(first / "best").state_dict()["token_embedding.weight"])
     )
     assert run_dir.read_json(second / "config.json")["recipe"] == "fine-tune"
     assert "the vocabulary lacks" in capsys.readouterr().err
@@ -153,4 +155,3 @@ def test_a_model_that_began_from_openai_is_read_by_transformers_as_before(openai
     assert theirs.config.activation_function == "gelu_new"
     with torch.no_grad():
         assert torch.allclose(theirs(ids).logits, training.model.eval()(ids), atol=1e-4)
-

@@ -67,5 +67,10 @@ def test_a_wheel_carries_the_page_and_the_sample_texts(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("lm/__main__.py", "playground/tabs/train.py", "lm_playground_assets/tales.txt", "lm_playground_assets/style.css"):
+    for name in (
+        "lm/__main__.py",
+        "playground/tabs/train.py",
+        "lm_playground_assets/tales.txt",
+        "lm_playground_assets/style.css",
+    ):
         assert name in names

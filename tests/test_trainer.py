@@ -156,7 +156,8 @@ def test_best_keeps_the_best_weights_and_last_the_last(text: Path) -> None:
 def test_patience_ends_a_run_that_stopped_getting_better(text: Path) -> None:
     run = new(text, "patience")
     result = trainer.train(
-        run, request(text, steps=500, lr=1e-8, eval_interval=5, patience=3, min_delta=0.5, min_steps=20, sample_tokens=0)
+        run,
+        request(text, steps=500, lr=1e-8, eval_interval=5, patience=3, min_delta=0.5, min_steps=20, sample_tokens=0),
     )
     assert result["state"] == "finished" and result["steps"] == 30  # evaluations at 20, 25 and 30 bring nothing
 
@@ -194,7 +195,12 @@ def test_nothing_held_out_trains_without_measuring(text: Path) -> None:
 def test_a_loss_that_is_not_a_number_ends_as_failed_with_the_cure(text: Path) -> None:
     run = new(text, "nan")
     with pytest.raises(TrainingError, match=r"at step \d+.*--lr"):
-        trainer.train(run, request(text, steps=400, lr=10.0, beta2=0.0, grad_clip=0.0, warmup=0.0, eval_interval=3, model=dict(n_layer=8)))
+        trainer.train(
+            run,
+            request(
+                text, steps=400, lr=10.0, beta2=0.0, grad_clip=0.0, warmup=0.0, eval_interval=3, model=dict(n_layer=8)
+            ),
+        )
     said = run_dir.read_status(run)
     assert run_dir.state(run) == "failed" and "--lr" in said.error and said.error_kind == "training"
     json.loads(run.metrics.read_text().splitlines()[-1])
