@@ -19,7 +19,7 @@ LONGEST_PLAIN = 256  # measured: at 8×6×256×64 plain products still win, at 1
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, dropout: float) -> Tensor:
-    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S, or 1 for the newest token."""
+    """Causal attention of q (B, H, T, D) over k, v (B, H_kv, S, D) → (B, H, T, D); T is S, or 1 for the newest."""
     if _is_plain_faster(q, k, dropout):
         return PlainAttention.apply(q, k, v)
     return F.scaled_dot_product_attention(

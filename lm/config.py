@@ -218,7 +218,7 @@ class TrainConfig:
     )  # fmt: skip
     sampling: str = setting(
         "random",
-        "random: windows drawn anywhere (nanoGPT, chapter 19). epochs: every window once per epoch, shuffled (the books).",
+        "random: windows drawn anywhere (nanoGPT, chapter 19). epochs: each window once per epoch, shuffled (the books).",
         label="Windows", group="Batches", choices=("random", "epochs"),
     )  # fmt: skip
     stride: int = setting(

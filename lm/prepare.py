@@ -1,7 +1,7 @@
 """From a request to a run that can train: text → tokenizer → tokens on disk → `config.json`.
 
-`prepare` does it once, at the start of a run; `load` reads it back, for the loop, for a resumed run, for anyone who wants
-to know what a run was made of. `config.json` names files and numbers, never a path of this machine.
+`prepare` does it once, at the start of a run; `load` reads it back, for the loop, for a resumed run, for anyone who
+wants to know what a run was made of. `config.json` names files and numbers, never a path of this machine.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from lm.errors import RunError
 
 SCHEMA = 1
 ACTIVE_STATES = ("starting", "running")
-# A process that was just launched needs this long to import torch and take its lock. Measured: 3 s; assumed: slow disks.
+# A process that was just launched needs this long to import torch and take its lock. Measured: 3 s; more for slow disks.
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
@@ -121,7 +121,7 @@ class Status:
 
 
 def slug(text: str) -> str:
-    """A name that is safe on every file system, as close to `text` as can be: letters and digits of any script, - _ ."""
+    """A name that is safe on every file system, as close to `text` as can be: letters and digits, - _ ."""
     name = re.sub(r"[^\w.-]+", "-", text.strip(), flags=re.UNICODE).strip("-._")[:64].rstrip("-._")
     if not name:
         return "run"
@@ -150,7 +150,8 @@ def create(runs_dir: Path, name: str) -> RunDir:
     is_prepared = run.config.exists() or (any(run.path.iterdir()) and not is_run(run.path))
     if is_prepared or is_owned(run):
         raise RunError(
-            f"a run named {name!r} already exists in {runs_dir}; choose another --name, or go on with `lm resume {name}`"
+            f"a run named {name!r} already exists in {runs_dir}; choose another --name, "
+            f"or go on with `lm resume {name}`"
         )
     return run
 
@@ -287,7 +288,7 @@ def read_json(path: Path) -> Any:
 def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """The whole lines after byte `offset` and the offset of the next.
 
-    An unfinished last line waits for more; a missing file has no lines yet; a corrupt line in the middle is a `RunError`.
+    An unfinished last line waits for more; a missing file has no lines yet; a corrupt one in the middle is a `RunError`.
     """
     try:
         with open(path, "rb") as file:

@@ -149,7 +149,7 @@ def following(team: Team) -> Iterator[Outcome]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        yield (outcome := Outcome())
+        yield Outcome()
     except LeaderGone:
         pass  # it has said why, or could not
     except Exception as error:
