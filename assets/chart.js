@@ -100,6 +100,8 @@ const update = () => {
 
 update();
 watch('value', update);
+// Plotly's own script may arrive after the first value.
+document.addEventListener('load', (event) => { if (event.target.tagName === 'SCRIPT') draw(); }, true);
 new MutationObserver(draw).observe(document.body, {attributes: true, attributeFilter: ['class']});
 // A hidden tab has no width: draw again when it appears.
 new ResizeObserver(() => { if (plot.clientWidth) draw(); }).observe(plot);

@@ -40,6 +40,11 @@ def has_own_token() -> bool:
     return not is_on_space() and get_token() is not None
 
 
+def must_type_token() -> bool:
+    """Whether a person has to bring a token along: nobody signs in here, and this machine has none."""
+    return not (is_on_space() or has_own_token())
+
+
 def visitor(request: gr.Request, typed: str = "", signed_in: gr.OAuthToken | None = None) -> Visitor:
     """Who presses a button: signed in on a Space, else with the machine's token, else with the typed one."""
     if is_on_space():

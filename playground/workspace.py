@@ -2,8 +2,8 @@
 
 `workspace/corpora/<slug>.txt` is a clean text, `<slug>.json` beside it says where it came from. Texts are whole or not
 there, and two different texts never share a name. `workspace/models/<name>.json` says where a model lies that was
-fetched from the Hub or is a folder elsewhere: it stays there. Loaded models live in a small cache below, as opaque values that only
-`lm.generate` looks into.
+fetched from the Hub or is a folder elsewhere: it stays there. Loaded models live in a small cache below, as opaque
+values that only `lm.generate` looks into.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from playground import text, transfer, views
 from playground.markup import escape
 from playground.text import say
 from playground.transfer import Work
-from playground.visitor import Visitor, has_own_token, is_on_space, name_of
+from playground.visitor import Visitor, is_on_space, must_type_token, name_of
 from playground.workspace import Workspace
 
 KILOBYTE = 1000
@@ -69,7 +69,7 @@ def introduce(who: Visitor, owner: str, run: str | None, repo: str) -> tuple[Any
     """
     owner = owner or name_of(who)
     is_untouched = repo in ("", run or "")
-    return owner, _name(owner, run) if is_untouched else gr.skip(), gr.update(visible=not has_own_token())
+    return owner, _name(owner, run) if is_untouched else gr.skip(), gr.update(visible=must_type_token())
 
 
 def suggest(space: Workspace, owner: str, run: str | None, language: str) -> tuple[Any, ...]:
@@ -98,7 +98,7 @@ def _name(owner: str, run: str | None) -> str:
 
 
 def preview(space: Workspace, asked: Asked, language: str) -> tuple[Any, ...]:
-    """Inputs: the form. Outputs: the card to edit, the same to compare with, as it will look, its box, what is wrong."""
+    """Inputs: the form. Outputs: the card to edit, the same to compare with, its look, its box, what is wrong."""
     try:
         written = _written(space, asked, language)
     except LMError as error:
@@ -320,7 +320,9 @@ def _to_the_hub(w: SimpleNamespace) -> None:
             list(LANGUAGES), multiselect=True, allow_custom_value=True, label=text.label("share.languages"),
             info=text.label("share.languages_info"), elem_id="languages",
         )  # fmt: skip
-        w.private = gr.Checkbox(label=text.label("share.private"), info=text.label("share.private_info"), elem_id="private")
+        w.private = gr.Checkbox(
+            label=text.label("share.private"), info=text.label("share.private_info"), elem_id="private"
+        )
         w.with_corpus = gr.Checkbox(
             label=text.label("share.with_corpus"), info=text.label("share.with_corpus_info"), elem_id="with-corpus"
         )
