@@ -87,6 +87,10 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     page.wait_for_selector(f"#published a[href='{hub.endpoint}/spaces/alice/fox-demo']")
     assert 'REPO = "alice/fox"' in hub.repo("alice/fox-demo", "space").files["app.py"].decode()
     picture(visitor, "share-pushed")
+    with page.expect_download() as downloading:
+        page.click("#report")
+        page.click("#download a")
+    assert downloading.value.suggested_filename == "fox.html"
 
     visitor.tab(GENERATE)
     page.click("#elsewhere .label-wrap")
@@ -127,6 +131,25 @@ def test_a_push_can_be_cancelled_and_its_page_closed(visit, app: App, hub: Hub) 
     visitor.page.wait_for_selector("#pushed .note.attention:has-text('is still empty')")
     held.hold.set()
     assert list(hub.repo("alice/fox").files) == [".gitattributes"]
+
+
+def test_a_space_asks_to_sign_in(visit, app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.end()
+    sign_in = dict(CLIENT_ID="1", CLIENT_SECRET="2", SCOPES="openid write-repos")
+    for name, value in dict(SPACE_ID="lab/playground", SYSTEM="spaces", GRADIO_SERVER_NAME="127.0.0.1").items():
+        monkeypatch.setenv(name, value)
+    for name, value in sign_in.items():
+        monkeypatch.setenv(f"OAUTH_{name}", value)
+    monkeypatch.setenv("OPENID_PROVIDER_URL", hub.endpoint)
+    app.start()
+    visitor = visit(color_scheme="light", reduced_motion="reduce")
+    visitor.tab(SHARE)
+    visitor.page.wait_for_selector("#sign-in")
+    visitor.page.click("#push")
+    visitor.page.wait_for_selector("#pushed .note.attention:has-text('Sign in')")
+    assert not visitor.page.locator("#token input").is_visible() and not hub.requests
+    picture(visitor, "share-space")
+    visitor.complaints.clear(), visitor.strangers.clear()  # on a Space, Gradio itself asks the Hub for its badge
 
 
 def test_a_pickle_is_refused_with_the_reason(visit, app: App, hub: Hub) -> None:
