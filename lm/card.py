@@ -207,8 +207,8 @@ def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]])
     return {
         "Recipe": f"`{said.get('recipe')}`"
         + (f", from the weights of `{said['init_from']}`" if said.get("init_from") else ""),
-        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, width "
-        "{model['n_embd']}",
+        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, "
+        f"width {model['n_embd']}",
         "Parameters": f"{said['parameters']:,}{_active(said)}",
         "Context length": f"{model['block_size']:,} tokens",
         "Tokenizer": f"`{said['tokenizer']}`, {model['vocab_size']:,} tokens",

@@ -209,6 +209,7 @@ def test_a_demo_of_a_private_model_says_what_its_owner_has_to_do(hub: Hub, space
 def test_the_card_looks_as_it_will_with_its_picture(space: Workspace) -> None:
     card, same, looks, box, _ = share.preview(space, asked(), "en")
     assert card == same and "license: mit" in card and box["visible"]
+    assert "2 heads, width 16" in looks and "{" not in looks.split("## Training")[1]
     assert "license: mit" not in looks and "# fox" in looks and "(data:image/png;base64," in looks
 
 
