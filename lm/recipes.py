@@ -65,7 +65,7 @@ _ALL = (
             schedule="linear",
             min_lr_ratio=0.0,
             weight_decay=0.0,
-            eval_windows=96,
+            eval_windows=256,
             sample_tokens=120,
         ),  # fmt: skip
     ),

@@ -34,7 +34,7 @@ from lm.tokenizer import Tokenizer, load_tokenizer
 # Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
 MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
 # In a run limited by minutes one second of evaluation is followed by this many of training, at the least. assumed.
-TRAINING_PER_EVALUATION = 8.0
+TRAINING_PER_EVALUATION = 6.0
 HEARTBEAT_SECONDS = 0.5
 AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
 
