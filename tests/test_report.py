@@ -63,31 +63,17 @@ def test_a_sample_cannot_run_in_the_report(fox: RunDir) -> None:
     assert "<script>alert" not in report.page(fox)
 
 
-def test_the_reports_chart_can_be_drawn(shared_fox: RunDir, tmp_path) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    from pathlib import Path
-
-    browser = next(
-        (
-            path
-            for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-            if Path(path).exists()
-        ),
-        None,
-    )
-    if browser is None:
-        pytest.skip("there is no Chromium here")
+@pytest.mark.browser
+def test_the_reports_chart_can_be_drawn(shared_fox: RunDir, tmp_path, browser) -> None:
     report.write(shared_fox, tmp_path / "fox.html")
     asked, faults = [], []
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser)
-        page = chromium.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto((tmp_path / "fox.html").as_uri())
-        page.wait_for_selector("#chart .main-svg .scatterlayer .trace")
-        drawn = page.locator("#chart .scatterlayer .trace").count()
-        chromium.close()
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto((tmp_path / "fox.html").as_uri())
+    page.wait_for_selector("#chart .main-svg .scatterlayer .trace")
+    drawn = page.locator("#chart .scatterlayer .trace").count()
+    page.close()
     assert drawn == 4 and not faults and asked == [(tmp_path / "fox.html").as_uri()]
 
 

@@ -1,13 +1,9 @@
-"""A real app in a process of its own and a real Chromium that looks at it.
-
-Where no browser exists these tests skip and say so; where `CI` is set they must run.
-"""
+"""A real app in a process of its own and a real Chromium that looks at it."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,11 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DESK = dict(width=1440, height=900)
 # A machine that is busy with other tests starts slowly. Measured: 4 s alone.
 START_SECONDS = 60
@@ -79,21 +70,6 @@ def app(tmp_path: Path) -> Iterator[App]:
     app.end()
     for run in run_dir.list_runs(app.runs_dir):
         launch.kill(run)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, once for all tests."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None and os.environ.get("CI"):
-        pytest.fail("no Chromium on this machine, but the browser tests must run here: apt-get install chromium")
-    if path is None:
-        pytest.skip("no Chromium on this machine; install one (Debian: chromium) to run the browser tests")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visitor:
