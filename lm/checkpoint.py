@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,14 +28,12 @@ from lm import convert, run_dir
 from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError, RunError
 from lm.model import GPT
-from lm.run_dir import RunDir
+from lm.run_dir import RunDir, replace_file, temporary_beside
 from lm.tokenizer import Tokenizer
 
 CONFIG, WEIGHTS, GENERATION = "config.json", "model.safetensors", "generation_config.json"
 FILES = (CONFIG, WEIGHTS, GENERATION, "tokenizer.json", "tokenizer_config.json")
 STATE, PREVIOUS = "state.safetensors", "previous.safetensors"
-# Windows refuses to replace a file while someone reads it; a reader is done within this time. assumed.
-REPLACE_SECONDS = 5.0
 SHOWN_FAULTS = 5
 
 
@@ -257,12 +254,12 @@ def save_resume(run: RunDir, tensors: Mapping[str, Tensor], progress: dict[str, 
     header = {"format": "pt", "progress": said, "sha256": _digest(whole, said)}
     with _explaining_failure("write", state):
         run.resume.mkdir(parents=True, exist_ok=True)
-        with _temporary(state) as temporary:
+        with temporary_beside(state) as temporary:
             save_file(whole, temporary, metadata=header)
             _sync(temporary)
             if state.exists():
-                _replace(state, run.resume / PREVIOUS)
-            _replace(temporary, state)
+                replace_file(state, run.resume / PREVIOUS)
+            replace_file(temporary, state)
 
 
 def load_resume(run: RunDir) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -313,36 +310,15 @@ def _digest(tensors: Mapping[str, Tensor], progress: str) -> str:
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Replace `path`, whole or not at all."""
-    with _temporary(path) as temporary:
+    with temporary_beside(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
         _sync(temporary)
-        _replace(temporary, path)
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside `path` that is gone afterwards."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+        replace_file(temporary, path)
 
 
 def _sync(path: Path) -> None:
     with open(path, "r+b") as file:
         os.fsync(file.fileno())
-
-
-def _replace(source: Path, target: Path) -> None:
-    deadline = time.monotonic() + REPLACE_SECONDS
-    while True:
-        try:
-            return os.replace(source, target)
-        except PermissionError:
-            if os.name != "nt" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 @contextlib.contextmanager

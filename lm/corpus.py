@@ -27,6 +27,7 @@ import numpy as np
 
 from lm import encodings, markup
 from lm.errors import CorpusError, LMError
+from lm.run_dir import replace_file, temporary_beside
 
 CHUNK_CHARACTERS = 1 << 22
 # Duplicate lines are counted among this many lines, 8 bytes of memory each, and by this many characters of each.
@@ -113,20 +114,18 @@ def split_point(statistics: Statistics, val_fraction: float) -> int:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that becomes `path` if the block ends well and vanishes if not; a full disk is an `LMError`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     written = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            yield file
-            written = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _cannot_write(path, temporary, written, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_beside(path) as temporary:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                yield file
+                written = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+            replace_file(temporary, path)
+        except OSError as error:
+            raise _cannot_write(path, temporary, written, error) from None
 
 
 def _cannot_write(path: Path, temporary: Path, written: int, error: OSError) -> LMError:

@@ -32,6 +32,7 @@ ACTIVE_STATES = ("starting", "running")
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
+REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -204,27 +205,34 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, whole or not at all, also when the machine dies or the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with temporary_beside(path) as temporary:
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, path)
+        replace_file(temporary, path)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path`, to be written and moved onto it; what is still there afterwards is removed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _replace(temporary: Path, path: Path) -> None:
+def replace_file(source: Path, target: Path) -> None:
     """`os.replace`, patient with Windows, where a file that somebody reads at this instant cannot be replaced."""
-    for wait_seconds in (0.01, 0.05, 0.2, 0.5):
+    deadline = time.monotonic() + REPLACE_SECONDS
+    while True:
         try:
-            return os.replace(temporary, path)
+            return os.replace(source, target)
         except PermissionError:
-            if os.name != "nt":
+            if os.name != "nt" or time.monotonic() > deadline:
                 raise
-            time.sleep(wait_seconds)
-    os.replace(temporary, path)
+            time.sleep(0.05)
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/texts.py": {"lm.errors", "lm.encodings", "lm.run_dir", "tqdm"},
     "lm/encodings.py": {"lm.errors", "charset_normalizer"},
     "lm/markup.py": {"lm.errors", "lm.encodings"},
-    "lm/corpus.py": {"lm.errors", "lm.encodings", "lm.markup", "numpy"},
+    "lm/corpus.py": {"lm.errors", "lm.run_dir", "lm.encodings", "lm.markup", "numpy"},
     "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
     "lm/tokenizer_json.py": {"lm.errors", "lm.run_dir", "tokenizers"},
     "lm/batches.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer", "numpy", "torch"},

@@ -120,7 +120,8 @@ def test_the_log_shows_what_a_progress_bar_left_behind(runs: Path) -> None:
 def test_a_run_without_any_file_but_a_log_can_be_shown(space: Workspace, runs: Path) -> None:
     run = run_dir.create(runs, "bare")
     run.log.touch()
-    watch.choose(space, "bare", "en")
+    told = dict(zip(("selected", *watch.OUTPUTS), watch.choose(space, "bare", "en"), strict=True))
+    assert told["selected"] == "bare" and "bare" in told["library"]
 
 
 # ---------------------------------------------------------------------------------------------- the chart
