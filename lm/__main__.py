@@ -255,7 +255,7 @@ def _add_setting(parser: argparse.ArgumentParser, f: dataclasses.Field) -> None:
 
 def _metavar(f: dataclasses.Field) -> str:
     kind = {int: "N", float: "X", str: "TEXT"}[type(f.default)]
-    return "|".join(f.metadata["choices"]) if 0 < len(f.metadata["choices"]) <= 4 else kind
+    return "|".join(filter(None, f.metadata["choices"])) if 0 < len(f.metadata["choices"]) <= 4 else kind
 
 
 def _whole(word: str) -> int:

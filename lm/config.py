@@ -331,6 +331,10 @@ class TrainConfig:
         0, "Processor threads; 0 leaves the choice to PyTorch. The same number gives the same run.",
         label="Threads", group="Machine", low=0, high=1024,
     )  # fmt: skip
+    track: str = setting(
+        "", "Show the run in this tracker too; it follows the run and can neither slow nor break it. Empty: in none.",
+        label="Tracker", group="Machine", choices=("", "trackio", "wandb", "tensorboard"),
+    )  # fmt: skip
 
     def rules(self) -> list[str]:
         """The faults that involve more than one field, in words."""
@@ -425,7 +429,7 @@ def _fault(f: dataclasses.Field, value: Any) -> str:
         return f"{f.name}={value!r} is not {_NAMED[wanted]}; use for example {f.default!r}"
     choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
-        return f"{f.name}={value!r} is unknown; use one of {', '.join(choices)}"
+        return f"{f.name}={value!r} is unknown; use one of {', '.join(filter(None, choices))}"
     if wanted is float and not math.isfinite(value):
         return f"{f.name}={value} is not finite; use for example {f.default!r}"
     if low is not None and value < low:
