@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -56,16 +57,22 @@ def command(name: str, argv: Sequence[str]) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
-def _spawn(run: RunDir, argv: list[str]) -> RunDir:
+def apart() -> dict[str, Any]:
+    """How `subprocess.Popen` starts a process that outlives this one: a session of its own, `lm` within its reach."""
     paths = [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | dict(
         PYTHONPATH=os.pathsep.join(filter(None, paths)), PYTHONUNBUFFERED="1", PYTHONUTF8="1"
     )
-    apart = dict(creationflags=subprocess.CREATE_NEW_PROCESS_GROUP) if os.name == "nt" else dict(start_new_session=True)
+    if os.name == "nt":
+        return dict(env=environment, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)
+    return dict(env=environment, start_new_session=True)
+
+
+def _spawn(run: RunDir, argv: list[str]) -> RunDir:
     with open(run.log, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "lm", *argv],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, **apart,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **apart(),
         )  # fmt: skip
     threading.Thread(target=process.wait, daemon=True).start()  # reaps it: no zombie while the app lives
     return run
