@@ -30,6 +30,7 @@ from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.run_dir import RunDir, Status
 from lm.team import ALONE, Team
 from lm.tokenizer import Tokenizer, load_tokenizer
+from lm.track import followed
 
 # Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
 MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
@@ -63,7 +64,7 @@ def train(
             setup = prepare(run, request, say)
         else:
             setup = extend(run, limits) if limits else load(run)
-        with signals_as_stop(run):
+        with signals_as_stop(run), followed(run, setup.train.track, say):
             team.share(str(run.path.resolve()))
             return Trainer(run, setup, on_record, say, team).run()
 

@@ -49,8 +49,9 @@ ROOMS: dict[str, set[str]] = {
     "lm/ending.py": {"lm.errors", "lm.config", "lm.run_dir", "psutil", "torch"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
-        "lm.model", "lm.optim", "lm.prepare", "lm.team", "lm.tokenizer", "torch",
+        "lm.model", "lm.optim", "lm.prepare", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
+    "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
     "lm/follow.py": {"lm.prepare", "lm.run_dir", "lm.team", "lm.trainer"},
     "lm/launch.py": {"lm.run_dir", "psutil"},
