@@ -1,42 +1,139 @@
-"""The UI's edge: an `LMError` becomes a message with its text as it stands; anything else is a bug and stays one."""
+"""The UI's edge: where Gradio's events meet plain handlers.
+
+A handler is a plain function. If its first parameter is called `space` it is given the workspace of the visitor who
+asks; `request: gr.Request`, `gr.EventData`, `gr.OAuthToken` and `gr.Progress` reach it as Gradio documents them. An
+`LMError` becomes a message beside what caused it, with its text as it stands; anything else is a bug and stays one.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
 from lm.errors import LMError
-from playground.markup import escape
+from playground.markup import escape, fault
+from playground.workspaces import Workspaces
 
 MESSAGE_SECONDS = 30
+QUIET = dict(show_progress="hidden", api_visibility="private")
+
+Handler = Callable[..., Any]
+Components = Sequence[gr.components.Component]
 
 
-def at_edge(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """`handler`, its `LMError`s shown to the person; nothing that was typed is lost. Works for generators too."""
-    if inspect.isgeneratorfunction(getattr(handler, "func", handler)):
+class Edge:
+    """Connects events to handlers, over the workspaces of all visitors."""
 
-        def guarded(*args: Any) -> Iterator[Any]:
-            with _shown():
-                yield from handler(*args)
+    def __init__(self, workspaces: Workspaces) -> None:
+        self.workspaces = workspaces
 
-    else:
+    def __call__(
+        self,
+        when: Any,
+        handler: Handler,
+        inputs: Components | gr.components.Component | None = None,
+        outputs: Components | gr.components.Component | None = None,
+        *,
+        told: gr.components.Component | None = None,
+        **manners: Any,
+    ) -> Any:
+        """On the event (or events) `when`, show what `handler` makes of `inputs` in `outputs`; Gradio's dependency.
 
-        def guarded(*args: Any) -> Any:
-            with _shown():
-                return handler(*args)
+        `told` is an HTML component beside the button: a user's mistake is explained there, and everything else stays as
+        it is; the next press empties it. Without `told` it is a message in the corner. `manners` go to `gr.on`.
+        """
+        outputs = _listed(outputs)
+        shown = self.guarded(handler, len(outputs), outputs.index(told) if told in outputs else None, told is not None)
+        if told is not None and told not in outputs:
+            outputs = [*outputs, told]
+        return gr.on(when if isinstance(when, list) else [when], shown, inputs, outputs, **QUIET | manners)
 
-    return functools.update_wrapper(guarded, handler)  # Gradio reads the parameters of what is wrapped
+    def guarded(self, handler: Handler, n: int = 1, told_at: int | None = None, is_told: bool = False) -> Handler:
+        """`handler` as Gradio calls it. Of its `n` outputs the one at `told_at`, or one after them, says what is wrong."""
+        values = _Outputs(n, told_at, is_told)
+        call = self._with_workspace(handler)
+        if inspect.isgeneratorfunction(_bare(handler)):
+
+            def guarded(*args: Any) -> Iterator[Any]:
+                try:
+                    for made in call(*args):
+                        yield values.of(made)
+                except LMError as error:
+                    yield values.wrong(error)
+
+        else:
+
+            def guarded(*args: Any) -> Any:
+                try:
+                    return values.of(call(*args))
+                except LMError as error:
+                    return values.wrong(error)
+
+        return _with_parameters(guarded, call)
+
+    def _with_workspace(self, handler: Handler) -> Handler:
+        """`handler` without its `space`: that of the visitor stands there."""
+        first, *rest = [*inspect.signature(handler).parameters.values(), None]
+        if first is None or first.name != "space":
+            return handler
+        names = [parameter.name for parameter in rest if parameter]
+        at = names.index("request") if "request" in names else 0
+
+        def called(*args: Any) -> Any:
+            own = args if "request" in names else args[1:]
+            return handler(self.workspaces.of(args[at]), *own)
+
+        request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
+        parameters = [*([] if "request" in names else [request]), *rest[:-1]]
+        called.__signature__ = inspect.Signature(parameters)
+        called.__annotations__ = typing.get_type_hints(_bare(handler)) | dict(request=gr.Request)
+        return called
 
 
-@contextmanager
-def _shown() -> Iterator[None]:
-    try:
-        yield
-    except LMError as error:
-        words = escape(error).replace("\n", "<br>")
-        raise gr.Error(words, duration=MESSAGE_SECONDS, title="", print_exception=False) from error
+class _Outputs:
+    """What a handler returned, as all outputs of its event."""
+
+    def __init__(self, n: int, told_at: int | None, is_told: bool) -> None:
+        self.n, self.told_at, self.is_told = n, told_at, is_told
+
+    @property
+    def _is_after(self) -> bool:
+        return self.is_told and self.told_at is None
+
+    def of(self, made: Any) -> Any:
+        """`made`, and nothing wrong."""
+        if not self._is_after:
+            return made
+        return ("",) if self.n == 0 else (*(made if self.n > 1 else (made,)), "")
+
+    def wrong(self, error: LMError) -> Any:
+        """The words of `error` where they belong; everything else as it is."""
+        if not self.is_told:
+            words = escape(error).replace("\n", "<br>")
+            raise gr.Error(words, duration=MESSAGE_SECONDS, title="", print_exception=False) from error
+        shown = [gr.skip()] * (self.n + self._is_after)
+        shown[-1 if self.told_at is None else self.told_at] = fault(error)
+        return tuple(shown) if len(shown) > 1 else shown[0]
+
+
+def _bare(handler: Handler) -> Handler:
+    return handler.func if isinstance(handler, functools.partial) else handler
+
+
+def _with_parameters(guarded: Handler, call: Handler) -> Handler:
+    """Gradio reads the parameters of what it calls, and their types."""
+    hints = call.__annotations__ if hasattr(call, "__signature__") else typing.get_type_hints(_bare(call))
+    guarded.__name__ = getattr(_bare(call), "__name__", "handler")
+    guarded.__signature__, guarded.__annotations__ = inspect.signature(call), hints
+    return guarded
+
+
+def _listed(components: Any) -> list[Any]:
+    if components is None:
+        return []
+    return list(components) if isinstance(components, (list, tuple)) else [components]

@@ -6,14 +6,13 @@ whole. The cancel button of a page finds its transfer by a key, the page and the
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from lm.errors import LMError
 from lm.hub import Cancelled, Progress
-from playground.markup import bar, escape
+from playground.markup import bar, escape, note
 from playground.text import say
 
 LOOK_SECONDS = 0.1
@@ -104,16 +103,3 @@ def _size(n_bytes: int) -> str:
 def refusal(error: LMError) -> str:
     """Why it did not arrive, in its own words; giving up is no fault."""
     return note("attention" if isinstance(error, Cancelled) else "wrong", str(error))
-
-
-def note(kind: str, words: str) -> str:
-    """A sentence with its addresses as links; `wrong` and `attention` carry a coloured edge."""
-    role = "alert" if kind == "wrong" else "note"
-    lines = "".join(f"<p>{linked(line)}</p>" for line in words.splitlines() if line.strip())
-    return f'<div class="note {kind}" role="{role}">{lines}</div>'
-
-
-def linked(words: str) -> str:
-    """`words` escaped, the web addresses in them to be followed."""
-    link = r'<a href="\g<0>" target="_blank" rel="noopener">\g<0></a>'
-    return re.sub(r"https?://[^\s&()<>]*[\w/]", link, escape(words))

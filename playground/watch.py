@@ -1,105 +1,103 @@
 """One tick of the page: what changed on disk since this browser looked last, and nothing else.
 
-A browser is told only what differs from what it was told before; `Cursor` holds that, on the server. Ticks read the run
-directories, so it does not matter who started a run, how often the page was reloaded, or how many browsers look.
+Every part of the page that follows the disk has `FOLLOWS`, the names of its widgets that do, and `follow(look)`, their
+values. A browser is told only what differs from what it was told before; `Cursor` holds that, on the server. Ticks read
+the run directories, so it does not matter who started a run, how often the page was reloaded, or how many browsers look.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import gradio as gr
 
-from playground import markup, plots, views, workspace
-from playground.tabs import generate, share
+from playground import plots
+from playground.look import Look, look
 from playground.text import chart_words
 from playground.workspace import Workspace
 
 Cursor = dict[str, Any]
-# What a tick may update, in the order of its outputs; `cursor` comes last.
-OUTPUTS = (
-    "header", "chart", "headline", "figures", "note", "sample", "log", "go", "stop", "resume", "library", "status_bar",
-    "checkpoint", "share_run", "share_note", "cursor",
-)  # fmt: skip
+# Choices that move on to the selected run as soon as it has a model.
+MOVING = ("generate.checkpoint", "share.run")
 
 
-def watch(space: Workspace, selected: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
-    """Look at the disk once.
+class Part(Protocol):
+    """A module of the page that follows the disk."""
 
-    Inputs: the run that this browser shows (empty: none), what it was told before, its language.
-    Outputs: `OUTPUTS`; `gr.skip()` for what is as it was.
-    """
-    rows = space.library.rows()
-    row = next((row for row in rows if row.name == selected), None)
-    curve = space.library.curve(selected) if row else None
-    chart, place = plots.payload(curve, cursor.get("chart", {}), row.status.max_steps if row else 0)
-    if chart and chart["reset"]:
-        chart = chart | dict(words=chart_words(language))
-    shown = _run_views(space, row, curve, language) | _frame_views(space, rows, selected, language)
-    fresh = {name: value for name, value in shown.items() if cursor.get("shown", {}).get(name) != value}
-    updates = {name: _update(name, value) for name, value in fresh.items()} | (dict(chart=chart) if chart else {})
-    updates |= _newly_usable(selected, shown, cursor.get("shown", {}))
-    updates["cursor"] = dict(chart=place, shown=shown)
-    return tuple(updates.get(name, gr.skip()) for name in OUTPUTS)
+    FOLLOWS: tuple[str, ...]
+
+    def follow(self, look: Look) -> dict[str, Any]: ...
 
 
-def _run_views(space: Workspace, row: views.Row | None, curve: views.Curve | None, language: str) -> dict[str, Any]:
-    """What is shown of the selected run."""
-    run = curve.run if curve else None
-    is_active = row is not None and row.is_active
-    return dict(
-        headline=markup.headline(row, views.description(run) if run else {}, language),
-        figures=markup.numbers(row, curve, language),
-        note=markup.note(row, curve, run is not None and run.stop.exists(), language),
-        sample=markup.sample(views.latest_sample(run) if run else {}, language),
-        log=markup.log(views.log_tail(run) if run else ""),
-        go=not is_active,
-        stop=is_active,
-        resume=row is not None and row.state in views.RESUMABLE_STATES,
-    )
+class Watcher:
+    """Follows the disk for `parts`, by their names on the page; `outputs` names what a tick may update, in order."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self.parts = parts
+        self.names = tuple(f"{part}.{name}" for part, module in parts.items() for name in module.FOLLOWS)
+        self.outputs = ("train.chart", *self.names, "cursor")
+
+    def widgets(self, page: SimpleNamespace) -> list[gr.components.Component]:
+        """The widgets of `outputs`."""
+        places = [name.split(".") for name in self.outputs[:-1]]
+        return [*(getattr(getattr(page, part), name) for part, name in places), page.cursor]
+
+    def watch(self, space: Workspace, selected: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
+        """Look at the disk once.
+
+        Inputs: the run that this browser shows (empty: none), what it was told before, its language.
+        Outputs: `outputs`; `gr.skip()` for what is as it was.
+        """
+        seen = look(space, selected, language)
+        updates, place = _chart(seen, cursor.get("chart", {}))
+        shown = {f"{part}.{name}": v for part, module in self.parts.items() for name, v in module.follow(seen).items()}
+        before = cursor.get("shown", {})
+        updates |= {name: _update(value) for name, value in shown.items() if before.get(name) != value}
+        updates |= {
+            name: _moved(name, shown, selected) for name in MOVING if _has_arrived(name, shown, before, selected)
+        }
+        updates["cursor"] = dict(chart=place, shown=shown)
+        return tuple(updates.get(name, gr.skip()) for name in self.outputs)
+
+    def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:
+        """Show another run, everywhere.
+
+        Inputs: its name, or an empty text for a new one. Outputs: the name, then `outputs` from the beginning.
+        """
+        run = run if space.library.has(run) else ""
+        told = dict(zip(self.outputs, self.watch(space, run, {}, language), strict=True))
+        shown = told["cursor"]["shown"]
+        # A run without a model leaves the choices as they are.
+        told |= {name: _moved(name, shown, run) for name in MOVING if _own(shown[name], run)}
+        return (run, *told.values())
 
 
-def _frame_views(space: Workspace, rows: list[views.Row], selected: str, language: str) -> dict[str, Any]:
-    """What is shown everywhere: the library, what runs now, which models there are."""
-    return dict(
-        header=markup.header(space.device, language),
-        library=markup.library(rows, selected, language),
-        status_bar=markup.status_bar(rows, workspace.memory(), language),
-        checkpoint=generate.choices(space, language),
-        share_run=share.choices(space),
-        share_note=share.note(space, language),
-    )
+def _chart(seen: Look, cursor: Cursor) -> tuple[dict[str, Any], Cursor]:
+    """What the chart must be told, if anything, and its place after that."""
+    value, place = plots.payload(seen.curve, cursor, seen.row.status.max_steps if seen.row else 0)
+    if value and value["reset"]:
+        value = value | dict(words=chart_words(seen.language))
+    return ({"train.chart": value} if value else {}), place
 
 
-def _newly_usable(selected: str, shown: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """When the selected run gets its first model, it is the one to generate with and to share."""
-    models, runs = shown["checkpoint"], shown["share_run"]
-    if selected not in runs or selected in before.get("share_run", []):
-        return {}
-    own = next(value for _, value in models if value.startswith(f"{selected}/"))
-    return dict(checkpoint=gr.update(choices=models, value=own), share_run=gr.update(choices=runs, value=selected))
-
-
-def _update(name: str, value: Any) -> Any:
-    if name in ("go", "stop", "resume"):
+def _update(value: Any) -> Any:
+    """How a value reaches its widget: whether it is there, what there is to choose from, or what it shows."""
+    if isinstance(value, bool):
         return gr.update(visible=value)
-    if name in ("checkpoint", "share_run"):
-        return gr.update(choices=value)
-    return value
+    return gr.update(choices=value) if isinstance(value, list) else value
 
 
-def choose(space: Workspace, run: str, language: str) -> tuple[Any, ...]:
-    """Show another run, everywhere.
+def _own(choices: list[tuple[str, str]], run: str) -> str | None:
+    """The first of `choices` (label, value) that belongs to `run`."""
+    return next((value for _, value in choices if run and value.split("/")[0] == run), None)
 
-    Inputs: its name, or an empty text for a new one.
-    Outputs: the name, the model to generate with, the run to share, then `OUTPUTS` from the beginning.
-    """
-    run = run if space.library.has(run) else ""
-    models = [value for _, value in generate.choices(space, language)]
-    own = next((value for value in models if value.startswith(f"{run}/")), None) if run else None
-    # A run without a model leaves the choice as it is; the first choice is the newest.
-    checkpoint = gr.update(choices=generate.choices(space, language), **(dict(value=own) if own else {}))
-    share_run = gr.update(choices=share.choices(space), **(dict(value=run) if own else {}))
-    told = dict(zip(OUTPUTS, watch(space, run, {}, language), strict=True))
-    told |= dict(checkpoint=checkpoint, share_run=share_run)
-    return (run, *told.values())
+
+def _has_arrived(name: str, shown: dict[str, Any], before: dict[str, Any], run: str) -> bool:
+    """Whether the run has got its first model since this browser looked last."""
+    return _own(shown[name], run) is not None and _own(before.get(name, []), run) is None
+
+
+def _moved(name: str, shown: dict[str, Any], run: str) -> Any:
+    return gr.update(choices=shown[name], value=_own(shown[name], run))

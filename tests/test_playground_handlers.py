@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import typing
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from runs import request, write_text
 from lm import run_dir, trainer
 from lm.errors import CorpusError, LMError, RunError
 from playground import app as page
-from playground.edge import at_edge
+from playground.edge import Edge
 from playground.tabs import corpus, generate, share, train
 from playground.workspace import Workspace
+from playground.workspaces import Workspaces
 
 DEFAULTS = [f.default for _, f in generate.FIELDS]
 
@@ -186,7 +188,7 @@ def test_a_second_visit_finds_what_was_read_last(space: Workspace) -> None:
 
 
 def test_no_handler_can_be_called_from_outside_the_page(space: Workspace) -> None:
-    events = page.build_app(space).fns.values()
+    events = page.build_app(Workspaces(space)).fns.values()
     assert len(events) > 15
     assert {event.api_visibility for event in events} == {"private"}
 
@@ -204,23 +206,44 @@ def fail_later():
     fail()
 
 
-@pytest.mark.parametrize("handler", [fail, partial(lambda one: fail(), 1), lambda: list(at_edge(fail_later)())])
-def test_a_users_mistake_becomes_a_message_with_its_own_words(handler) -> None:
+@pytest.fixture
+def edge(space: Workspace) -> Edge:
+    return Edge(Workspaces(space))
+
+
+@pytest.mark.parametrize("handler", [fail, partial(lambda one: fail(), 1)])
+def test_a_users_mistake_becomes_a_message_with_its_own_words(edge: Edge, handler) -> None:
     with pytest.raises(gr.Error) as caught:
-        at_edge(handler)()
+        edge.guarded(handler)()
     assert caught.value.message == "n_embd=&lt;130&gt; is wrong;<br>use 128"
 
 
-def test_a_bug_stays_a_bug() -> None:
+def test_a_mistake_stands_beside_its_cause_and_leaves_the_rest_as_it_is(edge: Edge) -> None:
+    first, told = edge.guarded(fail, n=1, is_told=True)()
+    assert first == gr.skip() and "n_embd=&lt;130&gt; is wrong" in told and 'role="alert"' in told
+    assert edge.guarded(lambda: "fine", n=1, is_told=True)() == ("fine", "")
+
+
+def test_a_mistake_after_a_good_start_is_told_too(edge: Edge) -> None:
+    begun, ended = edge.guarded(fail_later, n=1, told_at=0, is_told=True)()
+    assert begun == 1 and "use 128" in ended
+
+
+def test_a_bug_stays_a_bug(edge: Edge) -> None:
     with pytest.raises(ZeroDivisionError):
-        at_edge(lambda: 1 / 0)()
+        edge.guarded(lambda: 1 / 0, is_told=True)()
 
 
-def test_the_edge_keeps_a_handlers_parameters() -> None:
-    def handler(language: str, event: gr.EventData) -> str:
-        return language
+def test_the_edge_keeps_a_handlers_parameters_and_brings_its_workspace(edge: Edge, space: Workspace) -> None:
+    def handler(space: Workspace, language: str, event: gr.EventData) -> tuple:
+        return space, language, event
 
-    assert list(inspect.signature(at_edge(handler)).parameters) == ["language", "event"]
+    guarded = edge.guarded(handler, n=3)
+    assert list(inspect.signature(guarded).parameters) == ["request", "language", "event"]
+    assert typing.get_type_hints(guarded) == dict(
+        space=Workspace, language=str, event=gr.EventData, request=gr.Request, **{"return": tuple}
+    )
+    assert guarded(None, "en", "clicked") == (space, "en", "clicked")
 
 
 @pytest.mark.parametrize(

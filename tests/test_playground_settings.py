@@ -16,6 +16,7 @@ from playground import settings_form
 from playground.app import build_app
 from playground.tabs import generate, train
 from playground.workspace import Workspace
+from playground.workspaces import Workspaces
 
 CONFIGS = (DataConfig, ModelConfig, TrainConfig, SampleConfig)
 ALL = [(config, f) for config in CONFIGS for f in settings(config)]
@@ -26,7 +27,7 @@ IDS = [f"{config.__name__}.{f.name}" for config, f in ALL]
 def widgets(tmp_path_factory: pytest.TempPathFactory) -> list[gr.components.Component]:
     """Every component of the whole page."""
     folder = tmp_path_factory.mktemp("app")
-    return list(build_app(Workspace(folder / "workspace", folder / "runs")).blocks.values())
+    return list(build_app(Workspaces(Workspace(folder / "workspace", folder / "runs"))).blocks.values())
 
 
 @pytest.fixture

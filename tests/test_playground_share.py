@@ -21,6 +21,7 @@ from playground.tabs import generate, share
 from playground.tabs.share import Asked
 from playground.visitor import Visitor, has_own_token, keep_own_token, must_type_token, name_of, visitor
 from playground.workspace import FETCHED, Workspace
+from playground.workspaces import Workspaces
 
 ALICE = Visitor("page", "hf_alice")
 REQUEST = SimpleNamespace(session_hash="page")
@@ -55,7 +56,7 @@ def told(space: Workspace, *words, **changes) -> str:
 
 
 def fetched(space: Workspace, source: str) -> str:
-    return list(generate.fetch(space, "page", source, "en"))[-1][1]
+    return list(generate.fetch(space, REQUEST, source, "en"))[-1][1]
 
 
 # ---------------------------------------------------------------------------------------------- whose token
@@ -98,7 +99,7 @@ def test_on_a_space_the_owners_token_never_fetches_for_a_stranger(hub: Hub, spac
 
 def test_a_space_has_a_button_to_sign_in_and_a_machine_has_not(space: Workspace, monkeypatch) -> None:
     def has_button() -> bool:
-        return any(isinstance(block, gr.LoginButton) for block in page.build_app(space).blocks.values())
+        return any(isinstance(block, gr.LoginButton) for block in page.build_app(Workspaces(space)).blocks.values())
 
     assert not has_button()
     for name, value in dict(SPACE_ID="lab/playground", SYSTEM="spaces").items():
@@ -180,10 +181,10 @@ def test_cancelling_ends_only_the_transfer_of_this_page(hub: Hub, space: Workspa
     held = hub.fault("PUT /upload/", hold=threading.Event())
     pushing = share.push(space, ALICE, asked(), "en")
     next(answer for answer in pushing if "sending" in answer[1])
-    share.cancel(space, "another page")
-    generate.cancel(space, "page")
+    share.cancel(space, SimpleNamespace(session_hash="another page"))
+    generate.cancel(space, REQUEST)
     assert not any(moving.is_cancelled for moving in space.transfers._watched.values())
-    share.cancel(space, "page")
+    share.cancel(space, REQUEST)
     *_, last = pushing
     held.hold.set()
     assert 'class="note attention"' in last[1] and "is still empty" in last[1]
@@ -263,7 +264,7 @@ def test_a_report_is_a_page_that_may_be_served(space: Workspace) -> None:
 @pytest.mark.parametrize("source", ["alice/fox", "{endpoint}/alice/fox", "{endpoint}/alice/fox/tree/main"])
 def test_a_repository_or_its_link_becomes_a_model_to_write_with(hub: Hub, space: Workspace, source: str) -> None:
     push(space)
-    *_, (models, words, *_) = generate.fetch(space, "page", source.format(endpoint=hub.endpoint), "en")
+    *_, (models, words, *_) = generate.fetch(space, REQUEST, source.format(endpoint=hub.endpoint), "en")
     assert models["value"] in dict(map(reversed, models["choices"])) and "press Write" in words
     assert ("alice/fox", models["value"]) in generate.choices(space, "en")
     defaults = [f.default for _, f in generate.FIELDS]

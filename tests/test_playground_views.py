@@ -10,7 +10,8 @@ from fabricated_runs import fabricate, record, write_lines
 
 from lm import run_dir
 from lm.run_dir import RunDir, Status
-from playground import plots, views, watch
+from playground import plots, views
+from playground.app import WATCHER
 from playground.views import Library
 from playground.workspace import Workspace
 
@@ -120,8 +121,8 @@ def test_the_log_shows_what_a_progress_bar_left_behind(runs: Path) -> None:
 def test_a_run_without_any_file_but_a_log_can_be_shown(space: Workspace, runs: Path) -> None:
     run = run_dir.create(runs, "bare")
     run.log.touch()
-    told = dict(zip(("selected", *watch.OUTPUTS), watch.choose(space, "bare", "en"), strict=True))
-    assert told["selected"] == "bare" and "bare" in told["library"]
+    told = dict(zip(("selected", *WATCHER.outputs), WATCHER.choose(space, "bare", "en"), strict=True))
+    assert told["selected"] == "bare" and "bare" in told["frame.library"]
 
 
 # ---------------------------------------------------------------------------------------------- the chart
@@ -164,20 +165,20 @@ def test_no_run_empties_the_chart_once() -> None:
 
 
 def told(outputs: tuple, *names: str) -> list:
-    by_name = dict(zip(watch.OUTPUTS, outputs, strict=True))
+    by_name = dict(zip(WATCHER.outputs, outputs, strict=True))
     return [by_name[name] for name in names]
 
 
 def test_a_browser_is_told_what_changed_and_nothing_else(space: Workspace, runs: Path) -> None:
     run = fabricate(runs, "one", steps=80)
-    first = watch.watch(space, "one", {}, "en")
-    assert gr.skip() not in told(first, "chart", "figures", "library", "sample")
+    first = WATCHER.watch(space, "one", {}, "en")
+    assert gr.skip() not in told(first, "train.chart", "train.figures", "frame.library", "train.sample")
     [cursor] = told(first, "cursor")
-    again = watch.watch(space, "one", cursor, "en")
-    news = [name for name, value in zip(watch.OUTPUTS, again, strict=True) if value != gr.skip()]
-    assert set(news) <= {"cursor", "status_bar"}  # the machine's memory moves by itself
+    again = WATCHER.watch(space, "one", cursor, "en")
+    news = [name for name, value in zip(WATCHER.outputs, again, strict=True) if value != gr.skip()]
+    assert set(news) <= {"cursor", "frame.status_bar"}  # the machine's memory moves by itself
     run_dir.append_record(run.metrics, record(81))
-    chart, sample = told(watch.watch(space, "one", cursor, "en"), "chart", "sample")
+    chart, sample = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart", "train.sample")
     assert [step for step, _ in chart["train"]] == [81]
     assert sample == gr.skip()
 
@@ -189,22 +190,22 @@ def test_a_browser_is_told_what_changed_and_nothing_else(space: Workspace, runs:
 def test_the_buttons_fit_the_state(space: Workspace, runs: Path, state: str, visible: list[str]) -> None:
     run = fabricate(runs, "one", state=state)
     with alive(run):
-        buttons = told(watch.watch(space, "one", {}, "en"), "go", "stop", "resume")
+        buttons = told(WATCHER.watch(space, "one", {}, "en"), "train.go", "train.stop", "train.resume")
     shown = [name for name, update in zip(("go", "stop", "resume"), buttons, strict=True) if update["visible"]]
     assert shown == visible
 
 
 def test_a_first_model_is_offered_as_soon_as_it_is_there(space: Workspace, runs: Path) -> None:
     run = fabricate(runs, "one")
-    [cursor] = told(watch.watch(space, "one", {}, "en"), "cursor")
+    [cursor] = told(WATCHER.watch(space, "one", {}, "en"), "cursor")
     run.best.mkdir()
     (run.best / "model.safetensors").touch()
-    checkpoint, share_run = told(watch.watch(space, "one", cursor, "en"), "checkpoint", "share_run")
+    checkpoint, share_run = told(WATCHER.watch(space, "one", cursor, "en"), "generate.checkpoint", "share.run")
     assert (checkpoint["value"], share_run["value"]) == ("one/best", "one")
 
 
 def test_only_a_run_of_the_library_can_be_chosen(space: Workspace, runs: Path) -> None:
     fabricate(runs, "one")
     fabricate(runs.parent / "elsewhere", "two")
-    chosen = [watch.choose(space, name, "en")[0] for name in ("one", "three", "../elsewhere/two", "")]
+    chosen = [WATCHER.choose(space, name, "en")[0] for name in ("one", "three", "../elsewhere/two", "")]
     assert chosen == ["one", "", "", ""]

@@ -14,6 +14,7 @@ from lm.config import DataConfig, settings
 from lm.corpus import Corpus
 from lm.errors import CorpusError
 from playground import settings_form, text
+from playground.edge import Edge
 from playground.markup import count, escape
 from playground.text import say
 from playground.workspace import Cut, Workspace, cut, preview
@@ -128,7 +129,7 @@ def _visible(piece: str) -> str:
     return escape(piece).replace("\n", "↵\n")
 
 
-# ---------------------------------------------------------------------------------------------- layout
+# ---------------------------------------------------------------------------------------------- layout and events
 
 
 def sample_choices() -> list[tuple[str, str]]:
@@ -179,6 +180,7 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
                     elem_id="sample", filterable=False,
                 )  # fmt: skip
                 w.read_sample = gr.Button(text.label("corpus.take"), variant="primary", elem_id="read-sample")
+        w.told = gr.HTML(elem_id="read-told", apply_default_css=False)
     return w
 
 
@@ -193,3 +195,27 @@ def _upload(w: SimpleNamespace, fields: dict[str, Any]) -> None:
             w.aozora = settings_form.widget(*fields["aozora"])
             w.column = settings_form.widget(*fields["column"])
         w.read_files = gr.Button(text.label("corpus.read"), variant="primary", elem_id="read-files")
+
+
+def connect(page: SimpleNamespace, on: Edge) -> None:
+    """The events of the tab. A text that was read is the chosen one."""
+    w, language = page.corpus, page.language
+    reading = dict(show_progress="full", show_progress_on=w.shown, told=w.told)
+
+    def chosen(space: Workspace, name: str) -> Any:
+        return gr.update(choices=space.names(), value=name)
+
+    def take_files(space: Workspace, *values: Any) -> Any:
+        return chosen(space, read_files(space, *values))
+
+    def take_pasted(space: Workspace, pasted: str, language: str) -> Any:
+        return chosen(space, read_pasted(space, pasted, language))
+
+    def take_sample(space: Workspace, sample: str, progress: gr.Progress = gr.Progress()) -> Any:
+        return chosen(space, read_sample(space, sample, progress))
+
+    on(w.read_files.click, take_files, [w.files, w.aozora, w.column, language], w.corpus, **reading)
+    on(w.read_pasted.click, take_pasted, [w.pasted, language], w.corpus, **reading)
+    on(w.read_sample.click, take_sample, w.sample, w.corpus, **reading)
+    on(w.corpus.change, show, [w.corpus, language], w.shown)
+    on(w.compare.click, compare, [w.corpus, w.vocab_size, language], w.cuts, show_progress="full", told=w.cuts)

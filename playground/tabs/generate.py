@@ -12,7 +12,9 @@ import gradio as gr
 from lm.config import SampleConfig, check
 from lm.errors import CheckpointError, HubError, LMError
 from playground import settings_form, text, transfer
-from playground.markup import count, escape, written
+from playground.edge import Edge
+from playground.look import Look
+from playground.markup import count, escape, note, written
 from playground.text import say
 from playground.visitor import is_on_space
 from playground.workspace import FETCHED, Workspace
@@ -22,6 +24,12 @@ FIELDS = settings_form.sampling_fields()
 IN_SIGHT = ("temperature", "top_k", "top_p", "max_new_tokens")
 # The page is redrawn at most this often while the model writes: 20 times a second look like a typewriter.
 REDRAW_SECONDS = 0.05
+FOLLOWS = ("checkpoint",)
+
+
+def follow(look: Look) -> dict[str, Any]:
+    """What the tab shows of the disk, by the names of `FOLLOWS`."""
+    return dict(checkpoint=choices(look.space, look.language))
 
 
 def choices(space: Workspace, language: str) -> list[tuple[str, str]]:
@@ -59,10 +67,10 @@ def write(
     yield page(prompt, texts, False, language), f'{told}<p class="fine">{escape(rate)}</p>'
 
 
-def fetch(space: Workspace, page_id: str, source: str, language: str) -> Iterator[tuple[Any, ...]]:
+def fetch(space: Workspace, request: gr.Request, source: str, language: str) -> Iterator[tuple[Any, ...]]:
     """Fetch a model and choose it.
 
-    Inputs: the page, a repository, a link or a folder. Outputs, again and again: the models, how far it is or what went
+    Inputs: who asks, a repository, a link or a folder. Outputs, again and again: the models, how far it is or what went
     wrong, as HTML, whether the buttons for fetching and cancelling can be used.
     """
     busy, idle = ((gr.update(interactive=not on), gr.update(visible=on)) for on in (True, False))
@@ -78,19 +86,19 @@ def fetch(space: Workspace, page_id: str, source: str, language: str) -> Iterato
     try:
         if not source.strip():
             raise HubError(say("fetch.no_source", language))
-        for moving in space.transfers.follow((page_id, "fetch"), work):
+        for moving in space.transfers.follow((request.session_hash, "fetch"), work):
             yield gr.skip(), transfer.under_way(moving, language), *busy
         name = moving.result()
     except LMError as error:
         yield gr.skip(), transfer.refusal(error), *idle
         return
     chosen = gr.update(choices=choices(space, language), value=f"{name}/{FETCHED}")
-    yield chosen, transfer.note("calm", say("fetch.arrived", language)), *idle
+    yield chosen, note("calm", say("fetch.arrived", language)), *idle
 
 
-def cancel(space: Workspace, page_id: str) -> None:
-    """Inputs: the page. Outputs: none; what has arrived is kept."""
-    space.transfers.cancel((page_id, "fetch"))
+def cancel(space: Workspace, request: gr.Request) -> None:
+    """Inputs: who asks. Outputs: none; what has arrived is kept."""
+    space.transfers.cancel((request.session_hash, "fetch"))
 
 
 def page(prompt: str, texts: list[str], is_writing: bool, language: str) -> str:
@@ -113,6 +121,9 @@ def _unknown(characters: list[str], language: str) -> str:
     shown = " ".join(f"“{character}”" for character in characters[:20])
     words = say("generate.unknown", language, characters=shown)
     return f'<div class="note attention" role="note"><p>{escape(words)}</p></div>'
+
+
+# ---------------------------------------------------------------------------------------------- layout and events
 
 
 def build() -> SimpleNamespace:
@@ -158,3 +169,14 @@ def _from_elsewhere(w: SimpleNamespace) -> None:
             w.fetch = gr.Button(text.label("fetch.go"), elem_id="fetch")
             w.cancel = gr.Button(text.label("share.cancel"), elem_id="cancel-fetch", visible=False)
         w.fetched = gr.HTML(elem_id="fetched", apply_default_css=False)
+
+
+def connect(page: SimpleNamespace, on: Edge) -> None:
+    """The events of the tab."""
+    w = page.generate
+    asked = [w.checkpoint, w.prompt, page.language, *w.settings]
+    writing = on([w.go.click, w.prompt.submit], write, asked, [w.page, w.told], told=w.told)
+    w.stop.click(None, cancels=writing, api_visibility="private")
+    fetched = [w.checkpoint, w.fetched, w.fetch, w.cancel]
+    on([w.fetch.click, w.source.submit], fetch, [w.source, page.language], fetched, told=w.fetched)
+    on(w.cancel.click, cancel)

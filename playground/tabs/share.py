@@ -13,11 +13,13 @@ import gradio as gr
 from lm import run_dir
 from lm.errors import LMError, RunError
 from lm.run_dir import RunDir
-from playground import text, transfer, views
+from playground import markup, text, transfer, views
+from playground.edge import Edge
+from playground.look import Look
 from playground.markup import escape
 from playground.text import say
 from playground.transfer import Work
-from playground.visitor import Visitor, is_on_space, must_type_token, name_of
+from playground.visitor import Visitor, is_on_space, must_type_token, name_of, visitor
 from playground.workspace import Workspace
 
 KILOBYTE = 1000
@@ -45,6 +47,15 @@ class Asked:
     def is_edited(self) -> bool:
         """Whether the card is more than what was written for the form."""
         return self.card.strip() not in ("", self.previewed.strip())
+
+
+FOLLOWS = ("run", "note")
+
+
+def follow(look: Look) -> dict[str, Any]:
+    """What the tab shows of the disk, by the names of `FOLLOWS`."""
+    runs = choices(look.space)
+    return dict(run=list(zip(runs, runs)), note=note(look.space, look.language))
 
 
 def choices(space: Workspace) -> list[str]:
@@ -182,15 +193,15 @@ def publish(space: Workspace, who: Visitor, repo: str, run: str | None, language
         return send(repo, prompt=str(prompt), token=who.token, progress=progress, should_stop=should_stop)
 
     def arrived(published: Any) -> tuple[str, str]:
-        notes = "".join(transfer.note("attention", note) for note in published.notes)
+        notes = "".join(markup.note("attention", note) for note in published.notes)
         return _arrival(say("share.published", language), published.url) + notes, repo
 
     yield from _travel(space, who, work, arrived, language)
 
 
-def cancel(space: Workspace, page: str) -> None:
-    """Inputs: the page. Outputs: none; the transfer ends by itself and says what exists."""
-    space.transfers.cancel((page, "share"))
+def cancel(space: Workspace, request: gr.Request) -> None:
+    """Inputs: who asks. Outputs: none; the transfer ends by itself and says what exists."""
+    space.transfers.cancel((request.session_hash, "share"))
 
 
 def _travel(
@@ -198,7 +209,7 @@ def _travel(
 ) -> Iterator[tuple[Any, ...]]:
     """The outputs of `push` while `work` is under way, and at its end; `arrived(result)` is (HTML, repository)."""
     if not who.may_push:
-        yield "", transfer.note("attention", say("share.sign_in_first", language)), *_buttons(False, "")
+        yield "", markup.note("attention", say("share.sign_in_first", language)), *_buttons(False, "")
         return
     try:
         for moving in space.transfers.follow((who.page, "share"), work):
@@ -262,7 +273,7 @@ def export(space: Workspace, run: str | None, folder: str, language: str) -> str
     )
 
 
-# ---------------------------------------------------------------------------------------------- layout
+# ---------------------------------------------------------------------------------------------- layout and events
 
 
 def build() -> SimpleNamespace:
@@ -351,3 +362,57 @@ def _model_card(w: SimpleNamespace) -> None:
                 show_label=False, lines=18, max_lines=30, elem_id="card-text",
                 html_attributes=gr.InputHTMLAttributes(spellcheck=False),
             )  # fmt: skip
+
+
+def connect(page: SimpleNamespace, on: Edge) -> None:
+    """The events of the tab."""
+    w, language = page.share, page.language
+
+    def made(file: Callable[..., str]) -> Callable[..., Any]:
+        return lambda space, run, language: gr.update(value=file(space, run, language), visible=True)
+
+    on(w.zip.click, made(zip_run), [w.run, language], w.file, show_progress="full")
+    on(w.report.click, made(report), [w.run, language], w.file, show_progress="full")
+    on(w.export.click, export, [w.run, w.folder, language], w.exported, told=w.exported)
+    _connect_card(page, on)
+    _connect_hub(page, on)
+
+
+def _connect_card(page: SimpleNamespace, on: Edge) -> None:
+    """The form and the card that is written for it."""
+    w, form = page.share, [*page.share.form, page.language]
+
+    def opened(
+        request: gr.Request, signed_in: gr.OAuthToken | None, owner: str, run: str | None, repo: str
+    ) -> tuple[Any, ...]:
+        return introduce(visitor(request, "", signed_in), owner, run, repo)
+
+    def of_form(act: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda space, *values: act(space, Asked(*values[:-1]), values[-1])
+
+    on(w.tab.select, opened, [w.owner, w.run, w.repo], [w.owner, w.repo, w.token])
+    on(w.run.change, suggest, [w.owner, w.run, page.language], w.suggested)
+    on(w.preview.click, of_form(preview), form, w.previews)
+    choices = [choice.change for choice in (w.which, w.repo, w.with_corpus, w.license, w.languages)]
+    on(choices, of_form(rewrite), form, w.previews, trigger_mode="always_last")
+    on(w.look_tab.select, look, [w.run, w.card], w.look)
+
+
+def _connect_hub(page: SimpleNamespace, on: Edge) -> None:
+    """What travels. A typed token is an input here and nowhere else."""
+    w, language = page.share, page.language
+
+    def send(
+        space: Workspace, request: gr.Request, signed_in: gr.OAuthToken | None, token: str, *values: Any
+    ) -> Iterator[Any]:
+        yield from push(space, visitor(request, token, signed_in), Asked(*values[:-1]), values[-1])
+
+    def show(
+        space: Workspace, request: gr.Request, signed_in: gr.OAuthToken | None, token: str, *values: Any
+    ) -> Iterator[Any]:
+        yield from publish(space, visitor(request, token, signed_in), *values)
+
+    on(w.push.click, send, [w.token, *w.form, language], [w.token, w.told, *w.travelling], told=w.told)
+    told = [w.token, w.demo_told, *w.travelling]
+    on(w.demo.click, show, [w.token, w.pushed, w.run, language], told, told=w.demo_told)
+    on(w.cancel.click, cancel)

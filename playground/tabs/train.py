@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,33 @@ import gradio as gr
 from lm import launch, recipes, run_dir
 from lm.config import check
 from lm.errors import ConfigError, CorpusError
-from playground import plots, settings_form, text
-from playground.markup import count, escape
+from playground import live, plots, settings_form, text, views
+from playground.edge import Edge
+from playground.look import Look
+from playground.markup import count, escape, fault
 from playground.text import say
+from playground.watch import Cursor, Watcher
 from playground.workspace import Workspace
 
 FIRST_RECIPE = "quickstart"
 FIELDS = settings_form.training_fields()
+FOLLOWS = ("headline", "figures", "note", "sample", "log", "go", "stop", "resume")
+
+
+def follow(look: Look) -> dict[str, Any]:
+    """What the tab shows of the selected run, by the names of `FOLLOWS`."""
+    row, curve, run, language = look.row, look.curve, look.run, look.language
+    is_active = row is not None and row.is_active
+    return dict(
+        headline=live.headline(row, views.description(run) if run else {}, language),
+        figures=live.numbers(row, curve, language),
+        note=live.note(row, curve, run is not None and run.stop.exists(), language),
+        sample=live.sample(views.latest_sample(run) if run else {}, language),
+        log=live.log(views.log_tail(run) if run else ""),
+        go=not is_active,
+        stop=is_active,
+        resume=row is not None and row.state in views.RESUMABLE_STATES,
+    )
 
 
 # ---------------------------------------------------------------------------------------------- handlers
@@ -58,7 +79,7 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
     try:
         argv = _argv(space, corpus, recipe_name, language, values)
     except ConfigError as error:
-        return f'<div class="note wrong" role="alert"><pre>{escape(error)}</pre></div>'
+        return fault(error)
     wanted = run_dir.free_name(space.runs_dir, name.strip() or f"{corpus}-{recipe_name}")
     title = escape(say("train.command", language))
     command_line = escape(launch.command(wanted, argv))
@@ -88,7 +109,7 @@ def _configs(recipe: recipes.Recipe) -> tuple[Any, Any, Any]:
     return recipe.data, recipe.model, recipe.train
 
 
-# ---------------------------------------------------------------------------------------------- layout
+# ---------------------------------------------------------------------------------------------- layout and events
 
 
 def build() -> SimpleNamespace:
@@ -133,3 +154,30 @@ def _live(w: SimpleNamespace) -> None:
         w.sample = gr.HTML(elem_id="latest-sample", apply_default_css=False)
     with gr.Column(elem_classes="card settings"), gr.Accordion(text.label("train.log"), open=False):
         w.log = gr.HTML(elem_id="log", apply_default_css=False)
+
+
+def connect(page: SimpleNamespace, on: Edge) -> None:
+    """The events of the tab. Starting, stopping and resuming end with a look at what came of it."""
+    w, language, corpus = page.train, page.language, page.corpus.corpus
+    asked = [corpus, w.recipe, w.name, language, *w.settings]
+    on(w.recipe.input, recipe_values, w.recipe, w.settings)
+    on([w.recipe.change, corpus.change], about_recipe, [corpus, w.recipe, language], w.about)
+    changed = [one.change for one in (w.recipe, corpus, w.name, *w.settings)]
+    on(changed, command, asked, w.command, trigger_mode="always_last")
+
+    def begin(space: Workspace, *values: Any) -> tuple[Any, ...]:
+        return page.watcher.choose(space, start(space, *values), values[3])
+
+    on(w.go.click, begin, asked, page.chosen, told=w.command)
+    for button, act in ((w.stop, stop), (w.resume, resume)):
+        on(button.click, _then_look(act, page.watcher), [page.selected, page.cursor, language], page.watched)
+
+
+def _then_look(act: Callable[[Workspace, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
+    """A handler that acts on the selected run and shows at once what came of it."""
+
+    def handler(space: Workspace, selected: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
+        act(space, selected)
+        return watcher.watch(space, selected, cursor, language)
+
+    return handler

@@ -94,9 +94,11 @@ class Visitor:
         self.page.wait_for_selector("#library .new", state="attached")
         self.page.wait_for_selector("#chart .plot .main-svg")
 
-    def tab(self, number: int) -> None:
-        """Corpus 0, Train 1, Generate 2, Share 3."""
-        self.page.locator("#tabs > .tab-wrapper button[role=tab]").nth(number).click()
+    def tab(self, name: str) -> None:
+        """Open a tab by its key in `playground.app.TABS`."""
+        from playground.app import TABS
+
+        self.page.locator("#tabs > .tab-wrapper button[role=tab]").nth(list(TABS).index(name)).click()
 
     def wait(self, condition: str) -> None:
         self.page.wait_for_function(condition)

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.browser
 
 TOKEN = "hf_secretOfAlice"
 SIZES = ((1440, 900), (390, 844))
-GENERATE, SHARE = 2, 3
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     visitor = visit(color_scheme="light", reduced_motion="reduce")
     page, addresses = visitor.page, []
     page.on("request", lambda request: addresses.append(request.url))
-    visitor.tab(SHARE)
+    visitor.tab("share")
     page.wait_for_selector("#token input")
     assert page.input_value("#repo textarea, #repo input") == "fox"
     picture(visitor, "share-empty")
@@ -92,7 +91,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
         page.click("#download a")
     assert downloading.value.suggested_filename == "fox.html"
 
-    visitor.tab(GENERATE)
+    visitor.tab("generate")
     page.click("#elsewhere .label-wrap")
     page.fill("#source textarea, #source input", f"{hub.endpoint}/alice/fox")
     page.click("#fetch")
@@ -121,7 +120,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
 def test_a_push_can_be_cancelled_and_its_page_closed(visit, app: App, hub: Hub) -> None:
     held = hub.fault("PUT /upload/", hold=threading.Event())
     visitor = visit()
-    visitor.tab(SHARE)
+    visitor.tab("share")
     visitor.page.wait_for_selector("#token input")
     fill(visitor, TOKEN)
     visitor.page.click("#push")
@@ -143,7 +142,7 @@ def test_a_space_asks_to_sign_in(visit, app: App, hub: Hub, monkeypatch: pytest.
     monkeypatch.setenv("OPENID_PROVIDER_URL", hub.endpoint)
     app.start()
     visitor = visit(color_scheme="light", reduced_motion="reduce")
-    visitor.tab(SHARE)
+    visitor.tab("share")
     visitor.page.wait_for_selector("#sign-in")
     visitor.page.click("#push")
     visitor.page.wait_for_selector("#pushed .note.attention:has-text('Sign in')")
@@ -155,7 +154,7 @@ def test_a_space_asks_to_sign_in(visit, app: App, hub: Hub, monkeypatch: pytest.
 def test_a_pickle_is_refused_with_the_reason(visit, app: App, hub: Hub) -> None:
     hub.add_repo("bob/old", {"config.json": b"{}", "pytorch_model.bin": b"x"})
     visitor = visit(locale="ja-JP", reduced_motion="reduce")
-    visitor.tab(GENERATE)
+    visitor.tab("generate")
     visitor.page.click("#elsewhere .label-wrap")
     visitor.page.fill("#source textarea, #source input", "bob/old")
     visitor.page.click("#fetch")

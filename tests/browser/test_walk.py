@@ -10,6 +10,7 @@ from fabricated_runs import fabricate
 from runs import request
 
 from lm import run_dir, trainer
+from playground.app import TABS
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,6 @@ WORDS = "the fox sees a lamp on the hill and sings to it softly while the owl co
 GROWS = "Number(document.querySelector('#chart .plot').dataset.points) > {}"
 RANGE = "document.querySelector('#chart .plot').layout.xaxis.range"
 SIZES = ((1440, 900), (1024, 768), (390, 844))
-CORPUS, TRAIN, GENERATE, SHARE = range(4)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def story(tmp_path: Path) -> Path:
 
 
 def upload(visitor, story: Path) -> None:
-    visitor.tab(CORPUS)
+    visitor.tab("corpus")
     visitor.page.set_input_files("#files input[type=file]", story)
     visitor.page.wait_for_selector("#files .file-preview")
     visitor.page.click("#read-files")
@@ -44,7 +44,7 @@ def set_number(visitor, name: str, value: int) -> None:
 
 def train(visitor, steps: int) -> None:
     """A tiny model, so that steps are fast on any machine, and more of them than anyone waits for."""
-    visitor.tab(TRAIN)
+    visitor.tab("train")
     page = visitor.page
     page.click(".settings .label-wrap >> nth=0")
     for group in ("Model", "Length", "Evaluation"):
@@ -77,11 +77,10 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     visitor.screenshot("first-minute")
 
     # Too early: the answer says what to do first, and what was typed stays.
-    visitor.tab(GENERATE)
+    visitor.tab("generate")
     page.fill("#prompt textarea", "The fox <b>☃")
     page.click("#write")
-    page.wait_for_selector(".toast-body:has-text('train one first')")
-    page.click("[data-testid=toast-close]")
+    page.wait_for_selector("#told .note.wrong:has-text('train one first')")
 
     upload(visitor, story)
     visitor.screenshot("corpus")
@@ -111,7 +110,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     assert page.evaluate(RANGE) == zoomed
 
     # Generating works while training goes on.
-    visitor.tab(GENERATE)
+    visitor.tab("generate")
     page.fill("#prompt textarea", "The fox <b>☃")
     page.press("#prompt textarea", "Shift+Enter")
     page.wait_for_selector("#told .fine")
@@ -119,7 +118,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     assert "☃" in page.locator("#told .note").inner_text()
     visitor.screenshot("generate")
 
-    visitor.tab(TRAIN)
+    visitor.tab("train")
     page.click("#stop")
     page.wait_for_selector("#resume")
     second.page.wait_for_selector("#resume")
@@ -128,7 +127,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     page.click("#stop")
     page.wait_for_selector("#resume")
 
-    visitor.tab(SHARE)
+    visitor.tab("share")
     page.click("#export")
     page.wait_for_selector("#exported .note")
     with page.expect_download() as downloading:
@@ -143,7 +142,7 @@ def test_a_long_text_can_be_stopped_in_the_middle(visit, app, story: Path) -> No
     trainer.train(run_dir.create(app.runs_dir, "fox"), request(story, model=slow, steps=1, eval_windows=1))
     visitor = visit()
     page = visitor.page
-    visitor.tab(GENERATE)
+    visitor.tab("generate")
     page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
     page.click("#write")
     page.wait_for_selector("#written .caret")
@@ -164,8 +163,8 @@ def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visit, app) -> None:
     for scheme in ("light", "dark"):
         for width, height in SIZES:
             visitor.page.set_viewport_size(dict(width=width, height=height))
-            for tab, name in enumerate(("corpus", "train", "generate", "share")):
-                visitor.tab(tab)
+            for name in TABS:
+                visitor.tab(name)
                 visitor.page.wait_for_selector("#tabs > .tabitem >> visible=true")
                 assert visitor.overflowing() == [], f"{name} at {width}×{height}"
                 visitor.screenshot(f"{name}-{width}-{scheme}")

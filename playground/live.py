@@ -1,0 +1,91 @@
+"""What the Train tab shows of a run, as HTML: its name, its figures, what is going on, what it writes, its log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lm.run_dir import Status
+from playground import markup
+from playground.markup import bar, count, duration, escape, figure, step_words, written
+from playground.text import say
+from playground.views import Curve, Row, progress
+
+# Unseen text must have been this many evaluations without a gain before the page says that the curves parted. assumed.
+PARTED_EVALUATIONS = 4
+
+
+def numbers(row: Row | None, curve: Curve | None, language: str) -> str:
+    """The four figures over the chart."""
+    last = curve.evaluations[-1] if curve and curve.evaluations else (0, None, None)
+    speed = curve.last.get("tokens_per_second") if curve else None
+    is_over = row is not None and not row.is_active
+    status = row.status if row else Status()
+    seconds = status.elapsed_seconds if is_over else status.seconds_left
+    figures = (
+        (figure(last[1]), "train.validation", "unseen"),
+        (figure(last[2]), "train.bits", "unseen"),
+        (count(speed) if speed else "–", "train.speed", ""),
+        (duration(seconds) if seconds is not None and row else "–", "train.took" if is_over else "train.left", ""),
+    )
+    cells = (f'<div class="{kind}"><b>{value}</b>{escape(say(key, language))}</div>' for value, key, kind in figures)
+    return f'<div class="figures">{"".join(cells)}</div>'
+
+
+def headline(row: Row | None, about: dict[str, Any], language: str) -> str:
+    """Name, state, what the run is made of, and how far it is."""
+    if row is None:
+        return f'<div class="headline"><h3>{escape(say("library.new", language))}</h3></div>'
+    parameters = about.get("parameters")
+    size = f"{parameters / 1e6:.1f} M" if isinstance(parameters, (int, float)) else ""
+    chips = [about.get("arch"), size, about.get("tokenizer"), about.get("corpus")]
+    told = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips if chip)
+    return (
+        f'<div class="headline {row.state}"><i class="dot"></i><h3>{escape(row.name)}</h3>'
+        f'<span class="state">{escape(say(f"state.{row.state}", language))}</span>{told}</div>{_how_far(row, language)}'
+    )
+
+
+def _how_far(row: Row, language: str) -> str:
+    if not row.is_active:
+        return ""
+    words = escape(step_words(row.status, language))
+    return f'<div class="how-far">{bar(progress(row.status))}<span>{words}</span></div>'
+
+
+def note(row: Row | None, curve: Curve | None, is_stopping: bool, language: str) -> str:
+    """One sentence about what is seen and what to do next; an error in the words of its cause."""
+    if row is None or curve is None:
+        return markup.note("calm", say("train.say.new", language))
+    if row.state == "failed":
+        cause = row.status.error.strip() or say("train.say.failed", language)
+        return markup.note("wrong", say("train.say.failed", language), cause)
+    if curve.fault:
+        return markup.note("wrong", curve.fault)
+    if row.state == "running":
+        return _running_note(curve, is_stopping, language)
+    if row.state == "finished":
+        key = "train.say.finished_bare" if row.best_step is None else "train.say.finished"
+        return markup.note("calm", say(key, language, step=count(row.best_step or 0)))
+    return markup.note("attention" if row.state == "dead" else "calm", say(f"train.say.{row.state}", language))
+
+
+def _running_note(curve: Curve, is_stopping: bool, language: str) -> str:
+    if is_stopping:
+        return markup.note("calm", say("train.say.stopping", language))
+    since = [step for step, _, _ in curve.evaluations if step > curve.best.get("step", 0)]
+    if len(since) >= PARTED_EVALUATIONS:
+        return markup.note("attention", say("train.say.parted", language, step=count(curve.best["step"])))
+    return markup.note("calm", say("train.say.running", language))
+
+
+def sample(latest: dict[str, Any], language: str) -> str:
+    """What the model wrote at its last measurement: the prompt in grey, the rest in ink."""
+    if not latest:
+        title, teach = say("train.sample_none", language), say("train.sample_empty", language)
+        return f'<h3>{escape(title)}</h3><p class="teach">{escape(teach)}</p>'
+    title = say("train.sample", language, step=count(latest.get("step", 0)))
+    return f"<h3>{escape(title)}</h3>{written(str(latest.get('prompt', '')), str(latest.get('text', '')))}"
+
+
+def log(text: str) -> str:
+    return f'<pre class="log" tabindex="0">{escape(text) or "–"}</pre>'

@@ -1,0 +1,79 @@
+"""The words of the Train tab and its chart."""
+
+# key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
+WORDS = {
+    "train.recipe": ("Recipe", "レシピ"),
+    "train.name": ("Name of the run", "学習の名前"),
+    "train.name_info": ("Left empty, it is made from text and recipe.", "空のままなら、テキストとレシピから作ります。"),
+    "train.corpus": ("Text", "テキスト"),
+    "train.corpus_size": ("{n} characters", "{n} 文字"),
+    "train.no_corpus": (
+        "There is no text yet; read one on the Corpus tab first.",
+        "テキストがまだありません。先に「テキスト」タブで読み込んでください。",
+    ),
+    "train.go": ("Train", "学習をはじめる"),
+    "train.stop": ("Stop and keep the best", "停止して最良を残す"),
+    "train.resume": ("Resume", "続きから再開"),
+    "train.settings": ("All settings", "すべての設定"),
+    "train.command": ("The same on the command line", "同じことをコマンドで"),
+    "train.log": ("Log", "ログ"),
+    "train.validation": ("validation, nats", "検証損失 (nat)"),
+    "train.bits": ("bits per byte", "ビット/バイト"),
+    "train.speed": ("tokens / s", "トークン/秒"),
+    "train.left": ("left", "残り"),
+    "train.took": ("took", "所要時間"),
+    "train.sample": ("What it writes at step {step}", "ステップ {step} で書いた文"),
+    "train.sample_none": ("What it writes", "書いた文"),
+    "train.sample_empty": (
+        "At each measurement the model continues the same prompt; you can watch gibberish turn into language here.",
+        "測定のたびに、同じ書き出しの続きを書きます。でたらめが言葉になっていく様子が見えます。",
+    ),
+    "train.say.new": (
+        "Press Train: the curve begins to fall within seconds, and the first words appear within a minute.",
+        "「学習をはじめる」を押すと、数秒で曲線が下がりはじめ、1分ほどで最初の言葉が現れます。",
+    ),
+    "train.say.starting": (
+        "Getting ready: the text is being cut into tokens and the model is being built.",
+        "準備中です。テキストをトークンに切り、モデルを組み立てています。",
+    ),
+    "train.say.running": (
+        "Blue is the text it learns from, red the text it has never seen. While red falls, it is learning to write.",
+        "青は学習中のテキスト、赤は一度も見せていないテキストです。赤が下がるあいだは、書く力が育っています。",
+    ),
+    "train.say.parted": (
+        "Red has not fallen since step {step} while blue goes on: it begins to learn your text by heart. "
+        "You can stop; step {step} is kept.",
+        "ステップ {step} から赤が下がらず、青だけが下がっています。丸暗記がはじまりました。"
+        "停止してかまいません。ステップ {step} が残ります。",
+    ),
+    "train.say.finished": (
+        "Done. The best model, of step {step}, waits on the Generate tab.",
+        "完了しました。最良のモデル(ステップ {step})は「生成」タブで使えます。",
+    ),
+    "train.say.finished_bare": (
+        "Done. The model waits on the Generate tab.",
+        "完了しました。モデルは「生成」タブで使えます。",
+    ),
+    "train.say.stopped": (
+        "Stopped; everything is saved. Resume goes on exactly where it ended.",
+        "停止しました。すべて保存されています。「続きから再開」で同じ所から続けられます。",
+    ),
+    "train.say.stopping": (
+        "Stopping: it finishes its step and saves.",
+        "停止しています。今のステップを終えて保存します。",
+    ),
+    "train.say.dead": (
+        "Its process is gone: the machine was switched off, or something ended it. Resume goes on from the last save.",
+        "プロセスが途中で終わりました。「続きから再開」で最後の保存から続けられます。",
+    ),
+    "train.say.failed": ("It could not go on.", "続けられませんでした。"),
+    "chart.label": ("Loss over steps", "ステップごとの損失"),
+    "chart.train": ("learnt text", "学習テキスト"),
+    "chart.validation": ("unseen text", "未見テキスト"),
+    "chart.best": ("best", "最良"),
+    "chart.step": ("step", "ステップ"),
+    "chart.loss": ("loss (nats per token)", "損失 (nat/トークン)"),
+    "chart.bits": ("bits per byte", "ビット/バイト"),
+    "chart.empty": ("The curve begins here.", "ここに曲線が現れます。"),
+    "chart.waiting": ("Waiting for the first step …", "最初のステップを待っています……"),
+}
