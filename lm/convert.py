@@ -4,8 +4,8 @@
 zeros), `modern` becomes `NanoChatForCausalLM` (query, key and value apart). A `bigram` becomes a GPT-2 without blocks:
 its embedding is the identity, its last norm undoes the normalisation of a one-hot vector, its head is the table. A
 `modern` mixture of experts becomes `Qwen3MoeForCausalLM`: the norm after the embedding is worked into its rows, a
-QK-norm without weights commutes with rotation, the other way round is a sign, and relu(x) · x is ReLU². Other mixtures
-(gpt2's, or with a soft cap) have no class there: their checkpoints carry our names, for us alone.
+QK-norm without weights commutes with rotation, the other way round is a sign, and relu(x) · x is ReLU². What has no
+class there (see `lm.classes`) keeps our names in its checkpoints, for us alone.
 
 Pure arithmetic: nothing here opens a file. Works on meta tensors too, which is how a checkpoint's shapes are known
 before memory is spent. Not covered: other activations, norms or rotary variants than ours; they are refused.
@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm.classes import class_of
 from lm.config import ModelConfig, check, from_dict, to_dict
 from lm.errors import CheckpointError, ConfigError
 from lm.model import GPT, LAYER_NORM_EPS, RMS_NORM_EPS
@@ -80,13 +81,13 @@ def to_transformers_config(config: ModelConfig) -> dict[str, Any]:
 
 def has_class(config: ModelConfig) -> bool:
     """Whether a class of `transformers` computes what this model does."""
-    return not config.has_experts or (config.arch == "modern" and not config.logit_softcap)
+    return bool(class_of(config))
 
 
 def _gpt2_config(config: ModelConfig) -> dict[str, Any]:
     is_bigram = config.arch == "bigram"
     return GPT2_MUST | dict(
-        architectures=["GPT2LMHeadModel"],
+        architectures=[class_of(config)],
         model_type="gpt2",
         activation_function=GELUS[config.gelu],
         vocab_size=config.vocab_size,
@@ -104,7 +105,7 @@ def _gpt2_config(config: ModelConfig) -> dict[str, Any]:
 
 def _nanochat_config(config: ModelConfig) -> dict[str, Any]:
     return NANOCHAT_MUST | dict(
-        architectures=["NanoChatForCausalLM"],
+        architectures=[class_of(config)],
         model_type="nanochat",
         vocab_size=config.vocab_size,
         max_position_embeddings=config.block_size,
@@ -125,7 +126,7 @@ def _qwen_config(config: ModelConfig) -> dict[str, Any]:
                   "num_attention_heads", "num_key_value_heads", "attention_dropout", "rope_parameters")  # fmt: skip
     nanochat = _nanochat_config(config)
     return {name: nanochat[name] for name in taken_over} | dict(
-        architectures=["Qwen3MoeForCausalLM"],
+        architectures=[class_of(config)],
         model_type="qwen3_moe",
         hidden_act="relu",
         rms_norm_eps=RMS_NORM_EPS,

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from lm import batches, checkpoint, config, initial, run_dir
+from lm.classes import export_note
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
 from lm.device import choose_device, choose_precision, free_bytes
@@ -59,6 +60,8 @@ class Setup:
 def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda text: None) -> Setup:
     """Write the tokenizer, the tokens and `config.json` of `run`; the text itself is not kept."""
     config.check(request.data, request.model, request.train)
+    if note := export_note(request.model):
+        say(note)
     device = choose_device(request.train.device)
     for leftover in (run.train_tokens, run.val_tokens):  # of an attempt that did not get further
         leftover.unlink(missing_ok=True)

@@ -34,7 +34,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
-    "lm/convert.py": {"lm.errors", "lm.config", "lm.model", "torch"},
+    "lm/classes.py": {"lm.config"},
+    "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.model", "torch"},
     "lm/tensors.py": {"lm.errors", "lm.run_dir", "torch", "safetensors"},
     "lm/checkpoint.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.model", "lm.tokenizer", "lm.convert", "lm.tensors", "torch",
@@ -44,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/threads.py": set(),
     "lm/recipes.py": {"lm.errors", "lm.config"},
     "lm/prepare.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
+        "lm.errors", "lm.classes", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
         "lm.evaluate", "lm.initial", "lm.model", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
@@ -140,7 +141,7 @@ ROOMS: dict[str, set[str]] = {
 }  # fmt: skip
 
 # These answer before torch could have been loaded.
-LIGHT = ("lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "lm.threads", "lm.__main__")
+LIGHT = ("lm.errors", "lm.config", "lm.classes", "lm.run_dir", "lm.recipes", "lm.launch", "lm.threads", "lm.__main__")
 FILES = sorted(
     str(path.relative_to(ROOT).as_posix())
     for path in (ROOT / "app.py", *(ROOT / "lm").rglob("*.py"), *(ROOT / "playground").rglob("*.py"))

@@ -112,14 +112,13 @@ def test_transformers_computes_and_writes_the_same(hub: Hub, tmp_path: Path) -> 
     """In a process of its own, pointed at the Hub by its address alone: the same logits, the same greedy text."""
     pytest.importorskip("transformers")
     source, runs = write_text(tmp_path / "fox.txt"), {}
-    for arch in ("gpt2", "modern", "bigram"):
+    for arch, n_experts in (("gpt2", 0), ("modern", 0), ("modern", 4), ("bigram", 0)):
         for kind in ("char", "bpe"):
-            run = runs[f"alice/{arch}-{kind}"] = run_dir.create(tmp_path / "runs", f"{arch}-{kind}")
-            wanted = request(
-                source, model=dict(arch=arch, n_experts=4 if arch == "modern" and kind == "bpe" else 0), lr=0.01
-            )
+            name = f"{arch}-{n_experts}-{kind}"
+            run = runs[f"alice/{name}"] = run_dir.create(tmp_path / "runs", name)
+            wanted = request(source, model=dict(arch=arch, n_experts=n_experts), lr=0.01)
             trainer.train(run, dataclasses.replace(wanted, data=DataConfig(tokenizer=kind, vocab_size=300)))
-            push(run, PushConfig(f"alice/{arch}-{kind}"), token="hf_alice")
+            push(run, PushConfig(f"alice/{name}"), token="hf_alice")
     code = (
         "import json, sys, torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\nfound = {}\nfor repo "
         "in sys.argv[1:]:\n    model, tokenizer = AutoModelForCausalLM.from_pretrained(repo), "
