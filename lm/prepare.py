@@ -124,10 +124,13 @@ def load(run: RunDir) -> Setup:
     return setup
 
 
-def extend(run: RunDir, limits: dict[str, Any]) -> Setup:
-    """Give a prepared run another length (`steps`, `minutes`, `epochs`); the rest of its set-up stays as it is."""
+def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
+    """Give a prepared run another length, or others of `RESUME_SETTINGS`; the rest of its set-up stays as it is."""
     setup = load(run)
-    train = replace(setup.train, **({"steps": 0, "minutes": 0.0, "epochs": 0.0} | limits))
+    assert changes.keys() <= set(config.RESUME_SETTINGS), "another training is another run"
+    if changes.keys() & set(config.LENGTH_SETTINGS):  # a length gives way as a whole
+        changes = {"steps": 0, "minutes": 0.0, "epochs": 0.0} | changes
+    train = replace(setup.train, **changes)
     config.check(train)
     said = run_dir.read_json(run.config)
     run_dir.write_json(run.config, said | dict(train=config.to_dict(train)))
@@ -159,24 +162,11 @@ def _describe(
 ) -> dict[str, Any]:
     """The contents of `config.json`."""
     model = replace(request.model, vocab_size=tokenizer.vocab_size)
-    parts = request.train.grad_accum_steps or fewest_parts(model, request.train, free_bytes(device))
-    rows = request.train.batch_size // parts * model.block_size
-    with torch.device("meta"):  # counts parameters without making them
-        parameters = GPT(model).parameter_count()
-    return dict(
+    return decided(model, request.train, device) | dict(
         schema=run_dir.SCHEMA,
         recipe=request.recipe,
         init_from=request.init_from.name if request.init_from else None,
         data=config.to_dict(request.data),
-        model=config.to_dict(model),
-        train=config.to_dict(request.train),
-        seed=request.train.seed,
-        device=device.type,
-        precision=choose_precision(request.train.precision, device, rows, model.n_embd),
-        threads=request.train.threads or torch.get_num_threads(),
-        grad_accum_steps=parts,
-        parameters=parameters,
-        active_parameters=active_parameters(model),
         tokenizer=tokenizer.name,
         tokens=dict(train=counts[0], val=counts[1]),
         corpus=dict(
@@ -185,6 +175,25 @@ def _describe(
             statistics=asdict(corpus.statistics),
             files=[asdict(file) for file in corpus.files],
         ),
-        versions=dict(python=platform.python_version())
-        | {p: importlib.metadata.version(p) for p in VERSIONED_PACKAGES},
+    )
+
+
+def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dict[str, Any]:
+    """The part of `config.json` that is decided on this machine, with the settings that decided it."""
+    parts = train.grad_accum_steps or fewest_parts(model, train, free_bytes(device))
+    rows = train.batch_size // parts * model.block_size
+    with torch.device("meta"):  # counts parameters without making them
+        parameters = GPT(model).parameter_count()
+    versions = {package: importlib.metadata.version(package) for package in VERSIONED_PACKAGES}
+    return dict(
+        model=config.to_dict(model),
+        train=config.to_dict(train),
+        seed=train.seed,
+        device=device.type,
+        precision=choose_precision(train.precision, device, rows, model.n_embd),
+        threads=train.threads or torch.get_num_threads(),
+        grad_accum_steps=parts,
+        parameters=parameters,
+        active_parameters=active_parameters(model),
+        versions=dict(python=platform.python_version()) | versions,
     )
