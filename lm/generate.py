@@ -17,7 +17,7 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,10 +33,11 @@ PROMPT_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class Piece:
-    """Some more characters of sample number `sample`, whole ones."""
+    """Some more characters of sample number `sample`, whole ones, and the tokens that were written to complete them."""
 
     sample: int
     text: str
+    ids: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ def generate(
     return [Sample(prompt + text, text, config.seed + i) for i, text in enumerate(completions)]
 
 
-@torch.inference_mode()  # on a generator function it is left at every yield, so the caller's own tensors stay ordinary
 def first_words(tokens: Sequence[int], tokenizer: Tokenizer) -> str:
     """How the text of `tokens` begins, to the border of a word: what a sample may go on from."""
     text = tokenizer.decode(tokens[: 4 * PROMPT_CHARACTERS]).strip()
@@ -72,28 +72,35 @@ def first_words(tokens: Sequence[int], tokenizer: Tokenizer) -> str:
     return start.rsplit(None, 1)[0] if len(start.split()) > 1 and text != start else start or "\n"
 
 
+@torch.inference_mode()  # on a generator function it is left at every yield, so the caller's own tensors stay ordinary
 def stream(
     model: GPT,
     tokenizer: Tokenizer,
-    prompt: str,
+    prompt: str | Sequence[int],
     config: SampleConfig,
     *,
     use_cache: bool = True,
     should_stop: Callable[[], bool] | None = None,
+    drawn: int = 0,
 ) -> Iterator[Piece]:
     """Continue `prompt` and hand out the text as soon as its characters are whole; without the prompt itself.
 
+    A prompt of ids is taken as it is. With `drawn` each sample begins after so many of its random numbers: the tokens
+    of a text so far, and their number, go on exactly as that text would have gone on.
     `should_stop` is asked before every token. Of a prompt longer than the context its end is read; an empty one is
     continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown
     token (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is
     larger than the model's vocabulary. The model's mode is restored when the stream ends or is closed.
     """
-    start = _prompt_ids(model, tokenizer, prompt)
+    start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
     cache = KVCache(model.config, config.num_samples, model.device) if use_cache else None
     generators = [torch.Generator().manual_seed(config.seed + i) for i in range(config.num_samples)]
+    for generator in generators:
+        torch.rand(drawn, generator=generator, dtype=torch.float64)
     decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
+    waiting: list[list[int]] = [[] for _ in generators]  # the tokens of a character that is not whole yet
     mute = _mute_ids(model, tokenizer)
     was_training = model.training
     model.eval()
@@ -105,11 +112,13 @@ def stream(
             logits[:, mute] = -math.inf
             ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
             for sample, i in enumerate(ids[:, end].tolist()):
+                waiting[sample].append(i)
                 if text := decoders[sample].decode(tokenizer.id_bytes[i]):
-                    yield Piece(sample, text)
+                    yield Piece(sample, text, tuple(waiting[sample]))
+                    waiting[sample] = []
         for sample, decoder in enumerate(decoders):
             if text := decoder.decode(b"", final=True):  # the text ends within a character
-                yield Piece(sample, text)
+                yield Piece(sample, text, tuple(waiting[sample]))
     finally:
         model.train(was_training)
 
@@ -124,7 +133,7 @@ def _next_logits(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
     return logits[:, -1].float().cpu()
 
 
-def _prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:
+def prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:
     """The ids of the prompt, or of what an empty one continues, (T,) int64."""
     if tokenizer.vocab_size > model.config.vocab_size:
         raise CheckpointError(
