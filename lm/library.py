@@ -1,0 +1,124 @@
+"""The shelf the runs stand on: rename one, pin it, delete it and have it back.
+
+A deleted run is moved into `.trash/` beside the runs and is whole there until `KEPT_SECONDS` have passed; `restore`
+brings it back. Which runs are pinned stands in `library.json` beside them, in the order in which they were pinned.
+A run that is being trained can be neither renamed nor deleted: its trainer writes into the directory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lm import run_dir
+from lm.errors import RunError
+from lm.run_dir import ACTIVE_STATES, RunDir
+
+TRASH = ".trash"
+SHELF = "library.json"
+KEPT_SECONDS = 7 * 86_400.0  # assumed: who misses a run, misses it within a week
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """One run in the trash. `entry` is its folder's name there, `at` when it was deleted, in seconds since the epoch."""
+
+    entry: str
+    name: str
+    at: float
+
+
+def rename(runs_dir: Path, name: str, to: str) -> RunDir:
+    """Call the run `to` from now on; `RunError` when it is being trained, or a run of that name is there."""
+    run, wanted = _resting(runs_dir, name, "rename"), Path(runs_dir) / run_dir.check_name(to)
+    if wanted == run.path:
+        return run
+    # A file system that does not tell `Fox` from `fox` finds the run itself there.
+    if wanted.exists() and not wanted.samefile(run.path):
+        raise RunError(f"a run named {to!r} already exists in {runs_dir}; choose another name")
+    _move(run.path, wanted)
+    _write_pins(runs_dir, [to if pinned == name else pinned for pinned in pins(runs_dir)])
+    return RunDir(wanted)
+
+
+def delete(runs_dir: Path, name: str) -> Deleted:
+    """Move the run to the trash, and remove for good what has lain there too long."""
+    run, now = _resting(runs_dir, name, "delete"), time.time()
+    empty_trash(runs_dir, before=now - KEPT_SECONDS)
+    gone = Deleted(f"{now:.3f}-{name}", name, round(now, 3))
+    (Path(runs_dir) / TRASH).mkdir(exist_ok=True)
+    _move(run.path, Path(runs_dir) / TRASH / gone.entry)
+    return gone
+
+
+def restore(runs_dir: Path, entry: str) -> RunDir:
+    """Bring a deleted run back, under its old name or, if that is taken by now, one beside it."""
+    gone = next((one for one in trash(runs_dir) if one.entry == entry), None)
+    if gone is None:
+        raise RunError(f"{entry!r} is not in the trash of {runs_dir} any more; it was restored, or removed for good")
+    back = Path(runs_dir) / run_dir.free_name(runs_dir, gone.name)
+    _move(Path(runs_dir) / TRASH / entry, back)
+    return RunDir(back)
+
+
+def trash(runs_dir: Path) -> list[Deleted]:
+    """What was deleted and can be restored, the latest first."""
+    folder = Path(runs_dir) / TRASH
+    found = [_deleted(path.name) for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+
+
+def empty_trash(runs_dir: Path, before: float) -> None:
+    """Remove for good what was deleted before this moment, in seconds since the epoch."""
+    for gone in trash(runs_dir):
+        if gone.at < before:
+            shutil.rmtree(Path(runs_dir) / TRASH / gone.entry, ignore_errors=True)
+
+
+def pins(runs_dir: Path) -> list[str]:
+    """The names of the pinned runs, the first one pinned first; a damaged file pins none."""
+    try:
+        said: Any = run_dir.read_json(Path(runs_dir) / SHELF)
+    except RunError:
+        return []
+    names = said.get("pinned") if isinstance(said, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def pin(runs_dir: Path, name: str, is_pinned: bool = True) -> None:
+    """Keep the run at the top, or let it go back to its place."""
+    run_dir.find(runs_dir, run_dir.check_name(name))
+    others = [pinned for pinned in pins(runs_dir) if pinned != name]
+    _write_pins(runs_dir, [*others, name] if is_pinned else others)
+
+
+def _resting(runs_dir: Path, name: str, deed: str) -> RunDir:
+    """The run of that name, if nothing trains it."""
+    run = run_dir.find(runs_dir, Path(runs_dir) / run_dir.check_name(name))
+    if run_dir.state(run) in ACTIVE_STATES:
+        raise RunError(f"run {name!r} is being trained; stop it, then {deed} it")
+    return run
+
+
+def _move(source: Path, to: Path) -> None:
+    try:
+        os.rename(source, to)
+    except OSError as error:  # Windows: some program has a file of it open
+        raise RunError(f"cannot move {source} to {to}: {error.strerror}; close what uses it and try again") from None
+
+
+def _deleted(entry: str) -> Deleted | None:
+    at, _, name = entry.partition("-")
+    try:
+        return Deleted(entry, name, float(at))
+    except ValueError:  # not ours
+        return None
+
+
+def _write_pins(runs_dir: Path, names: list[str]) -> None:
+    if names != pins(runs_dir):
+        run_dir.write_json(Path(runs_dir) / SHELF, dict(pinned=names))
