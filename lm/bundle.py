@@ -51,6 +51,7 @@ class Contents:
 def write(run: RunDir, to: Path, contents: Contents, card: str) -> None:
     """Fill the folder `to` (made if needed); `HubError` or `CheckpointError` if the run lacks what is asked for."""
     model = checkpoint.find_checkpoint(run.path, run.path.parent, contents.checkpoint)
+    checkpoint.check(model)
     if not convert.has_class(config := checkpoint.load_config(model)):
         raise HubError(
             f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no "

@@ -3,37 +3,36 @@
 A checkpoint is a folder that `transformers` loads as it is (`AutoModelForCausalLM.from_pretrained`): `config.json`,
 `generation_config.json`, `tokenizer.json`, `tokenizer_config.json` and `model.safetensors`. During a run only the last
 one changes, and it carries the step and the loss in its header, so a reader never sees two files that do not belong
-together. A resume state is one file for the same reason, checked by sha256, with the one before it kept beside it.
-
-Every file is replaced whole. Nothing is ever unpickled: a pickle runs code of whoever wrote it.
+together. A resume state is one file for the same reason, with the one before it kept beside it. `lm.tensors` writes both
+kinds: whole or not at all, and with a sha256 that tells a damaged one when it is loaded.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
 from torch import Tensor
 
 from lm import convert, run_dir
+from lm import tensors as tensor_file
 from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError, RunError
 from lm.model import GPT
-from lm.run_dir import RunDir, replace_file, temporary_beside
+from lm.run_dir import RunDir
+from lm.tensors import explaining_failure
 from lm.tokenizer import Tokenizer
 
 CONFIG, WEIGHTS, GENERATION = "config.json", "model.safetensors", "generation_config.json"
 FILES = (CONFIG, WEIGHTS, GENERATION, "tokenizer.json", "tokenizer_config.json")
 STATE, PREVIOUS = "state.safetensors", "previous.safetensors"
+FACTS = {"step": int, "val_loss": float}
 SHOWN_FAULTS = 5
 
 
@@ -53,15 +52,15 @@ def save_model(directory: Path, model: GPT, tokenizer: Tokenizer, *, step: int, 
     `CheckpointError` if the disk refuses; the weights of before then stay.
     """
     directory = Path(directory)
-    facts = {"format": "pt", "step": str(step)} | ({} if val_loss is None else {"val_loss": repr(float(val_loss))})
+    said = {"step": str(step)} | ({} if val_loss is None else {"val_loss": repr(float(val_loss))})
     config = convert.to_transformers_config(model.config)
-    with _explaining_failure("write", directory):
+    with explaining_failure("write", directory):
         directory.mkdir(parents=True, exist_ok=True)
         if _read_json_or_none(directory / CONFIG) != config:
             (directory / WEIGHTS).unlink(missing_ok=True)  # another model's: it must not meet this one's settings
             _write_settings(directory, config, tokenizer)
         weights = {name: tensor.detach().cpu().float() for name, tensor in model.state_dict().items()}
-        _write_tensors(directory / WEIGHTS, convert.to_transformers(model.config, weights), facts)
+        tensor_file.write(directory / WEIGHTS, convert.to_transformers(model.config, weights), said)
 
 
 def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
@@ -70,9 +69,10 @@ def load_model(directory: Path, device: torch.device | str = "cpu") -> GPT:
     Shapes are compared before memory is spent. `CheckpointError` names what is missing, or does not fit.
     """
     path, config = _weights_of(Path(directory)), load_config(directory)
-    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
+    with explaining_failure("read", path), safe_open(path, framework="pt") as file:
         found = {_full_name(name, config): name for name in file.keys()}
         _compare(path, convert.shapes(config), {full: file.get_slice(name).get_shape() for full, name in found.items()})
+        tensor_file.check(path)
         tensors = {name: file.get_tensor(found[name]) for name in convert.shapes(config)}
         model = GPT(config, is_blank=True)
         model.load_state_dict(convert.from_transformers(config, tensors))
@@ -87,10 +87,11 @@ def load_config(directory: Path) -> ModelConfig:
 def facts(directory: Path) -> Facts:
     """The step and the validation loss at which a checkpoint was written."""
     path = _weights_of(Path(directory))
-    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
-        header = file.metadata() or {}
-    said = {"step": int, "val_loss": float}
-    return Facts(*(kind(header[name]) if name in header else None for name, kind in said.items()))
+    header = tensor_file.read_header(path)
+    try:
+        return Facts(*(kind(header[name]) if name in header else None for name, kind in FACTS.items()))
+    except ValueError:
+        raise CheckpointError(f"the header of {path} is damaged: it says {header}; restore it from a copy") from None
 
 
 def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best") -> Path:
@@ -111,13 +112,42 @@ def find_checkpoint(name_or_path: str | Path, runs_dir: Path, which: str = "best
     )
 
 
+def find_sound(
+    name_or_path: str | Path, runs_dir: Path, which: str = "best", say: Callable[[str], None] = print
+) -> Path:
+    """`find_checkpoint`, but of a run whose weights are damaged the other ones, and a sentence about it to `say`."""
+    found = find_checkpoint(name_or_path, runs_dir, which)
+    other = found.with_name("last" if found.name == "best" else "best")
+    fault = damage(found)
+    if not fault or not run_dir.is_run(found.parent) or not (other / WEIGHTS).is_file():
+        return found  # whoever loads it learns of the fault
+    check(other)
+    say(f"{fault}; took {other.name}/, of step {facts(other).step}, instead")
+    return other
+
+
+def check(directory: Path) -> None:
+    """`CheckpointError` if the weights in `directory` are not those that were written there."""
+    tensor_file.check(_weights_of(Path(directory)))
+
+
+def damage(directory: Path) -> str:
+    """What is wrong with the weights in `directory`, in words; nothing if they are whole, or not there."""
+    try:
+        if (directory / WEIGHTS).is_file():
+            check(directory)
+    except CheckpointError as fault:
+        return str(fault)
+    return ""
+
+
 def export(directory_from: Path, to: Path) -> None:
     """Copy a checkpoint to `to`, whole or not at all.
 
     `CheckpointError` rather than overwrite what is no export, or write what `transformers` cannot load.
     """
     source, to = Path(directory_from).resolve(), Path(to).resolve()
-    _weights_of(source)
+    check(source)
     if not convert.has_class(config := load_config(source)):
         raise CheckpointError(
             f"arch={config.arch} with n_experts={config.n_experts} and logit_softcap={config.logit_softcap:g} has no "
@@ -128,7 +158,7 @@ def export(directory_from: Path, to: Path) -> None:
     if to.is_dir() and (foreign := {entry.name for entry in to.iterdir()} - set(FILES)):
         raise CheckpointError(f"{to} is not empty (it holds {min(foreign)!r}); choose a directory that is not there")
     temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
-    with _explaining_failure("write", to):
+    with explaining_failure("write", to):
         try:
             temporary.mkdir(parents=True)
             for path in (source / name for name in FILES):
@@ -231,35 +261,27 @@ def unflatten_state(tensors: Mapping[str, Tensor], model: GPT, optimizers: Seque
     """Put back what `flatten_state` took out; other keys are left alone. `CheckpointError` if it is another model's."""
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
     weights = {}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "model":
-            weights[rest] = tensor
-        elif kind == "optimizer":
-            i, parameter, key = rest.split(".")
-            states[int(i)].setdefault(int(parameter), {})[key] = tensor
     try:
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "model":
+                weights[rest] = tensor
+            elif kind == "optimizer":
+                i, parameter, key = rest.split(".")
+                states[int(i)].setdefault(int(parameter), {})[key] = tensor
         model.load_state_dict(weights)
         for optimizer, state in zip(optimizers, states, strict=True):
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    except (RuntimeError, ValueError) as error:
+    except (IndexError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"the saved state does not fit this run's settings: {error}") from None
 
 
 def save_resume(run: RunDir, tensors: Mapping[str, Tensor], progress: dict[str, Any]) -> None:
     """Write all that the next step depends on as one file, and keep the state before it; safe at any instant."""
-    state = run.resume / STATE
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     said = json.dumps(progress, ensure_ascii=False, allow_nan=False)
-    header = {"format": "pt", "progress": said, "sha256": _digest(whole, said)}
-    with _explaining_failure("write", state):
+    with explaining_failure("write", run.resume / STATE):
         run.resume.mkdir(parents=True, exist_ok=True)
-        with temporary_beside(state) as temporary:
-            save_file(whole, temporary, metadata=header)
-            _sync(temporary)
-            if state.exists():
-                replace_file(state, run.resume / PREVIOUS)
-            replace_file(temporary, state)
+        tensor_file.write(run.resume / STATE, tensors, {"progress": said}, keep=run.resume / PREVIOUS)
 
 
 def load_resume(run: RunDir) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -270,65 +292,18 @@ def load_resume(run: RunDir) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """
     faults = []
     for path in (run.resume / STATE, run.resume / PREVIOUS):
-        try:
-            tensors, progress = _read_state(path)
-        except FileNotFoundError:
+        if not path.exists():
             faults.append(f"{path.name} is missing")
+            continue
+        try:
+            tensors, said = tensor_file.read(path)
+            progress = json.loads(said["progress"])
         except CheckpointError as error:
             faults.append(str(error))
+        except (KeyError, ValueError, RecursionError):
+            faults.append(f"{path.name} is damaged: it does not say where the training was")
         else:
             return tensors, progress | ({"recovery": f"{faults[0]}; took the state before it"} if faults else {})
     if all(fault.endswith("is missing") for fault in faults):
         return None
     raise CheckpointError(f"run {run.name!r} cannot be resumed: {'; '.join(faults)}; start it again under another name")
-
-
-def _read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    if not path.exists():
-        raise FileNotFoundError(path)
-    with _explaining_failure("read", path), safe_open(path, framework="pt") as file:
-        header = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-    said = header.get("progress", "")
-    if header.get("sha256") != _digest(tensors, said):
-        raise CheckpointError(f"{path.name} is damaged: its sha256 does not fit its content")
-    return tensors, json.loads(said)
-
-
-def _digest(tensors: Mapping[str, Tensor], progress: str) -> str:
-    """The sha256 over progress and every tensor, in the order of their names."""
-    sha256 = hashlib.sha256(progress.encode("utf-8"))
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        sha256.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return sha256.hexdigest()
-
-
-# ---------------------------------------------------------------------------------------------- files
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Replace `path`, whole or not at all."""
-    with temporary_beside(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
-        _sync(temporary)
-        replace_file(temporary, path)
-
-
-def _sync(path: Path) -> None:
-    with open(path, "r+b") as file:
-        os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def _explaining_failure(verb: str, path: Path) -> Iterator[None]:
-    """Turn what a disk or a damaged file raises into a `CheckpointError`."""
-    try:
-        yield
-    except OSError as error:
-        cure = "free some space, or choose a directory you may write to" if verb == "write" else "check its permissions"
-        raise CheckpointError(f"cannot {verb} {path}: {error.strerror or error}; {cure}") from None
-    except SafetensorError as error:
-        cure = "free some space on the disk" if verb == "write" else "the file is damaged: restore it from a copy"
-        raise CheckpointError(f"cannot {verb} {path}: {error}; {cure}") from None

@@ -16,7 +16,7 @@ from typing import Any
 
 from lm import recipes as recipe_book
 from lm import run_dir
-from lm.config import DataConfig, SampleConfig, check, settings
+from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, SampleConfig, check, settings
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.texts import locate
@@ -60,14 +60,14 @@ def resume(arguments: argparse.Namespace) -> Result:
             f"run {run.name!r} has no training tokens, as one that was shared without them; pull one that was pushed with "
             f"--resume, or begin from its weights with `lm train --init-from {run.name} --data FILE`"
         )
-    limits = {name: vars(arguments)[name] for name in recipe_book.LENGTH_SETTINGS if name in vars(arguments)}
-    if run_dir.state(run) == "finished" and not limits:
+    changes = {name: vars(arguments)[name] for name in RESUME_SETTINGS if name in vars(arguments)}
+    if run_dir.state(run) == "finished" and not changes.keys() & set(LENGTH_SETTINGS):
         raise RunError(
             f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "
             f"to train it further give it a new length, for example `lm resume {run.name} --steps 10000`"
         )
     with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
-        result = trainer.train(run, limits=limits, on_record=progress.show, say=progress.say, team=team)
+        result = trainer.train(run, changes=changes, on_record=progress.show, say=progress.say, team=team)
     say(arguments, _finished(result))
     return result
 
@@ -105,7 +105,7 @@ def eval(arguments: argparse.Namespace) -> Result:  # noqa: A001 - named as the 
     from lm.evaluate import evaluate
     from lm.tokenizer import load_tokenizer
 
-    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
     device = choose_device(vars(arguments).get("device", "auto"))
     model, tokenizer = checkpoint.load_model(directory).to(device), load_tokenizer(directory)
     if arguments.data:
@@ -137,7 +137,7 @@ def generate(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     config = SampleConfig(**{f.name: given[f.name] for f in settings(SampleConfig) if f.name in given})
     check(config)
-    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
     model = checkpoint.load_model(directory).to(choose_device(given.get("device", "auto")))
     tokenizer = load_tokenizer(directory)
     unknown = tokenizer.unknown(arguments.prompt)
@@ -216,7 +216,7 @@ def export(arguments: argparse.Namespace) -> Result:
         report.write(run, to)
         say(arguments, f"{to}: open it in a browser; it needs no network")
         return dict(run_dir=str(run.path), to=str(to), files=[to.name])
-    directory = checkpoint.find_checkpoint(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
     if arguments.format == "gguf":
         from lm import gguf
 
@@ -294,6 +294,10 @@ def say(arguments: argparse.Namespace, text: str) -> None:
     print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
 
+def warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -309,7 +313,7 @@ def _trained(arguments: argparse.Namespace) -> Path:
     """The folder of the weights to begin from."""
     from lm import checkpoint
 
-    return checkpoint.find_checkpoint(arguments.init_from, arguments.runs_dir)
+    return checkpoint.find_sound(arguments.init_from, arguments.runs_dir, say=warn)
 
 
 def _held_out_tokens(checkpoint: Path) -> Path:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from lm import checkpoint, run_dir
+from lm import checkpoint, run_dir, tensors
 from lm.checkpoint import (
     Facts,
     export,
@@ -279,6 +279,42 @@ def test_damaged_weights_are_refused(damage, tmp_path):
         load_model(tmp_path / "x")
 
 
+def flip_a_bit(path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+def test_one_flipped_bit_is_noticed_when_weights_are_loaded_or_exported_not_when_they_are_listed(tmp_path):
+    flip_a_bit(saved(tmp_path / "x", lively()) / "model.safetensors")
+    for use in (lambda: load_model(tmp_path / "x"), lambda: export(tmp_path / "x", tmp_path / "y")):
+        with pytest.raises(CheckpointError, match="x/model.safetensors is damaged.*restore it from a copy"):
+            use()
+    assert facts(tmp_path / "x").step == 7 and not (tmp_path / "y").exists()
+
+
+def test_a_changed_step_is_noticed(tmp_path):
+    path = saved(tmp_path / "x", lively(), step=17) / "model.safetensors"
+    path.write_bytes(path.read_bytes().replace(b'"17"', b'"71"'))
+    with pytest.raises(CheckpointError, match="sha256"):
+        load_model(tmp_path / "x")
+
+
+def test_weights_are_read_for_their_sum_once_and_again_when_they_changed(tmp_path, monkeypatch):
+    path = saved(tmp_path / "x", lively()) / "model.safetensors"
+    digest, counted = tensors._digest, []
+    monkeypatch.setattr(tensors, "_digest", lambda *words: counted.append(1) or digest(*words))
+    checkpoint.check(tmp_path / "x"), load_model(tmp_path / "x")
+    assert len(counted) == 1
+    flip_a_bit(path)
+    assert "damaged" in checkpoint.damage(tmp_path / "x") and len(counted) == 2
+
+
+def test_others_may_read_what_may_be_read_beside_it(tmp_path):
+    directory = saved(tmp_path / "x", lively())
+    assert len({path.stat().st_mode for path in directory.iterdir()}) == 1
+
+
 def test_damaged_settings_are_refused(tmp_path):
     (saved(tmp_path / "x", lively()) / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match="damaged"):
@@ -321,6 +357,18 @@ def test_a_checkpoint_is_found_by_name_by_run_and_by_its_own_path(run):
 def test_a_run_without_a_best_gives_its_last(run):
     saved(run.last, lively(), val_loss=None)
     assert find_checkpoint("tales", run.path.parent) == run.last
+
+
+def test_in_place_of_damaged_best_weights_the_last_ones_are_taken_with_a_word(run):
+    saved(run.best, lively(), step=5), saved(run.last, lively(), step=9)
+    told = []
+    assert checkpoint.find_sound("tales", run.path.parent, say=told.append) == run.best and not told
+    flip_a_bit(run.best / "model.safetensors")
+    assert checkpoint.find_sound("tales", run.path.parent, say=told.append) == run.last
+    assert "best/model.safetensors is damaged" in told[0] and "took last/, of step 9, instead" in told[0]
+    flip_a_bit(run.last / "model.safetensors")
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.find_sound("tales", run.path.parent, say=told.append)
 
 
 def test_a_run_without_a_checkpoint_says_so(run):
@@ -419,12 +467,6 @@ def test_any_tensor_and_any_progress_come_back(run):
 
 def test_a_run_that_never_saved_has_no_state(run):
     assert load_resume(run) is None
-
-
-def flip_a_bit(path) -> None:
-    data = bytearray(path.read_bytes())
-    data[-3] ^= 1
-    path.write_bytes(data)
 
 
 @pytest.mark.parametrize(

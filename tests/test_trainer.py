@@ -95,7 +95,7 @@ def test_killed_and_resumed_is_never_killed(text: Path) -> None:
     assert run_dir.state(killed) == "dead"
     reached = metrics(killed)[-1]["step"]
     trainer.train(whole, request(text, steps=reached + 30, **_STEADY))
-    trainer.train(killed, limits=dict(steps=reached + 30))
+    trainer.train(killed, changes=dict(steps=reached + 30))
     assert metrics(whole) == metrics(killed) and weights(whole) == weights(killed)
 
 
@@ -180,7 +180,7 @@ def test_epochs_end_a_run_after_every_window_was_seen(text: Path) -> None:
 def test_a_longer_length_goes_on_from_where_a_finished_run_was(text: Path) -> None:
     run = new(text, "further")
     trainer.train(run, request(text))
-    assert trainer.train(run, limits=dict(steps=20))["steps"] == 20
+    assert trainer.train(run, changes=dict(steps=20))["steps"] == 20
     assert [r["step"] for r in metrics(run)] == list(range(21))
 
 
@@ -223,6 +223,16 @@ def test_a_full_disk_ends_as_failed_and_what_was_saved_stays_whole(text: Path, m
     monkeypatch.undo()
     assert run_dir.state(run) == "failed" and weights(run) == kept
     assert trainer.train(run)["state"] == "finished"
+
+
+def test_best_weights_that_a_disk_damaged_are_made_anew(text: Path) -> None:
+    run, told = new(text, "rotten"), []
+    trainer.train(run, request(text), on_record=stop_at(run, 5))
+    path = run.best / checkpoint.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-3] + b"rot")
+    trainer.train(run, say=told.append)
+    assert any("best/model.safetensors is damaged" in line for line in told)
+    assert checkpoint.load_model(run.best) and checkpoint.facts(run.best).step > 5
 
 
 def test_too_little_text_is_refused_with_numbers_and_a_cure(text: Path) -> None:
