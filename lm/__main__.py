@@ -126,8 +126,8 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
     train.add_argument(
         "--init-from",
-        metavar="DIR",
-        help="fine-tune: begin from this run's or folder's weights and tokenizer [fine-tune]",
+        metavar="NAME",
+        help="fine-tune: begin from the weights and tokenizer of a run, a folder, or a model on the Hub: gpt2, user/repo",
     )
     _add_processes(train)
     _add_settings(train, DataConfig, ModelConfig, TrainConfig)
@@ -141,7 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add(commands, "runs", "list the runs, the newest first")
 
-    evaluate = _add(commands, "eval", "measure a checkpoint on its held-out text, or on any other", run=True)
+    evaluate = _add(commands, "eval", "measure a checkpoint on its held-out text, or on any other", model=True)
     evaluate.add_argument("--data", nargs="+", metavar="FILE", help="another text to measure it on")
     evaluate.add_argument(
         "--batch-size", type=_whole, default=16, metavar="N", help="changes the speed, not the result"
@@ -149,7 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_settings(evaluate, TrainConfig, only=("eval_windows", "device"))
     _add_checkpoint_choice(evaluate)
 
-    generate = _add(commands, "generate", "let a checkpoint write", run=True)
+    generate = _add(commands, "generate", "let a checkpoint write", model=True)
     generate.add_argument("--prompt", default="", help="the text to go on from")
     _add_settings(generate, SampleConfig)
     _add_settings(generate, TrainConfig, only=("device",))
@@ -162,7 +162,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_settings(tokenize, DataConfig, only=("tokenizer", "vocab_size", "keep_ids", "aozora", "column"))
 
     export = _add(
-        commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", run=True
+        commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", model=True
     )
     export.add_argument(
         "--to", required=True, metavar="PATH", help="the folder (transformers) or file (gguf, html) to make"
@@ -208,11 +208,12 @@ def _add_sharing(commands: Any) -> None:
     space.add_argument("--private", action=argparse.BooleanOptionalAction, help="by default as the repository is")
 
 
-def _add(commands: Any, name: str, help: str, *, run: bool = False) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, help: str, *, run: bool = False, model: bool = False) -> argparse.ArgumentParser:
     """One command with what all of them share."""
     parser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-    if run:
-        parser.add_argument("run", metavar="NAME", help="a run, a run directory, or an exported folder")
+    if run or model:
+        elsewhere = ", or a model on the Hub, as user/repo" if model else ""
+        parser.add_argument("run", metavar="NAME", help=f"a run, a run directory, or an exported folder{elsewhere}")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the runs live")
     parser.add_argument("--json", action="store_true", help="print exactly one JSON value on stdout")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -21,6 +21,7 @@ from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.texts import locate
 
+OPENAI_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")  # what the whole world calls them
 Result = dict[str, Any]
 
 
@@ -105,7 +106,7 @@ def eval(arguments: argparse.Namespace) -> Result:  # noqa: A001 - named as the 
     from lm.evaluate import evaluate
     from lm.tokenizer import load_tokenizer
 
-    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
+    directory = _model(arguments)
     device = choose_device(vars(arguments).get("device", "auto"))
     model, tokenizer = checkpoint.load_model(directory).to(device), load_tokenizer(directory)
     if arguments.data:
@@ -137,7 +138,7 @@ def generate(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     config = SampleConfig(**{f.name: given[f.name] for f in settings(SampleConfig) if f.name in given})
     check(config)
-    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
+    directory = _model(arguments)
     model = checkpoint.load_model(directory).to(choose_device(given.get("device", "auto")))
     tokenizer = load_tokenizer(directory)
     unknown = tokenizer.unknown(arguments.prompt)
@@ -216,7 +217,7 @@ def export(arguments: argparse.Namespace) -> Result:
         report.write(run, to)
         say(arguments, f"{to}: open it in a browser; it needs no network")
         return dict(run_dir=str(run.path), to=str(to), files=[to.name])
-    directory = checkpoint.find_sound(arguments.run, arguments.runs_dir, arguments.checkpoint, warn)
+    directory = _model(arguments)
     if arguments.format == "gguf":
         from lm import gguf
 
@@ -311,9 +312,24 @@ def _source(name: str) -> Path:
 
 def _trained(arguments: argparse.Namespace) -> Path:
     """The folder of the weights to begin from."""
+    return _find(arguments.init_from, arguments.runs_dir, "best")
+
+
+def _model(arguments: argparse.Namespace) -> Path:
+    """The folder of the checkpoint that NAME means."""
+    return _find(arguments.run, arguments.runs_dir, arguments.checkpoint)
+
+
+def _find(name: str, runs_dir: Path, which: str) -> Path:
+    """A checkpoint of a run or a folder of this machine, else of a repository on the Hub, which is fetched."""
+    is_here = Path(name).exists() or (Path(runs_dir) / name).exists()
+    if not is_here and ("/" in name or name in OPENAI_MODELS):
+        from lm.commands_hub import fetched
+
+        return fetched(name)
     from lm import checkpoint
 
-    return checkpoint.find_sound(arguments.init_from, arguments.runs_dir, say=warn)
+    return checkpoint.find_sound(name, runs_dir, which, warn)
 
 
 def _held_out_tokens(checkpoint: Path) -> Path:

@@ -71,6 +71,12 @@ def pull(arguments: argparse.Namespace) -> Result:
     return _jsonable(pulled)
 
 
+def fetched(source: str) -> Path:
+    """The folder in the Hub's cache that holds the model of a repository, fetched first if it is not there yet."""
+    with _Bar(source) as bar:
+        return fetch(source, progress=bar.show).path
+
+
 def space(arguments: argparse.Namespace) -> Result:
     """Make or renew a demo Space of a pushed repository, and say its link."""
     with _Bar(arguments.repo) as bar:

@@ -38,6 +38,8 @@ BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for name
 HEADER_BYTES = 16_000_000
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 MOST_THREADS = 1024
+# What everybody calls OpenAI's GPT-2, and where it lies.
+OPENAI_NAMES = {f"gpt2{size}": f"openai-community/gpt2{size}" for size in ("", "-medium", "-large", "-xl")}
 RUN_FILES = ("training/config.json", "training/metrics.jsonl", "training/samples.jsonl")
 RESUME_FILES = (f"resume/{checkpoint.STATE}", "resume/train.bin", "resume/val.bin", "resume/status.json",
                 "resume/last/model.safetensors", "resume/best/model.safetensors")  # fmt: skip
@@ -66,7 +68,7 @@ class Pulled:
 
 def parse(text: str, revision: str = "") -> Source:
     """What `text` names; `HubError` if it is neither a folder, nor a link to the Hub, nor user/repo."""
-    text = text.strip()
+    text = OPENAI_NAMES.get(text.strip(), text.strip())
     if text and Path(text).is_dir():
         return Source(folder=Path(text))
     hosts = "|".join(re.escape(re.sub(r"^https?://", "", host)) for host in (hub.endpoint(), "huggingface.co", "hf.co"))

@@ -81,7 +81,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "tqdm", "lm.gguf", "lm.report",
+        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},
