@@ -21,7 +21,6 @@ from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.texts import locate
 
-OPENAI_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")  # what the whole world calls them
 Result = dict[str, Any]
 
 
@@ -322,13 +321,13 @@ def _model(arguments: argparse.Namespace) -> Path:
 
 def _find(name: str, runs_dir: Path, which: str) -> Path:
     """A checkpoint of a run or a folder of this machine, else of a repository on the Hub, which is fetched."""
-    is_here = Path(name).exists() or (Path(runs_dir) / name).exists()
-    if not is_here and ("/" in name or name in OPENAI_MODELS):
-        from lm.commands_hub import fetched
-
-        return fetched(name)
     from lm import checkpoint
 
+    if not (Path(name).exists() or (Path(runs_dir) / name).exists()):
+        from lm.commands_hub import fetched, is_on_hub
+
+        if is_on_hub(name):
+            return fetched(name)
     return checkpoint.find_sound(name, runs_dir, which, warn)
 
 

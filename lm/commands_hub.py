@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from lm import card, hub, run_dir
 from lm.commands import Result, say
-from lm.pull import parse
+from lm.pull import OPENAI_NAMES, parse
 from lm.pull import pull as fetch
 from lm.push import PushConfig, preview
 from lm.push import push as send
@@ -69,6 +69,12 @@ def pull(arguments: argparse.Namespace) -> Result:
     going_on = f", or train it further with `lm resume {name}`" if pulled.is_resumable else ""
     say(arguments, f"{pulled.path}\nlet it write with `lm generate {name} --prompt …`{going_on}")
     return _jsonable(pulled)
+
+
+def is_on_hub(name: str) -> bool:
+    """Whether `name`, which nothing here is called, is to be looked for on the Hub: a link, user/repo, or gpt2."""
+    is_path = "/" in name and Path(name).parent.is_dir()
+    return name in OPENAI_NAMES or ("/" in name and not is_path)
 
 
 def fetched(source: str) -> Path:

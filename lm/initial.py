@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lm import checkpoint
+from lm import checkpoint, run_dir
 from lm.config import DataConfig, ModelConfig, settings
 from lm.errors import ConfigError
 from lm.model import GPT
@@ -41,6 +41,18 @@ def fitted(directory: Path, asked: Mapping[str, Any]) -> ModelConfig:
     if faults:
         raise ConfigError(f"--init-from {directory}: {'; '.join(faults)}")
     return replace(known, **{name: asked[name] for name in FREE if name in asked})
+
+
+def name_of(directory: Path) -> str:
+    """What a person calls the folder: the name of its run, user/repo of one from the Hub's cache, else its own.
+
+    Never a path: `config.json` travels.
+    """
+    directory = Path(directory).resolve()
+    if run_dir.is_run(directory.parent):
+        return directory.parent.name
+    cached = directory.parent.parent.name.split("--")  # models--user--repo/snapshots/COMMIT
+    return "/".join(cached[1:]) if cached[0] == "models" and len(cached) > 1 else directory.name
 
 
 def save(directory: Path, to: Path, config: ModelConfig, tokenizer: Tokenizer) -> None:

@@ -165,7 +165,7 @@ def _describe(
     return decided(model, request.train, device) | dict(
         schema=run_dir.SCHEMA,
         recipe=request.recipe,
-        init_from=request.init_from.name if request.init_from else None,
+        init_from=initial.name_of(request.init_from) if request.init_from else None,
         data=config.to_dict(request.data),
         tokenizer=tokenizer.name,
         tokens=dict(train=counts[0], val=counts[1]),

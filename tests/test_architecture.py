@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.classes", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
         "lm.evaluate", "lm.initial", "lm.model", "torch",
     },
-    "lm/initial.py": {"lm.errors", "lm.config", "lm.checkpoint", "lm.model", "lm.tokenizer"},
+    "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.run_dir", "psutil", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},

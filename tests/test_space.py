@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hub_server import Hub
+from runs import write_text
 
 from lm import run_dir, space
 from lm.__main__ import main
@@ -166,3 +167,36 @@ def test_a_card_is_previewed_edited_and_pushed(hub: Hub, fox: RunDir, tmp_path: 
 def test_a_refusal_is_one_line_without_a_traceback(hub: Hub, fox: RunDir) -> None:
     code, out, err = lm("push", str(fox.path), "alice/fox")
     assert code == 2 and out == "" and "hf auth login" in err.splitlines()[-1] and "Traceback" not in err
+
+
+def test_a_model_on_the_hub_writes_by_its_name_and_later_without_a_network(
+    hub: Hub, pushed: RunDir, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    greedy = ("--prompt", "The fox", "--temperature", "0", "--max-new-tokens", "8", "--runs-dir", str(tmp_path / "none"))
+    code, here, _ = lm("generate", str(pushed.best), *greedy)
+    assert code == 0 and lm("generate", "alice/fox", *greedy)[:2] == (0, here)
+    assert lm("generate", f"{hub.endpoint}/alice/fox", *greedy)[:2] == (0, here)
+    sent = len(hub.asked("signed|resolve"))
+    hub.fault(".*", status=503, times=10**6)
+    assert lm("generate", "alice/fox", *greedy)[:2] == (0, here)
+    assert len(hub.asked("signed|resolve")) == sent
+
+
+def test_what_lies_here_is_not_looked_for_on_the_hub(hub: Hub, pushed: RunDir, monkeypatch) -> None:
+    before = len(hub.requests)
+    monkeypatch.chdir(pushed.path.parent.parent)
+    assert lm("generate", "runs/fox", "--max-new-tokens", "1")[0] == 0
+    code, _, err = lm("generate", "runs/wolf")
+    assert code == 2 and "no run named 'runs/wolf'" in err and len(hub.requests) == before
+
+
+def test_weights_on_the_hub_are_begun_from_and_named_so(hub: Hub, pushed: RunDir, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    there = ("--runs-dir", str(tmp_path / "there"))
+    text = write_text(tmp_path / "hill.txt")
+    short = ("--steps", "2", "--sample-tokens", "0", "--eval-windows", "2")
+    assert lm("train", "--data", str(text), "--name", "hill", "--init-from", "alice/fox", *short, *there)[0] == 0
+    assert lm("train", "--data", str(text), "--name", "dale", "--init-from", "hill", *short, *there)[0] == 0
+    said = [run_dir.read_json(tmp_path / "there" / name / "config.json")["init_from"] for name in ("hill", "dale")]
+    assert said == ["alice/fox", "hill"]
