@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from lm.errors import LMError
 from lm.threads import sleep_at_barriers
 
@@ -134,7 +134,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     resume = _add(commands, "resume", "go on with a run that was stopped, failed or killed", run=True)
     _add_processes(resume)
-    _add_settings(resume, TrainConfig, only=("steps", "minutes", "epochs"))
+    _add_settings(resume, TrainConfig, only=RESUME_SETTINGS)
+
+    fork = _add(commands, "fork", "branch off a run: the same text and settings, but for those you give", run=True)
+    fork.add_argument("--name", help="what to call the branch; by default NAME-fork")
+    fork.add_argument(
+        "--checkpoint", choices=("best", "last", "none"), default="best", help="the weights to begin from; none: fresh"
+    )
+    _add_processes(fork)
+    _add_settings(fork, ModelConfig, TrainConfig)
 
     stop = _add(commands, "stop", "end a running training after its current step; everything is saved", run=True)
     stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for its end")

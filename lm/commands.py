@@ -16,7 +16,7 @@ from typing import Any
 
 from lm import recipes as recipe_book
 from lm import run_dir
-from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, SampleConfig, check, settings
+from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, check, settings
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.texts import locate
@@ -68,6 +68,30 @@ def resume(arguments: argparse.Namespace) -> Result:
         )
     with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
         result = trainer.train(run, changes=changes, on_record=progress.show, say=progress.say, team=team)
+    say(arguments, _finished(result))
+    return result
+
+
+def fork(arguments: argparse.Namespace) -> Result:
+    """Branch off a run: its text, its settings but for those that are given, its weights or fresh ones."""
+    from lm import trainer
+    from lm.ending import recording_failure
+    from lm.fork import fork as branch
+    from lm.team import gathered
+
+    given = vars(arguments)
+    parent = run_dir.find(arguments.runs_dir, arguments.run)
+    asked = {f.name: given[f.name] for kind in (ModelConfig, TrainConfig) for f in settings(kind) if f.name in given}
+    run = run_dir.create(
+        arguments.runs_dir, arguments.name or run_dir.free_name(arguments.runs_dir, f"{parent.name}-fork")
+    )
+    try:
+        with recording_failure(run):
+            branch(run, parent, arguments.checkpoint, asked)
+        with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
+            result = trainer.train(run, on_record=progress.show, say=progress.say, team=team)
+    finally:
+        run_dir.discard_unprepared(run)
     say(arguments, _finished(result))
     return result
 

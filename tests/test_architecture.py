@@ -34,6 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
+    "lm/baselines.py": {"lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/classes.py": {"lm.config"},
     "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.model", "torch"},
     "lm/tensors.py": {"lm.errors", "lm.run_dir", "torch", "safetensors"},
@@ -59,6 +60,9 @@ ROOMS: dict[str, set[str]] = {
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
     "lm/follow.py": {"lm.prepare", "lm.run_dir", "lm.team", "lm.trainer"},
+    "lm/fork.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.device", "lm.initial", "lm.prepare", "lm.tokenizer",
+    },
     "lm/launch.py": {"lm.run_dir", "psutil"},
     "lm/library.py": {"lm.errors", "lm.run_dir"},
     "lm/figure.py": {"lm.run_dir", "matplotlib"},
@@ -81,7 +85,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
+        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},
@@ -105,8 +109,12 @@ ROOMS: dict[str, set[str]] = {
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
     "playground/markup.py": {"lm.run_dir", "playground.text"},
     "playground/frame.py": {
-        "playground.look", "playground.markup", "playground.text", "playground.theme", "playground.views",
-        "playground.workspace", "gradio",
+        "playground.look", "playground.markup", "playground.shelf", "playground.text", "playground.theme",
+        "playground.views", "playground.workspace", "gradio",
+    },
+    "playground/shelf.py": {
+        "lm.launch", "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text",
+        "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/live.py": {"lm.run_dir", "playground.markup", "playground.text", "playground.views"},
     "playground/edge.py": {"lm.errors", "playground.markup", "playground.workspaces", "gradio"},
@@ -137,8 +145,8 @@ ROOMS: dict[str, set[str]] = {
     "playground/watch.py": {"playground.look", "playground.plots", "playground.text", "playground.workspace", "gradio"},
     "playground/app.py": {
         "lm.threads", "playground.edge", "playground.frame", "playground.markup", "playground.plots",
-        "playground.settings_form", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.share",
-        "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
+        "playground.settings_form", "playground.shelf", "playground.tabs.corpus", "playground.tabs.generate",
+        "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",
     },
 }  # fmt: skip
