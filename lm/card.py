@@ -7,9 +7,11 @@ template of our own: the client's has thirty-seven places that say "More Informa
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,13 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from lm import checkpoint, launch, recipes, run_dir
-from lm.config import DataConfig, ModelConfig, TrainConfig, from_dict
+from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig, from_dict
 from lm.errors import HubError, RunError
 from lm.run_dir import RunDir
 
 TAGS = ("lm-playground", "gpt", "trained-from-scratch")
 SHOWN_SAMPLES, SHOWN_CHARACTERS = 4, 600
+FRESH = "none"  # of a fork: it began from weights of its own
 METRICS = {"val_loss": "loss", "val_perplexity": "perplexity", "val_bits_per_byte": "bits_per_byte"}
 # What the Hub calls the licences that people choose for a model of their own text.
 LICENSES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "other", "unknown")
@@ -61,7 +64,7 @@ lm generate {name} --prompt {shell_prompt}
 
 {training_table}
 
-The command that trains it again, bit for bit on the same kind of machine ({device}, {precision}, threads: {threads}):
+What trains it again, bit for bit on the same kind of machine ({device}, {precision}, threads: {threads}):
 
 ```sh
 {command}
@@ -277,16 +280,30 @@ def _limits(said: Mapping[str, Any]) -> list[str]:
 
 
 def command(run: RunDir, said: Mapping[str, Any]) -> str:
-    """What a person types to get the same run; the files are named as the run knew them."""
-    configs = (
-        from_dict(DataConfig, said["data"]),
-        from_dict(ModelConfig, said["model"]),
-        from_dict(TrainConfig, said["train"]),
-    )
-    recipe = recipes.RECIPES.get(said.get("recipe"), recipes.RECIPES["quickstart"])
-    files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
-    began = ["--init-from", said["init_from"]] if said.get("init_from") else []
-    return launch.command(run.name, ["--data", *files, *began, *recipes.flags(recipe, *configs)])
+    """What a person types, line by line, to get the same run; the files are named as the run knew them."""
+    train = replace(from_dict(TrainConfig, said["train"]), track="")
+    lengths = [*said.get("lengths", []), {name: getattr(train, name) for name in LENGTH_SETTINGS}]
+    first = replace(train, **{name: lengths[0][name] for name in LENGTH_SETTINGS})
+    recipe = recipes.find(said["recipe"]) if said.get("recipe") in recipes.RECIPES else recipes.RECIPES["quickstart"]
+    flags = recipes.flags(recipe, from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), first)
+    origin = said.get("forked_from")
+    if origin and origin["checkpoint"] != FRESH:
+        parent, which, own = origin["run"], origin["checkpoint"], flags[2:]  # a fork has its parent's recipe
+        lines = [
+            f"# begins with the {which} weights of run {parent}, of its step {origin['step']}",
+            shlex.join(["lm", "fork", parent, "--name", run.name, "--checkpoint", which, *own]),
+        ]
+    else:
+        files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
+        began = ["--init-from", said["init_from"]] if said.get("init_from") else []
+        lines = [launch.command(run.name, ["--data", *files, *began, *flags])]
+    return "\n".join([*lines, *(_resumed(run, before, after) for before, after in itertools.pairwise(lengths))])
+
+
+def _resumed(run: RunDir, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """The command that gave a run another length, and when."""
+    flags = [word for name in LENGTH_SETTINGS if after[name] for word in recipes.flag(name, after[name])]
+    return f"{shlex.join(['lm', 'resume', run.name, *flags])}  # from step {before['until_step']} on"
 
 
 def measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mapping[str, Any]:

@@ -126,13 +126,14 @@ def load(run: RunDir) -> Setup:
 
 def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
     """Give a prepared run another length, or others of `RESUME_SETTINGS`; the rest of its set-up stays as it is."""
-    setup = load(run)
+    setup, said = load(run), run_dir.read_json(run.config)
     assert changes.keys() <= set(config.RESUME_SETTINGS), "another training is another run"
     if changes.keys() & set(config.LENGTH_SETTINGS):  # a length gives way as a whole
         changes = {"steps": 0, "minutes": 0.0, "epochs": 0.0} | changes
+        before = {name: getattr(setup.train, name) for name in config.LENGTH_SETTINGS}
+        said["lengths"] = [*said.get("lengths", []), dict(until_step=run_dir.read_status(run).step, **before)]
     train = replace(setup.train, **changes)
     config.check(train)
-    said = run_dir.read_json(run.config)
     run_dir.write_json(run.config, said | dict(train=config.to_dict(train)))
     return replace(setup, train=train)
 

@@ -83,6 +83,47 @@ def test_the_command_makes_the_same_settings(shared_fox: RunDir) -> None:
     assert dataclasses.asdict(model) | dict(vocab_size=said["model"]["vocab_size"]) == said["model"]
 
 
+def commands_of(run: RunDir) -> list[str]:
+    """The lines of the card that train it again."""
+    return re.findall(r"^(?:lm (?:train|resume|fork)|#) .*$", card_text(run, "alice/fox").split("trains it again")[1], re.M)
+
+
+def test_a_run_that_went_on_is_told_as_the_sequence_that_it_was(fox: RunDir) -> None:
+    trainer.train(fox, changes=dict(steps=16))
+    trainer.train(fox, changes=dict(epochs=1.0))
+    first, *then = commands_of(fox)
+    assert "--steps 12" in first and "--epochs" not in first
+    assert then == ["lm resume fox --steps 16  # from step 12 on", "lm resume fox --epochs 1.0  # from step 16 on"]
+
+
+def test_the_told_sequence_makes_the_same_run(shared_fox: RunDir, tmp_path: Path, monkeypatch) -> None:
+    home = shared_fox.path.parent.parent
+    copy = RunDir(Path(shutil.copytree(shared_fox.path, tmp_path / "runs" / "fox")))
+    trainer.train(copy, changes=dict(steps=16))
+    shutil.copy(home / "fox.txt", tmp_path / "fox.txt")
+    monkeypatch.chdir(tmp_path)
+    shutil.move(tmp_path / "runs", tmp_path / "before")
+    for line in commands_of(RunDir(tmp_path / "before" / "fox")):
+        assert main(shlex.split(line, comments=True)[1:]) == 0
+    assert metrics(RunDir(tmp_path / "runs" / "fox")) == metrics(RunDir(tmp_path / "before" / "fox"))
+
+
+def test_what_a_run_began_from_is_told(fox: RunDir) -> None:
+    said = run_dir.read_json(fox.config)
+    run_dir.write_json(fox.config, said | dict(init_from="openai-community/gpt2"))
+    assert "--init-from openai-community/gpt2" in commands_of(fox)[0]
+    run_dir.write_json(fox.config, said | dict(forked_from=dict(run="wolf", checkpoint="best", step=40)))
+    told = commands_of(fox)
+    assert told[0] == "# begins with the best weights of run wolf, of its step 40"
+    assert told[1].startswith("lm fork wolf --name fox --checkpoint best ") and "--recipe" not in told[1]
+
+
+def test_a_tracker_is_nobody_elses_business(fox: RunDir) -> None:
+    said = run_dir.read_json(fox.config)
+    run_dir.write_json(fox.config, said | dict(train=said["train"] | dict(track="wandb")))
+    assert "wandb" not in card_text(fox, "alice/fox")
+
+
 def test_a_sample_cannot_leave_its_block(fox: RunDir) -> None:
     run_dir.append_record(fox.samples, dict(step=13, prompt="a", text="```\n# Not a heading\n````\n<script>"))
     text = card_text(fox, "alice/fox")
