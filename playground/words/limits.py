@@ -1,0 +1,53 @@
+"""The words of what many visitors share: limits, the queue, links for spectators."""
+
+# key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
+WORDS = {
+    "limit.training": (
+        "On this shared machine a run takes up to {minutes} minutes and {parameters} million parameters; "
+        "you can keep {runs} runs.",
+        "この共用マシンでは、1回の学習は最長 {minutes} 分、最大 {parameters} 百万パラメータまで、"
+        "保存できる学習は {runs} 件までです。",
+    ),
+    "limit.texts": (
+        "Up to {size} MB at a time, {disk} MB for all that is yours here.",
+        "一度に {size} MB まで。ここに置けるものは合計 {disk} MB までです。",
+    ),
+    "limit.keeping": (
+        "{used} of {most} MB yours · removed after {days} days without a visit, unless pinned",
+        "使用量 {used} / {most} MB・{days} 日間訪問がないと削除されます(ピン留めを除く)",
+    ),
+    "limit.minutes": (
+        "minutes={asked} is longer than one visitor may train here; use at most {most}, or 0 and let steps decide",
+        "minutes={asked} は一人あたりの上限を超えています。{most} 以下にするか、0 にしてステップ数に任せてください",
+    ),
+    "limit.batch_tokens": (
+        "batch size × context length = {asked} tokens is more than one visitor may use here; keep it at most {most}",
+        "バッチサイズ × 文脈長 = {asked} トークンは一人あたりの上限を超えています。{most} 以下にしてください",
+    ),
+    "limit.parameters": (
+        "this model has up to {asked} parameters, and one visitor may train {most} here; "
+        "use fewer layers, a smaller width or a smaller vocabulary",
+        "このモデルは最大 {asked} パラメータで、一人あたりの上限 {most} を超えています。"
+        "層、幅、語彙のどれかを小さくしてください",
+    ),
+    "limit.new_tokens": (
+        "{asked} tokens are more than one visitor may ask for at once here; use at most {most} over all samples",
+        "一度に {asked} トークンは一人あたりの上限を超えています。全サンプルの合計を {most} 以下にしてください",
+    ),
+    "limit.writings": (
+        "You are having {most} texts written already; wait until they are there, or stop them",
+        "すでに {most} 件を生成中です。終わるのを待つか、停止してください",
+    ),
+    "limit.runs": (
+        "You have {most} runs, as many as one visitor can keep here; delete one in the library first",
+        "学習は一人 {most} 件まで保存できます。先にライブラリから一つ削除してください",
+    ),
+    "limit.disk": (
+        "{used} MB of your {most} MB are used, and this does not fit any more; delete a run in the library first",
+        "{most} MB のうち {used} MB を使用中で、これ以上入りません。先にライブラリから学習を削除してください",
+    ),
+    "limit.upload": (
+        "{asked} MB are more than one visitor may bring at a time here; cut the text to at most {most} MB",
+        "{asked} MB は一度に持ち込める量を超えています。{most} MB 以下に分けてください",
+    ),
+}

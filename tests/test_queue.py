@@ -1,0 +1,189 @@
+"""The line before a shared machine: fair, remembered, and only so many at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from fabricated_runs import fabricate
+from runs import write_text
+
+from lm import launch, run_dir
+from lm.errors import RunError
+from lm.run_dir import RunDir, Status
+from playground import queue
+from playground.queue import TrainingQueue
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the runs whose turn has come, in order; instead of a trainer, a status says that they run."""
+    names: list[str] = []
+
+    def begin(run: RunDir) -> RunDir:
+        names.append(run.name)
+        run.log.touch()
+        run_dir.write_status(run, Status(state="starting"))  # fresh: believed for START_GRACE_SECONDS
+        return run
+
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv: begin(RunDir(runs_dir / name)))
+    monkeypatch.setattr(launch, "resume", lambda run, argv: begin(run))
+    return names
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> TrainingQueue:
+    return TrainingQueue(tmp_path / "queue.json", slots=1)
+
+
+def ask(line: TrainingQueue, folder: Path, visitor: str, name: str, minutes: float = 1) -> RunDir:
+    run = run_dir.create(folder / visitor, name)
+    line.add(visitor, run, ["--minutes", str(minutes)], minutes)
+    return run
+
+
+def end(run: RunDir, state: str = "finished") -> None:
+    run_dir.write_status(run, Status(state=state, heartbeat=time.time()))
+
+
+def names_of(line: TrainingQueue) -> list[str]:
+    return [entry.directory.name for entry in line._line()]
+
+
+def test_as_many_train_at_once_as_there_are_slots(tmp_path: Path, begun: list[str]) -> None:
+    line = TrainingQueue(tmp_path / "queue.json", slots=2)
+    for n in range(4):
+        ask(line, tmp_path, "ann", f"run{n}")
+    assert begun == ["run0", "run1"]
+
+
+def test_the_next_begins_when_one_ends(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    first, second = ask(line, tmp_path, "ann", "first"), ask(line, tmp_path, "ann", "second")
+    assert run_dir.state(second) == run_dir.WAITING
+    line.step()
+    assert begun == ["first"]
+    end(first)
+    line.step()
+    assert begun == ["first", "second"]
+
+
+def test_one_who_asks_for_much_does_not_keep_others_waiting(
+    line: TrainingQueue, tmp_path: Path, begun: list[str]
+) -> None:
+    runs = [ask(line, tmp_path, "ann", f"ann{n}") for n in range(4)]
+    ask(line, tmp_path, "bob", "bob0")
+    ask(line, tmp_path, "cleo", "cleo0")
+    ask(line, tmp_path, "bob", "bob1")
+    assert names_of(line) == ["bob0", "cleo0", "ann1", "bob1", "ann2", "ann3"]
+    end(runs[0])
+    line.step()
+    assert begun == ["ann0", "bob0"]
+
+
+def test_who_was_served_does_not_come_before_who_waits_when_asking_again(
+    line: TrainingQueue, tmp_path: Path, begun: list[str]
+) -> None:
+    first = ask(line, tmp_path, "ann", "ann0")
+    second = ask(line, tmp_path, "bob", "bob0")
+    end(first)
+    line.step()
+    ask(line, tmp_path, "bob", "bob1")
+    ask(line, tmp_path, "ann", "ann1")
+    end(second)
+    line.step()
+    assert begun == ["ann0", "bob0", "ann1"]
+
+
+def test_a_waiting_run_knows_its_place_and_its_time(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    runs = [ask(line, tmp_path, "ann", f"run{n}", minutes=n + 1) for n in range(3)]
+    assert line.place(runs[0]) is None
+    second, third = line.place(runs[1]), line.place(runs[2])
+    assert (second.position, third.position) == (1, 2)
+    assert second.seconds == pytest.approx(60 + queue.OVERHEAD_SECONDS, abs=5)
+    assert third.seconds - second.seconds == pytest.approx(120 + queue.OVERHEAD_SECONDS, abs=5)
+
+
+def test_the_time_to_wait_is_what_the_trainer_says_is_left(
+    line: TrainingQueue, tmp_path: Path, begun: list[str]
+) -> None:
+    first, second = ask(line, tmp_path, "ann", "first", minutes=9), ask(line, tmp_path, "ann", "second")
+    run_dir.write_status(first, Status(state="starting", seconds_left=7.0))
+    assert line.place(second).seconds == 7.0
+
+
+def test_to_stop_a_waiting_run_takes_it_out_of_the_line(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    first, second = ask(line, tmp_path, "ann", "first"), ask(line, tmp_path, "ann", "second")
+    assert line.leave(second) and not line.leave(second)
+    assert run_dir.state(second) == "stopped"
+    end(first)
+    line.step()
+    assert begun == ["first"] and not line.is_busy("ann")
+
+
+def test_a_run_waits_only_once(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    run = ask(line, tmp_path, "ann", "first")
+    with pytest.raises(RunError, match="in the queue already"):
+        line.add("ann", run, [], 1)
+
+
+def test_the_line_survives_the_app(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    first = ask(line, tmp_path, "ann", "first")
+    ask(line, tmp_path, "ann", "second")
+    ask(line, tmp_path, "bob", "third")
+    again = TrainingQueue(line.path, slots=1)
+    again.step()
+    assert begun == ["first"] and names_of(again) == ["third", "second"]
+    end(first)
+    again.step()
+    assert begun == ["first", "third"]
+
+
+def test_a_run_that_was_deleted_is_no_longer_waited_for(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    import shutil
+
+    first, second = ask(line, tmp_path, "ann", "first"), ask(line, tmp_path, "ann", "second")
+    shutil.rmtree(second.path)
+    line.step()
+    end(first)
+    line.step()
+    assert begun == ["first"] and not second.path.exists()
+
+
+def test_a_training_that_takes_too_long_is_stopped(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    run = ask(line, tmp_path, "ann", "long", minutes=-1)
+    line.step()
+    assert run.stop.exists()
+
+
+def test_a_trainer_that_never_spoke_is_said_to_have_failed(
+    line: TrainingQueue, tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv: None)
+    monkeypatch.setattr(queue, "START_GRACE_SECONDS", 0.0)
+    run = ask(line, tmp_path, "ann", "mute")
+    line.step()
+    assert run_dir.state(run) == "failed" and "log" in run_dir.read_status(run).error
+
+
+def test_a_resumed_run_keeps_what_it_knew_while_it_waits(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    ask(line, tmp_path, "ann", "first")
+    run = fabricate(tmp_path / "bob", "old", state="stopped", step=120)
+    line.add("bob", run, [], 1, is_resumed=True)
+    assert run_dir.read_status(run).step == 120 and run_dir.state(run) == run_dir.WAITING
+
+
+def test_a_real_training_waits_begins_and_ends(line: TrainingQueue, tmp_path: Path) -> None:
+    text = write_text(tmp_path / "fox.txt")
+    small = "--steps 3 --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-size 2 --sample-tokens 0".split()
+    argv = ["--data", str(text), *small]
+    runs = [run_dir.create(tmp_path / "runs", name) for name in ("one", "two")]
+    for run in runs:
+        line.add("ann", run, argv, 1)
+    deadline = time.monotonic() + 60
+    while line.is_busy("ann"):
+        line.step()
+        assert [run_dir.state(run) for run in runs].count("running") <= 1
+        assert time.monotonic() < deadline, [run.log.read_text(encoding="utf-8") for run in runs if run.log.exists()]
+        time.sleep(0.1)
+    assert [run_dir.state(run) for run in runs] == ["finished", "finished"]
