@@ -27,7 +27,7 @@ import numpy as np
 
 from lm import encodings, markup
 from lm.errors import CorpusError, LMError
-from lm.run_dir import replace_file, temporary_beside
+from lm.files import replace_file, temporary_beside
 
 CHUNK_CHARACTERS = 1 << 22
 # Duplicate lines are counted among this many lines, 8 bytes of memory each, and by this many characters of each.

@@ -10,30 +10,43 @@ Schema 1; readers ignore unknown keys and default missing ones in `Status` and `
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from lm.errors import RunError
+from lm.files import (  # noqa: F401 - part of the contract: how its files are written and read
+    append_record,
+    read_json,
+    read_records,
+    replace_file,
+    temporary_beside,
+    truncate_records,
+    write_json,
+    write_whole,
+)
 
 SCHEMA = 1
 ACTIVE_STATES = ("starting", "running")
+WAITING = "waiting"  # for its turn, on a machine that many train on: `playground.queue`
+STATES = (WAITING, *ACTIVE_STATES, "finished", "stopped", "failed")
 # A process that was just launched needs this long to import torch and take its lock. Measured: 3 s; more for slow disks.
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
-REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
-RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+# On Windows these mean devices, whatever stands behind their first dot.
+RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
+LONGEST_NAME, LONGEST_NAME_BYTES = 64, 192  # file systems end at 255 bytes, and temporary names are longer
 
 
 @dataclass(frozen=True)
@@ -123,10 +136,16 @@ class Status:
 
 def slug(text: str) -> str:
     """A name that is safe on every file system, as close to `text` as can be: letters and digits, - _ ."""
-    name = re.sub(r"[^\w.-]+", "-", text.strip(), flags=re.UNICODE).strip("-._")[:64].rstrip("-._")
+    text = unicodedata.normalize("NFC", text)  # macOS hands out が as か and a mark
+    name = _shortened(re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE).strip("-._"))
     if not name:
         return "run"
-    return f"run-{name}"[:64] if name.split(".")[0].lower() in RESERVED_NAMES else name
+    return _shortened(f"run-{name}") if name.split(".")[0].lower() in RESERVED_NAMES else name
+
+
+def _shortened(name: str) -> str:
+    data = name[:LONGEST_NAME].encode("utf-8")[:LONGEST_NAME_BYTES]
+    return data.decode("utf-8", errors="ignore").rstrip("-._")
 
 
 def check_name(name: str) -> str:
@@ -158,8 +177,11 @@ def create(runs_dir: Path, name: str) -> RunDir:
 
 
 def discard_unprepared(run: RunDir) -> None:
-    """Remove what an attempt left that failed before its `config.json` and that no log explains."""
-    if not run.config.exists() and not run.log.exists():
+    """Remove what an attempt left that failed before its `config.json` and that no log explains.
+
+    Not if it lives: of two that began at the same moment, the one that was refused must not take the other's away.
+    """
+    if not run.config.exists() and not run.log.exists() and not is_owned(run):
         shutil.rmtree(run.path, ignore_errors=True)
 
 
@@ -183,73 +205,22 @@ def find(runs_dir: Path, name_or_path: str | Path) -> RunDir:
 
 
 def is_run(path: Path) -> bool:
-    return any((path / name).is_file() for name in ("status.json", "metrics.jsonl", "log.txt"))
+    return any(os.path.isfile(path / name) for name in ("status.json", "metrics.jsonl", "log.txt"))
 
 
 def list_runs(runs_dir: Path) -> list[RunDir]:
     """All runs below `runs_dir`, the newest first."""
     root = Path(runs_dir)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         return []
-    found = [RunDir(path) for path in root.iterdir() if path.is_dir() and is_run(path)]
+    try:
+        found = [RunDir(path) for path in root.iterdir() if is_run(path)]
+    except OSError as error:
+        raise RunError(f"cannot read {root}: {error.strerror}; choose another --runs-dir") from None
     return sorted(found, key=lambda run: (_born(run), run.name), reverse=True)
 
 
 # ---------------------------------------------------------------------------------------------- writing
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace `path` by `value` as JSON, whole or not at all. Not-a-number is refused: JSON has none."""
-    write_whole(path, (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8"))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, whole or not at all, also when the machine dies or the disk is full."""
-    with temporary_beside(path) as temporary:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_file(temporary, path)
-
-
-@contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
-    """A name in the folder of `path`, to be written and moved onto it; what is still there afterwards is removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_file(source: Path, target: Path) -> None:
-    """`os.replace`, patient with Windows, where a file that somebody reads at this instant cannot be replaced."""
-    deadline = time.monotonic() + REPLACE_SECONDS
-    while True:
-        try:
-            return os.replace(source, target)
-        except PermissionError:
-            if os.name != "nt" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def append_record(path: Path, record: dict[str, Any]) -> None:
-    """Add one JSON object as one line, in a single write."""
-    line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-    with open(path, "ab", buffering=0) as file:
-        file.write(line.encode("utf-8"))
-
-
-def truncate_records(path: Path, last_step: int) -> None:
-    """Drop every line after `last_step` and a torn last line, as a resumed run will write them again."""
-    if not path.exists():
-        return
-    records, _ = read_records(path)
-    kept = [record for record in records if record.get("step", 0) <= last_step]
-    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in kept)
-    write_whole(path, "".join(lines).encode("utf-8"))
 
 
 def write_status(run: RunDir, status: Status) -> None:
@@ -275,46 +246,22 @@ def owned(run: RunDir) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write to {run.path}: {error.strerror}; choose another --runs-dir") from None
     try:
+        _sweep(run)
         yield
     finally:
         lock.release()
 
 
+def _sweep(run: RunDir) -> None:
+    """Remove what a killed trainer was about to write: its owner alone writes here, and nobody reads these names."""
+    for folder in (run.path, run.initial, run.best, run.last, run.resume):
+        for pattern in (".*.tmp", ".tmp*"):  # ours, and those that safetensors makes
+            for leftover in folder.glob(pattern):
+                with suppress(OSError):
+                    leftover.unlink()
+
+
 # ---------------------------------------------------------------------------------------------- reading
-
-
-def read_json(path: Path) -> Any:
-    """The value of a JSON file; `RunError` when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}); restore it from a copy, or delete the run") from None
-
-
-def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The whole lines after byte `offset` and the offset of the next.
-
-    An unfinished last line waits for more; a missing file has no lines yet; a corrupt one in the middle is a `RunError`.
-    """
-    try:
-        with open(path, "rb") as file:
-            file.seek(offset)
-            chunk = file.read()
-    except FileNotFoundError:
-        return [], offset
-    end = chunk.rfind(b"\n") + 1
-    records = []
-    for line in chunk[:end].splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise RunError(f"{path} has a damaged line: {line[:80]!r}; delete that line to read the rest")
-        records.append(record)
-    return records, offset + end
 
 
 def read_metrics(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -324,11 +271,8 @@ def read_metrics(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
 
 def read_status(run: RunDir) -> Status:
     """`status.json` as it was last written; all defaults when there is none."""
-    try:
-        values = json.loads(run.status.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return Status()
-    return Status(**{f.name: values[f.name] for f in fields(Status) if f.name in values})
+    values, default = _read_object(run.status), Status()
+    return Status(**{name: values[name] for name in asdict(default) if _is_like(values.get(name), name, default)})
 
 
 def is_owned(run: RunDir) -> bool:
@@ -358,9 +302,8 @@ def state(run: RunDir) -> str:
 
 def summary(run: RunDir) -> dict[str, Any]:
     """What a list of runs shows of one: names and numbers only, missing ones as None. Never raises for a broken run."""
-    said, config = read_status(run), _read_config_or_empty(run)
-    best = best_record(run)
-    corpus = config.get("corpus", {})
+    said, config, best = read_status(run), _read_object(run.config), best_record(run)
+    corpus = _of_kind(config.get("corpus"), dict) or {}
     return dict(
         name=run.name,
         run_dir=str(run.path),
@@ -370,13 +313,13 @@ def summary(run: RunDir) -> dict[str, Any]:
         elapsed_seconds=said.elapsed_seconds,
         seconds_left=said.seconds_left,
         error=said.error,
-        recipe=config.get("recipe"),
-        corpus=corpus.get("name"),
-        parameters=config.get("parameters"),
+        recipe=_of_kind(config.get("recipe"), str),
+        corpus=_of_kind(corpus.get("name"), str),
+        parameters=_of_kind(config.get("parameters"), int),
         created=_born(run),
         best_step=best.get("step"),
         best_val_loss=best.get("val_loss"),
-        best_val_bits_per_byte=best.get("val_bits_per_byte"),
+        best_val_bits_per_byte=_of_kind(best.get("val_bits_per_byte"), float),
     )
 
 
@@ -386,17 +329,36 @@ def best_record(run: RunDir) -> dict[str, Any]:
         records, _ = read_records(run.metrics)
     except RunError:
         return {}
-    measured = [r for r in records if r.get("step") and isinstance(r.get("val_loss"), float)]
+    measured = [r for r in records if _is_step(r.get("step")) and isinstance(r.get("val_loss"), float)]
     evaluations = [r for r in measured if math.isfinite(r["val_loss"])]
     return min(evaluations, key=lambda r: r["val_loss"], default={})
 
 
-def _read_config_or_empty(run: RunDir) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where it is missing or damaged."""
     try:
-        config = read_json(run.config)
+        value = read_json(path)
     except RunError:
         return {}
-    return config if isinstance(config, dict) else {}
+    return value if isinstance(value, dict) else {}
+
+
+def _is_like(value: Any, name: str, default: Status) -> bool:
+    """Whether `value` may stand in a status under this name: readers do arithmetic with it."""
+    if name == "state":
+        return value in STATES
+    if name in ("elapsed_seconds", "seconds_left", "heartbeat"):
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is type(getattr(default, name))
+
+
+def _of_kind(value: Any, kind: type) -> Any:
+    """`value`, or None if it is of another kind than its readers expect."""
+    return value if type(value) is kind else None
+
+
+def _is_step(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 def _born(run: RunDir) -> float:

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lm.errors import CheckpointError
-from lm.run_dir import replace_file, temporary_beside
+from lm.files import replace_file, temporary_beside
 
 SUM = "sha256"
 FORMAT = {"format": "pt"}  # transformers asks for it

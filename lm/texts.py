@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from lm import encodings
 from lm.errors import CorpusError
-from lm.run_dir import write_whole
+from lm.files import write_whole
 
 TIMEOUT_SECONDS = 20
 BLOCK_BYTES = 1 << 16

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm import run_dir
+from lm import files, run_dir
 from lm.errors import RunError
 from lm.run_dir import RunDir, Status
 
@@ -36,10 +37,15 @@ def owner(run: RunDir):
     process.wait()
 
 
-@given(st.text(max_size=80))
+@given(
+    st.text(max_size=80)
+    | st.text("吾𠮷が猫", max_size=80)
+    | st.sampled_from(["con", "Aux.txt", "COM¹", "lpt0.", "nul .x"])
+)
 def test_a_slug_is_a_name_that_stays_inside_its_folder(text: str) -> None:
     name = run_dir.slug(text)
-    assert name == run_dir.slug(name) and 0 < len(name) <= 64
+    assert name == run_dir.slug(name) and 0 < len(name) <= 64 and len(name.encode()) < 200
+    assert name.split(".")[0].lower() not in run_dir.RESERVED_NAMES
     assert not set(name) & set('/\\:*?"<>|\0') and not name.startswith(".") and not name.endswith(".")
     assert (Path("runs") / name).resolve().parent == Path("runs").resolve()
 
@@ -77,6 +83,74 @@ def test_an_attempt_that_failed_early_can_be_made_again(run: RunDir) -> None:
     assert run_dir.create(run.path.parent, run.name) == run
     run_dir.discard_unprepared(run)
     assert not run.path.exists()
+
+
+def test_what_a_living_trainer_has_begun_is_never_discarded(run: RunDir, owner: subprocess.Popen) -> None:
+    run_dir.discard_unprepared(run)
+    assert run.path.exists()
+
+
+def test_a_trainer_sweeps_away_what_a_killed_one_was_writing(run: RunDir) -> None:
+    run.best.mkdir()
+    litter = [run.path / ".status.json.77.tmp", run.best / ".tmpbpVArb", run.best / ".model.safetensors.77.tmp"]
+    kept = [run.config, run.best / "model.safetensors"]
+    for path in (*litter, *kept):
+        path.touch()
+    with run_dir.owned(run):
+        assert not any(path.exists() for path in litter) and all(path.exists() for path in kept)
+
+
+# What a run directory from elsewhere may hold in place of what the trainer writes.
+HOSTILE_JSON = [
+    "",
+    "[]",
+    "7",
+    "{",
+    "[" * 100_000,
+    '{"a":' * 50_000,
+    "\0",
+    '{"step": NaN}',
+    '{"step": 1e999}',
+    "1" * 5000,
+]
+HOSTILE_VALUES = ["<b>", "9", None, True, 1e308, -1, 2**80, [1], {"a": 1}, float("inf")]
+
+
+@pytest.mark.parametrize("text", HOSTILE_JSON)
+@pytest.mark.parametrize("name", ["status.json", "config.json", "metrics.jsonl"])
+def test_a_run_with_damaged_files_is_still_listed(run: RunDir, name: str, text: str) -> None:
+    run_dir.write_status(run, Status(state="finished"))
+    (run.path / name).write_text(text + "\n", encoding="utf-8")
+    assert run_dir.summary(run)["name"] == "tale" and run_dir.list_runs(run.path.parent) == [run]
+
+
+@pytest.mark.parametrize("value", HOSTILE_VALUES)
+def test_a_run_of_wrong_kinds_of_values_is_still_listed(run: RunDir, value: Any) -> None:
+    names = ("state", "step", "max_steps", "elapsed_seconds", "seconds_left", "pid", "heartbeat", "error")
+    run.status.write_text(json.dumps(dict.fromkeys(names, value)), encoding="utf-8")
+    run.config.write_text(json.dumps(dict.fromkeys(("corpus", "recipe", "parameters"), value)), encoding="utf-8")
+    line = dict.fromkeys(("step", "val_bits_per_byte"), value) | dict(val_loss=1.5)
+    run.metrics.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    told = run_dir.summary(run)
+    assert f"{told['step']:>7,} {told['elapsed_seconds']:.1f} {told['parameters'] or 0:,}"
+    assert told["state"] in (*run_dir.STATES, "dead")
+
+
+def test_what_is_no_file_or_too_large_for_one_is_not_read(run: RunDir) -> None:
+    run.config.touch()
+    os.truncate(run.config, files.MOST_JSON_BYTES + 1)
+    with pytest.raises(RunError, match="100 MB"):
+        run_dir.read_json(run.config)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(run.metrics)
+        with pytest.raises(RunError, match="no ordinary file"):
+            run_dir.read_metrics(run.path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "../" * 400 + "etc", "\ud800"])
+def test_a_name_that_no_file_can_have_names_no_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunError, match="no run named"):
+        run_dir.find(tmp_path, name)
 
 
 def test_not_a_number_never_reaches_the_disk(run: RunDir) -> None:

@@ -1,0 +1,133 @@
+"""Files that nobody ever sees half: a whole one is replaced at once, a log grows by whole lines.
+
+Readers take what may come from anywhere (a run directory that was copied, unpacked or fetched): what is no ordinary
+file, larger than such a file can be, or damaged is a `RunError` in words, and nothing is executed. An unfinished last
+line of a log is no damage: it waits for its end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lm.errors import RunError
+
+REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
+# assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
+MOST_JSON_BYTES, MOST_LOG_BYTES = 100_000_000, 1 << 29
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace `path` by `value` as JSON, whole or not at all. Not-a-number is refused: JSON has none."""
+    write_whole(path, (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8"))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, whole or not at all, also when the machine dies or the disk is full."""
+    with temporary_beside(path) as temporary:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        replace_file(temporary, path)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A name in the folder of `path`, to be written and moved onto it; what is still there afterwards is removed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """`os.replace`, patient with Windows, where a file that somebody reads at this instant cannot be replaced."""
+    deadline = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def append_record(path: Path, record: dict[str, Any]) -> None:
+    """Add one JSON object as one line, in a single write."""
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+    with open(path, "ab", buffering=0) as file:
+        file.write(line.encode("utf-8"))
+
+
+def truncate_records(path: Path, last_step: int) -> None:
+    """Drop every line after `last_step` and a torn last line, as a resumed run will write them again."""
+    if not path.exists():
+        return
+    records, _ = read_records(path)
+    kept = [record for record in records if isinstance(step := record.get("step", 0), int) and step <= last_step]
+    lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in kept)
+    write_whole(path, "".join(lines).encode("utf-8"))
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file; `RunError` when it is missing or damaged."""
+    try:
+        return json.loads(_read(path, 0, MOST_JSON_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}); restore it from a copy, or delete the run") from None
+
+
+def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines after byte `offset` and the offset of the next.
+
+    An unfinished last line waits for more; a missing file has no lines yet; a corrupt one in the middle is a `RunError`.
+    """
+    try:
+        chunk = _read(path, offset, MOST_LOG_BYTES)
+    except FileNotFoundError:
+        return [], offset
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}; check who may read it") from None
+    end = chunk.rfind(b"\n") + 1
+    return [_record(line, path) for line in chunk[:end].splitlines()], offset + end
+
+
+def _record(line: bytes, path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise RunError(f"{path} has a damaged line: {line[:80]!r}; delete that line to read the rest")
+    return record
+
+
+def _read(path: Path, offset: int, most_bytes: int) -> bytes:
+    """The bytes after `offset`. What is no file is not opened: to read a pipe is to wait for its other end."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise RunError(f"{path} is no ordinary file; remove it, or take another copy of the run")
+    if status.st_size - offset > most_bytes:
+        raise RunError(
+            f"{path} has {status.st_size / 1e6:,.0f} MB, and no such file of a run has more than "
+            f"{most_bytes / 1e6:,.0f} MB; take another copy of the run, or a larger --log-interval"
+        )
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(most_bytes)
