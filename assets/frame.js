@@ -1,5 +1,6 @@
 // The header, the library and the status bar: clicks become events or switches of the page. Their HTML is replaced
-// while they are shown, so one listener stands on the component itself.
+// while they are shown, so one listener stands on the component itself, and what a person is in the middle of (a menu,
+// a name being typed) stands outside of it.
 const NARROW = '(max-width: 760px)'; // as in style.css: the library is a drawer there
 const remembered = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* a private window */ } };
@@ -21,14 +22,115 @@ const switches = {
   },
 };
 
+// ---- the menu of a run
+
+let menu = null;
+
+function closeMenu(isBack) {
+  if (!menu) return;
+  const {run} = menu.dataset;
+  menu.remove();
+  menu = null;
+  if (isBack) element.querySelector(`[data-more="${CSS.escape(run)}"]`)?.focus();
+}
+
+function openMenu(button) {
+  closeMenu();
+  const run = button.dataset.more;
+  const words = JSON.parse(element.querySelector('[data-words]').dataset.words);
+  const isActive = button.dataset.active === '1';
+  menu = document.createElement('div');
+  menu.className = 'menu';
+  menu.dataset.run = run;
+  menu.setAttribute('role', 'menu');
+  menu.setAttribute('aria-label', run);
+  const item = (deed, act) => {
+    const entry = document.createElement('button');
+    entry.setAttribute('role', 'menuitem');
+    entry.textContent = words[deed];
+    entry.dataset.deed = deed;
+    entry.addEventListener('click', act);
+    menu.append(entry);
+  };
+  const edit = (deed, to = '') => { closeMenu(true); trigger('edit', {run, deed, to}); };
+  const isPinned = button.dataset.pinned === '1';
+  item(isPinned ? 'unpin' : 'pin', () => edit(isPinned ? 'unpin' : 'pin'));
+  if (isActive) item('stop', () => edit('stop'));
+  else {
+    item('rename', () => askName(run, words, edit));
+    item('delete', () => { closeMenu(); trigger('delete', {run}); });
+  }
+  place(button.getBoundingClientRect());
+  menu.firstChild.focus();
+}
+
+function askName(run, words, edit) {
+  const form = document.createElement('form');
+  const field = Object.assign(document.createElement('input'), {value: run, maxLength: 64, spellcheck: false});
+  field.setAttribute('aria-label', words.rename);
+  const save = Object.assign(document.createElement('button'), {textContent: words.save});
+  form.append(field, save);
+  form.addEventListener('submit', (event) => { event.preventDefault(); edit('rename', field.value); });
+  menu.replaceChildren(form);
+  menu.setAttribute('role', 'dialog');
+  field.select();
+}
+
+function place(box) {
+  frame().append(menu);
+  menu.style.left = `${Math.max(8, Math.min(box.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
+  const below = box.bottom + 4;
+  menu.style.top = `${below + menu.offsetHeight > innerHeight ? box.top - menu.offsetHeight - 4 : below}px`;
+  menu.addEventListener('keydown', onMenuKey);
+  // Later: the menu may just be exchanging what holds the focus.
+  menu.addEventListener('focusout', () => setTimeout(() => { if (!menu?.contains(document.activeElement)) closeMenu(); }));
+}
+
+function onMenuKey(event) {
+  const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+  if (event.key === 'Escape') {
+    event.stopPropagation();
+    closeMenu(true);
+  } else if (step && menu.getAttribute('role') === 'menu') {
+    event.preventDefault();
+    const items = [...menu.children];
+    items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
+  }
+}
+
+// ---- clicks and keys
+
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
-  if (button.dataset.do) switches[button.dataset.do]();
-  if (button.dataset.run === undefined) return;
+  const {dataset} = button;
+  if (dataset.do) switches[dataset.do]();
+  if (dataset.undo) trigger('undo', {entry: dataset.undo});
+  if (dataset.more) openMenu(button);
+  if (dataset.run === undefined) return;
   frame().dataset.drawer = '';
-  trigger('select', {run: button.dataset.run});
+  trigger('select', {run: dataset.run});
 });
+
+element.addEventListener('keydown', (event) => {
+  const more = event.target.closest('.entry')?.querySelector('.more');
+  if (!more || !['F2', 'Delete', 'ContextMenu'].includes(event.key)) return;
+  event.preventDefault();
+  openMenu(more);
+  const wanted = {F2: 'rename', Delete: 'delete'}[event.key];
+  if (wanted) menu.querySelector(`[data-deed=${wanted}]`)?.click();
+});
+
+// Focus survives the replacement of what holds it.
+let focused = null;
+element.addEventListener('focusin', ({target}) => {
+  focused = ['run', 'more', 'do'].filter((key) => target.dataset[key] !== undefined)
+    .map((key) => `[data-${key}="${CSS.escape(target.dataset[key])}"]`)[0] || null;
+});
+element.addEventListener('focusout', ({relatedTarget}) => { if (relatedTarget) focused = null; });
+new MutationObserver(() => {
+  if (focused && document.activeElement === document.body) element.querySelector(focused)?.focus();
+}).observe(element, {childList: true, subtree: true});
 
 if (element.closest('#header')) {
   const dark = remembered('lm-dark');

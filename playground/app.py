@@ -20,10 +20,10 @@ from typing import Any
 import gradio as gr
 
 from lm.threads import sleep_at_barriers
-from playground import frame, markup, settings_form, text, theme
+from playground import frame, markup, settings_form, shelf, text, theme
 from playground.edge import Edge
 from playground.plots import plotly_bundle
-from playground.tabs import corpus, generate, share, train
+from playground.tabs import compare, corpus, generate, share, train
 from playground.visitor import is_on_space, keep_own_token
 from playground.watch import Watcher
 from playground.workspace import Workspace
@@ -32,8 +32,8 @@ from playground.workspaces import Workspaces
 TICK_SECONDS = 1.0
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
-TABS = dict(corpus=corpus, train=train, generate=generate, share=share)
-WATCHER = Watcher(dict(frame=frame, train=train, generate=generate, share=share))
+TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, share=share)
+WATCHER = Watcher(dict(frame=frame, train=train, generate=generate, compare=compare, share=share))
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -45,7 +45,9 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
         page.frame = SimpleNamespace()
         with gr.Column(elem_id="frame"):
             page.frame.header = frame.component("header", frame.header("", "en"))
-            page.frame.library = frame.component("library")
+            with gr.Column(elem_id="library"):
+                page.frame.library = frame.component("runs")
+                page.frame.told = gr.HTML(elem_id="library-told", apply_default_css=False)
             with gr.Column(elem_id="work"), gr.Tabs(selected="train", elem_id="tabs"):
                 for name, tab in TABS.items():
                     with gr.Tab(text.label(f"tab.{name}"), id=name, render_children=True) as opened:
@@ -106,6 +108,7 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
 
 def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     watcher = page.watcher
+    shelf.connect(page, on)
 
     def load(space: Workspace, request: gr.Request) -> tuple[Any, ...]:
         return *enter(space, request.headers.get("accept-language", "")), gr.Timer(active=True)

@@ -1,4 +1,7 @@
-"""The frame around the tabs: header, library and status bar, as HTML. `assets/frame.js` makes its clicks events."""
+"""The frame around the tabs: header and status bar as HTML, and the library of `playground.shelf` between them.
+
+`assets/frame.js` makes their clicks events.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import gradio as gr
 
 from playground import workspace
 from playground.look import Look
-from playground.markup import bar, count, duration, escape, figure, step_words
+from playground.markup import bar, duration, escape, step_words
+from playground.shelf import recently_deleted, shelf
 from playground.text import say
 from playground.theme import asset
 from playground.views import Row, progress
@@ -28,7 +32,7 @@ _SEAL = (
 
 
 def component(name: str, value: str = "") -> gr.HTML:
-    """A part of the frame as a component; its clicks are `select` events that carry a run."""
+    """A part of the frame as a component; a click on a run is a `select` event that carries it."""
     script = asset("frame.js").read_text(encoding="utf-8")
     return gr.HTML(value, js_on_load=script, elem_id=name, apply_default_css=False)
 
@@ -37,7 +41,7 @@ def follow(look: Look) -> dict[str, Any]:
     """What is shown on every tab, by the names of `FOLLOWS`."""
     return dict(
         header=header(look.space.device, look.language),
-        library=library(look.rows, look.row.name if look.row else "", look.language),
+        library=shelf(look.rows, recently_deleted(look.space), look.row.name if look.row else "", look.language),
         status_bar=status_bar(look.rows, workspace.memory(), look.language),
     )
 
@@ -51,30 +55,6 @@ def header(device: str, language: str) -> str:
         f'<button class="icon" data-do="library" aria-label="{library}" title="{library}">{_ICON_BARS}</button>'
         f'{_SEAL}<h1>LM Playground</h1><span class="space"></span>{chip}'
         f'<button class="icon" data-do="dark" aria-label="{dark}" title="{dark}">{_ICON_HALF}</button></header>'
-    )
-
-
-def library(rows: list[Row], selected: str, language: str) -> str:
-    """The list of runs; `assets/frame.js` makes a click on one an event."""
-    title, new = escape(say("library.title", language)), escape(say("library.new", language))
-    items = "".join(_library_item(row, row.name == selected, language) for row in rows)
-    body = items or f'<p class="teach">{escape(say("library.empty", language))}</p>'
-    chosen = "" if selected else ' aria-current="true"'
-    start = f'<button class="new" data-run=""{chosen}>+ {new}</button>'
-    return f'{start}<h2>{title}</h2><nav aria-label="{title}">{body}</nav>'
-
-
-def _library_item(row: Row, is_selected: bool, language: str) -> str:
-    step = say("library.best_at", language, step=count(row.best_step)) if row.best_step is not None else ""
-    if row.is_active:
-        step = step_words(row.status, language)
-    about = " · ".join(filter(None, (say(f"state.{row.state}", language), step)))
-    bits = escape(say("library.bits", language))
-    current = ' aria-current="true"' if is_selected else ""
-    return (
-        f'<button class="run {row.state}" data-run="{escape(row.name)}"{current}><i class="dot"></i>'
-        f'<span class="name" title="{escape(row.name)}">{escape(row.name)}</span>'
-        f'<em title="{bits}">{figure(row.best_bits_per_byte, 2)}</em><small>{escape(about)}</small></button>'
     )
 
 

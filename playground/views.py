@@ -7,29 +7,46 @@ per run and the new lines only. A run that was resumed rewrites its file; its cu
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from lm import run_dir
+from lm import library, run_dir
 from lm.errors import RunError
 from lm.run_dir import ACTIVE_STATES, RunDir, Status
 
-# A new page gets at most this many training points; later ones arrive one by one. About 60 kB. assumed.
-FIRST_POINTS = 3000
+# A new page gets at most this many training points, evaluations and samples; later ones arrive one by one. Measured:
+# 90 kB for a run of 20,000 steps. The chart is 800 points wide. assumed.
+FIRST_POINTS, FIRST_EVALUATIONS, FIRST_SAMPLES = 1600, 400, 200
 LOG_BYTES = 8192
+SAMPLE_BYTES = 1 << 16  # the end of samples.jsonl in which its last line is looked for. assumed: 10,000 tokens
 RESUMABLE_STATES = ("stopped", "failed", "dead")
+
+
+class Meter(NamedTuple):
+    """What else was measured at a training step; None where the trainer did not say."""
+
+    seconds: float | None
+    lr: float | None
+    grad_norm: float | None
+    tokens_per_second: float | None
 
 
 @dataclass
 class Curve:
-    """One run's metrics as far as they have been read. `train` and `evaluations` only grow within a generation."""
+    """One run's metrics as far as they have been read. Its lists only grow within a generation."""
 
     run: RunDir
     generation: int = 0
-    train: list[tuple[int, float]] = field(default_factory=list)
+    train: list[tuple[int, float]] = field(default_factory=list)  # step, nats
+    meters: list[Meter] = field(default_factory=list)  # of the same steps
     evaluations: list[tuple[int, float, float]] = field(default_factory=list)  # step, nats, bits per byte
+    measured: list[dict[str, Any]] = field(default_factory=list)  # the whole lines of the evaluations
     last: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
@@ -49,7 +66,8 @@ class Curve:
 
     def _restart(self) -> None:
         self.generation += 1
-        self.train, self.evaluations, self.last, self.best, self._offset = [], [], {}, {}, 0
+        self.train, self.meters, self.evaluations, self.measured = [], [], [], []
+        self.last, self.best, self._offset = {}, {}, 0
 
     def _extend(self) -> None:
         try:
@@ -61,11 +79,38 @@ class Curve:
             step = record.get("step", 0)
             if record.get("loss") is not None:
                 self.train.append((step, record["loss"]))
+                named = (record.get(name) for name in ("time_seconds", "lr", "grad_norm", "tokens_per_second"))
+                self.meters.append(Meter(*named))
             if record.get("val_loss") is not None:
+                self.measured.append(record)
                 self.evaluations.append((step, record["val_loss"], record.get("val_bits_per_byte") or 0.0))
                 if record["val_loss"] < self.best.get("val_loss", float("inf")):
                     self.best = record
             self.last = record
+
+
+@dataclass
+class Samples:
+    """What one run wrote, as far as it has been read: the same prompt and seed each time, in the order of the steps."""
+
+    run: RunDir
+    generation: int = 0
+    written: list[dict[str, Any]] = field(default_factory=list)  # step, prompt, text
+    _offset: int = 0
+    _pid: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def refresh(self, pid: int) -> None:
+        """Read what is new; begin again when the file shrank or another process writes it."""
+        with self._lock:
+            size = self.run.samples.stat().st_size if self.run.samples.exists() else 0
+            if size < self._offset or (self._pid and pid != self._pid):
+                self.generation, self.written, self._offset = self.generation + 1, [], 0
+            self._pid = pid
+            if size > self._offset:
+                with contextlib.suppress(RunError):  # a damaged line: what stands before it was shown
+                    records, self._offset = run_dir.read_records(self.run.samples, self._offset)
+                    self.written += records
 
 
 @dataclass(frozen=True)
@@ -77,6 +122,8 @@ class Row:
     status: Status
     best_step: int | None
     best_bits_per_byte: float | None
+    losses: tuple[float, ...] = ()  # validation, nats, in the order of the evaluations
+    is_pinned: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -89,16 +136,22 @@ class Library:
     def __init__(self, runs_dir: Path):
         self.runs_dir = Path(runs_dir)
         self._curves: dict[str, Curve] = {}
+        self._samples: dict[str, Samples] = {}
 
     def rows(self) -> list[Row]:
-        """All runs, those being trained first, then the newest first."""
-        rows = [self.row(run.name) for run in run_dir.list_runs(self.runs_dir)]
-        return sorted(rows, key=lambda row: not row.is_active)
+        """All runs: those being trained, then the pinned ones, then the others, the newest first."""
+        pinned = library.pins(self.runs_dir)
+        rows = [replace(self.row(run.name), is_pinned=run.name in pinned) for run in run_dir.list_runs(self.runs_dir)]
+        return sorted(
+            rows, key=lambda row: (not row.is_active, pinned.index(row.name) if row.is_pinned else len(pinned))
+        )
 
     def row(self, name: str) -> Row:
         run, curve = RunDir(self.runs_dir / name), self.curve(name)
         best = curve.best
-        return Row(name, run_dir.state(run), run_dir.read_status(run), best.get("step"), best.get("val_bits_per_byte"))
+        losses = tuple(loss for _, loss, _ in curve.evaluations)
+        status = run_dir.read_status(run)
+        return Row(name, run_dir.state(run), status, best.get("step"), best.get("val_bits_per_byte"), losses)
 
     def curve(self, name: str) -> Curve:
         """The run's metrics up to now."""
@@ -107,14 +160,22 @@ class Library:
         curve.refresh(run_dir.read_status(run).pid)
         return curve
 
+    def samples(self, name: str) -> Samples:
+        """What the run wrote up to now."""
+        run = RunDir(self.runs_dir / name)
+        samples = self._samples.setdefault(name, Samples(run))
+        samples.refresh(run_dir.read_status(run).pid)
+        return samples
+
     def has(self, name: str) -> bool:
         """Whether there is such a run; what is not a name (a way out of the directory) is none."""
         return bool(name) and name == run_dir.slug(name) and run_dir.is_run(self.runs_dir / name)
 
     def default(self) -> str:
         """The run a new page shows: one that is being trained, else the newest, else none."""
-        rows = self.rows()
-        return rows[0].name if rows else ""
+        active = (row.name for row in self.rows() if row.is_active)
+        newest = (run.name for run in run_dir.list_runs(self.runs_dir))
+        return next(itertools.chain(active, newest), "")
 
 
 def progress(status: Status) -> float | None:
@@ -126,23 +187,26 @@ def progress(status: Status) -> float | None:
 
 def latest_sample(run: RunDir) -> dict[str, Any]:
     """The last line of `samples.jsonl`, or an empty dictionary."""
-    try:
-        records, _ = run_dir.read_records(run.samples)
-    except RunError:
-        return {}
-    return records[-1] if records else {}
+    lines = [line for line in _end_of(run.samples, SAMPLE_BYTES).split("\n")[:-1] if line]
+    with contextlib.suppress(ValueError, IndexError):
+        return json.loads(lines[-1])
+    return {}
 
 
 def log_tail(run: RunDir, lines: int = 40) -> str:
     """The end of `log.txt`; of a line that a progress bar redrew, only what stood there last."""
+    shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in _end_of(run.log, LOG_BYTES).split("\n")]
+    return "\n".join(shown[-lines:]).strip("\n")
+
+
+def _end_of(path: Path, n_bytes: int) -> str:
+    """The last `n_bytes` of a file; nothing where there is none."""
     try:
-        with open(run.log, "rb") as file:
-            file.seek(max(0, run.log.stat().st_size - LOG_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - n_bytes))
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n")]
-    return "\n".join(shown[-lines:]).strip("\n")
 
 
 def description(run: RunDir) -> dict[str, Any]:
@@ -163,10 +227,24 @@ def description(run: RunDir) -> dict[str, Any]:
     )
 
 
-def thin(points: list[tuple[int, float]], most: int = FIRST_POINTS) -> list[tuple[int, float]]:
-    """At most `most` points of the same curve: each the mean of as many neighbours, at the last one's step."""
+def thin(points: Sequence[tuple[float, ...]], most: int = FIRST_POINTS) -> list[tuple[float, ...]]:
+    """At most `most` points of the same curve: each the mean of as many neighbours, at the last one's step.
+
+    A column that misses a value among them has the last one's.
+    """
     size = -(-len(points) // most)
     if size <= 1:
-        return points
+        return list(points)
     groups = (points[i : i + size] for i in range(0, len(points), size))
-    return [(group[-1][0], sum(loss for _, loss in group) / len(group)) for group in groups]
+    return [(group[-1][0], *map(_mean, itertools.islice(zip(*group), 1, None))) for group in groups]
+
+
+def _mean(column: tuple[float | None, ...]) -> float | None:
+    return column[-1] if None in column else sum(column) / len(column)
+
+
+def spread(n: int, most: int, keep: int = 0) -> list[int]:
+    """At most `most` of the numbers from 0 to n - 1, evenly spaced: the first, the last and `keep` among them."""
+    if n <= most:
+        return list(range(n))
+    return sorted({i * (n - 1) // (most - 2) for i in range(most - 1)} | {keep})

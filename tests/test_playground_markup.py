@@ -9,8 +9,9 @@ import pytest
 from fabricated_runs import fabricate
 
 from lm.corpus import Corpus, FileReport, Statistics
+from lm.library import Deleted
 from lm.run_dir import Status
-from playground import frame, live, markup
+from playground import frame, live, markup, shelf
 from playground.tabs import corpus, generate
 from playground.text import say
 from playground.views import Curve, Library, Row
@@ -51,7 +52,7 @@ def hostile_corpus(folder: Path) -> Corpus:
 
 
 PAGES = {
-    "library": lambda _: frame.library([row()], HOSTILE, "en"),
+    "library": lambda _: shelf.shelf([row()], [Deleted(HOSTILE, HOSTILE, 0.0)], HOSTILE, "en"),
     "status bar": lambda _: frame.status_bar([row(seconds_left=3)], (1e9, 2e9), "en"),
     "header": lambda _: frame.header(HOSTILE, "en"),
     "headline": lambda _: live.headline(row(), dict(arch=HOSTILE, corpus=HOSTILE, tokenizer=HOSTILE), "en"),
@@ -97,4 +98,4 @@ def test_a_duration_reads_like_a_clock(seconds: float, words: str) -> None:
 
 
 def test_an_empty_library_teaches() -> None:
-    assert say("library.empty", "ja") in frame.library([], "", "ja")
+    assert say("library.empty", "ja") in shelf.shelf([], [], "", "ja")
