@@ -106,7 +106,7 @@ def probe(recipe: Recipe, source: Path, runs_dir: Path) -> tuple[float, int]:
         times.append(time.perf_counter())
     seconds = min(after - before for before, after in itertools.pairwise(times))
     whole = trainer.Trainer(run, replace(setup, train=recipe.train))
-    return seconds * recipe.train.batch_size / few, whole.max_steps
+    return seconds * recipe.train.batch_size / few, whole.progress.max_steps
 
 
 def shortened(train: TrainConfig, steps: int, all_steps: int) -> TrainConfig:

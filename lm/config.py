@@ -19,6 +19,9 @@ from lm.errors import ConfigError
 ARCHITECTURES = ("gpt2", "modern", "bigram")
 PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base")
 TOKENIZERS = ("char", "bpe", *PUBLISHED_ENCODINGS)
+LENGTH_SETTINGS = ("steps", "minutes", "epochs")
+# What a run may be given anew when it goes on. Another number here would not be the same training.
+RESUME_SETTINGS = (*LENGTH_SETTINGS, "on_nan", "track")
 
 
 def setting(
@@ -311,6 +314,12 @@ class TrainConfig:
         low=1,
         high=100_000,
     )
+    on_nan: str = setting(
+        "stop",
+        "When the loss explodes or is no number any more: stop at the last good state, or roll back to it and go on at "
+        "half the rate.",
+        label="On divergence", group="Machine", choices=("stop", "rollback"),
+    )  # fmt: skip
     checkpoint_interval: int = setting(
         0, "Steps between saved resume states; 0 saves one at each evaluation.",
         label="Save every (steps)", group="Machine", low=0, high=10_000_000,

@@ -20,7 +20,6 @@ import psutil
 import torch
 
 from lm import run_dir
-from lm.config import TrainConfig
 from lm.errors import LMError, TrainingError
 from lm.run_dir import RunDir, Status
 
@@ -61,13 +60,6 @@ def in_the_users_words(error: Exception) -> Exception:
             "or a smaller --block-size"
         )
     return error
-
-
-def not_a_number(what: str, step: int, best_step: int, config: TrainConfig) -> TrainingError:
-    """The end of a training whose `what` (loss, gradient) became infinite or not a number at `step`."""
-    kept = f"the best checkpoint, of step {best_step}, is kept" if best_step else "nothing was worth keeping"
-    rates = f"--lr {config.lr / 3:.1g}" + (f" --muon-lr {config.muon_lr / 3:.1g}" if config.optimizer == "muon" else "")
-    return TrainingError(f"the {what} became infinite or not a number at step {step}; {kept}. Train again with {rates}")
 
 
 def forget_old_stop(run: RunDir) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from lm.config import Config, DataConfig, ModelConfig, TrainConfig, settings
+from lm.config import LENGTH_SETTINGS, Config, DataConfig, ModelConfig, TrainConfig, settings
 from lm.errors import ConfigError
 
 DURATIONS = ("seconds", "minutes", "hours", "days")
@@ -20,7 +20,6 @@ RANDOM_EVALUATION = (
     "The source measures on a few windows drawn at random, so its losses are noisy; ours predicts the same held-out "
     "tokens every time."
 )
-LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 
 
 @dataclass(frozen=True)

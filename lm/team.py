@@ -30,6 +30,8 @@ from lm.errors import ConfigError, TrainingError
 
 PATIENCE = timedelta(days=7)  # a leader that evaluates or prepares keeps the others waiting
 FAULT = "fault"
+# What a leader says that is no rate.
+END, GO_BACK = -1.0, -2.0
 
 
 class LeaderGone(Exception):
@@ -57,14 +59,18 @@ class Team:
 
     def dismiss(self) -> None:
         """Tell everyone that the training is over."""
-        self._tell(-1.0)
+        self._tell(END)
 
-    def hear(self) -> float | None:
-        """What the leader says next: the rate of a step, or None when the training is over."""
+    def call_back(self) -> None:
+        """Tell everyone to go back to the last saved state."""
+        self._tell(GO_BACK)
+
+    def hear(self) -> float:
+        """What the leader says next: the rate of a step, `GO_BACK` or `END`."""
         said = torch.empty(1, dtype=torch.float64)
         with self._explaining():
             dist.broadcast(said, src=0)
-        return float(said) if said >= 0 else None
+        return float(said)
 
     def add(self, parameters: Iterable[torch.nn.Parameter], loss: Tensor) -> None:
         """Replace gradients and loss by their sums over all processes, in place."""

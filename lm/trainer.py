@@ -108,6 +108,9 @@ class Trainer:
         """Train until a limit, patience or a stop request ends it, going back where it diverges and may go back."""
         if self._restore():
             self.say(f"resumed at step {self.progress.step:,}")
+            if damage := checkpoint.damage(self.directory.best):
+                self.standing.best_loss = math.inf
+                self.say(f"{damage}; the next evaluation writes it anew")
         else:
             self.progress.start_clock()
             self._log(self.progress.record() | self._timed_evaluation())
@@ -187,9 +190,9 @@ class Trainer:
 
     def _go_back(self, fault: Diverged) -> None:
         """To the last good state, for another try at half the rate; or the end of the run, where that is not wanted."""
-        step, rate = self.progress.step, health.ROLLBACK_FACTOR**self.rollbacks
+        step = self.progress.step
         if self.config.on_nan != "rollback" or self.rollbacks == health.MOST_ROLLBACKS or self.saved_step is None:
-            words = health.last_words(fault, self.directory.name, step, self.saved_step, self.config, rate)
+            words = health.last_words(fault, self.directory.name, step, self.saved_step, self.config, self.rollbacks)
             raise TrainingError(words) from fault
         rollbacks, seconds = self.rollbacks + 1, self.progress.elapsed()
         self.team.call_back()
@@ -197,8 +200,7 @@ class Trainer:
         self.rollbacks = rollbacks
         self.progress.keep_clock(seconds)
         self._save()  # a run that is interrupted from here on remembers what went wrong
-        rate = health.ROLLBACK_FACTOR**rollbacks
-        self.say(f"the {fault.what}, at step {step}: back at step {self.progress.step}, with {rate:g} of the rate")
+        self.say(f"the {fault.what}, at step {step}: back at step {self.progress.step}, at half the rate")
 
     # ------------------------------------------------------------------------------------------ what is measured
 
@@ -292,10 +294,12 @@ class Trainer:
 
     def _finish(self, state: str) -> Record:
         """Save, say so, and tell the result. A run that was stopped is measured where it is, but not as one of its
-        evaluations: gone on with, it is to be the run that never stopped."""
+        evaluations: gone on with, it is to be the run that never stopped. Nor is its state kept when its loss is on its
+        way up: the steps since the last good one are then done again."""
         if state == "stopped" and self.windows:
             self.last_evaluation = self._measure()
-        self._save()
+        if state == "finished" or self.health.is_good or self.saved_step is None:
+            self._save()
         self.team.dismiss()
         self._beat(state, is_forced=True)
         self.directory.stop.unlink(missing_ok=True)

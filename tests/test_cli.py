@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 TINY = "--block-size 16 --n-layer 1 --n-head 2 --n-embd 16 --batch-size 4 --threads 1 --precision float32".split()
 BRIEF = [*TINY, "--steps", "6", "--eval-interval", "3", "--sample-tokens", "8"]
 TRAIN_KEYS = {
-    "run_dir", "steps", "elapsed_seconds", "tokens_per_second", "parameters", "train_loss", "val_loss", "val_perplexity",
+    "run_dir", "steps", "elapsed_seconds", "tokens_per_second", "parameters", "rollbacks", "train_loss", "val_loss", "val_perplexity",
     "val_bits_per_byte", "best_step", "best_val_loss", "state",
 }  # fmt: skip
 

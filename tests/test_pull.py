@@ -102,8 +102,8 @@ def test_training_goes_on_elsewhere_bit_for_bit(hub: Hub, tmp_path: Path, cache:
     there = RunDir(pulled.path)
     assert pulled.is_resumable and run_dir.state(there) == state
     assert weights(there, "last") == weights(here, "last") and weights(there, "best") == weights(here, "best")
-    limits = None if state == "stopped" else dict(steps=20)
-    results = [trainer.train(run, limits=limits) for run in (here, there)]
+    changes = None if state == "stopped" else dict(steps=20)
+    results = [trainer.train(run, changes=changes) for run in (here, there)]
     assert results[0]["steps"] == results[1]["steps"] == (12 if state == "stopped" else 20)
     assert weights(there) == weights(here) and metrics(there) == metrics(here)
 
@@ -376,7 +376,7 @@ def test_a_run_from_another_device_trains_on_what_is_here(hub: Hub, fox: RunDir,
     if sys.platform == "darwin":
         pytest.skip("mps may be here")
     assert "not bit for bit" in pulled.notes[0]
-    assert trainer.train(RunDir(pulled.path), limits=dict(steps=14))["steps"] == 14
+    assert trainer.train(RunDir(pulled.path), changes=dict(steps=14))["steps"] == 14
 
 
 def test_a_pulled_run_without_its_state_says_that_it_cannot_go_on(
