@@ -6,15 +6,17 @@ import dataclasses
 import math
 import re
 import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as some
-from runs import request, write_text
+from runs import metrics, request, write_text
 
 from lm import card, run_dir, trainer
-from lm.__main__ import build_parser
+from lm.__main__ import build_parser, main
 from lm.card import Choices, card_text, checked, guess_languages
 from lm.config import DataConfig
 from lm.errors import HubError
@@ -85,7 +87,9 @@ def test_the_command_makes_the_same_settings(shared_fox: RunDir) -> None:
 
 def commands_of(run: RunDir) -> list[str]:
     """The lines of the card that train it again."""
-    return re.findall(r"^(?:lm (?:train|resume|fork)|#) .*$", card_text(run, "alice/fox").split("trains it again")[1], re.M)
+    return re.findall(
+        r"^(?:lm (?:train|resume|fork)|#) .*$", card_text(run, "alice/fox").split("trains it again")[1], re.M
+    )
 
 
 def test_a_run_that_went_on_is_told_as_the_sequence_that_it_was(fox: RunDir) -> None:
