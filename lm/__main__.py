@@ -181,6 +181,9 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _add_checkpoint_choice(export)
 
+    plot = _add(commands, "plot", "draw the losses of a run over its epochs and tokens, as the books do", run=True)
+    plot.add_argument("--to", required=True, metavar="FILE", help="a .png, .svg or .pdf to make")
+
     _add_sharing(commands)
     _add(commands, "recipes", "list the named settings")
     return parser

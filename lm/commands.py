@@ -252,6 +252,16 @@ def export(arguments: argparse.Namespace) -> Result:
     return dict(checkpoint=str(directory), to=str(to), files=sorted(path.name for path in to.iterdir()))
 
 
+def plot(arguments: argparse.Namespace) -> Result:
+    """The losses of a run as the books draw them."""
+    from lm import figure
+
+    run = run_dir.find(arguments.runs_dir, arguments.run)
+    figure.write(run, Path(arguments.to))
+    say(arguments, str(arguments.to))
+    return dict(run_dir=str(run.path), to=str(arguments.to))
+
+
 def recipes(arguments: argparse.Namespace) -> list[Result]:
     """The named settings."""
     for recipe in recipe_book.RECIPES.values():

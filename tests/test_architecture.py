@@ -68,7 +68,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/launch.py": {"lm.run_dir", "psutil"},
     "lm/library.py": {"lm.errors", "lm.run_dir"},
-    "lm/figure.py": {"lm.run_dir", "matplotlib"},
+    "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.launch", "lm.recipes", "huggingface_hub", "yaml",
@@ -88,7 +88,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
+        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},
