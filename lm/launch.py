@@ -23,10 +23,10 @@ from lm.run_dir import RunDir
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
-def start(runs_dir: Path, name: str, argv: Sequence[str]) -> RunDir:
-    """Reserve `runs_dir/name` and train in it: `lm train --name NAME --runs-dir DIR *argv` in a process of its own."""
+def start(runs_dir: Path, name: str, argv: Sequence[str], command: Sequence[str] = ("train",)) -> RunDir:
+    """Reserve `runs_dir/name` and train in it: `lm *command --name NAME --runs-dir DIR *argv` in a process of its own."""
     run = run_dir.create(Path(runs_dir), name)
-    return _spawn(run, ["train", "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv])
+    return _spawn(run, [*command, "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv])
 
 
 def resume(run: RunDir, argv: Sequence[str] = ()) -> RunDir:

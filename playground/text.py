@@ -49,10 +49,10 @@ def language_of(header: str) -> str:
     return "en"
 
 
-def chart_words(language: str) -> dict[str, str]:
-    """The words of the chart, by the names that `assets/chart.js` uses."""
-    names = ("label", "train", "validation", "best", "step", "loss", "bits", "empty", "waiting")
-    return {name: say(f"chart.{name}", language) for name in names}
+def words(part: str, language: str) -> dict[str, str]:
+    """The words of a part that a script of its own draws: `chart.step` is `step` there."""
+    start = f"{part}."
+    return {key.removeprefix(start): said for key, said in _all()[language].items() if key.startswith(start)}
 
 
 def setting_key(config: type, name: str, part: str) -> str:

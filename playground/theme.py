@@ -29,6 +29,13 @@ PALETTE = {
     "red": ("#bd3520", "#ff8066"),
     "gold": ("#8a5a00", "#f0b429"),
     "green": ("#1f7a4d", "#5fc793"),
+    # Runs beside one another; none of them is a colour with a meaning.
+    "run-1": ("#4b3fb5", "#a79bff"),
+    "run-2": ("#0f7a83", "#5cc8d1"),
+    "run-3": ("#9b2d76", "#f08cc6"),
+    "run-4": ("#5f7016", "#b9cc5c"),
+    "run-5": ("#8a4b1f", "#e0a070"),
+    "run-6": ("#4d5a6b", "#aebccd"),
 }
 JAPANESE_SANS = ("Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP")
 

@@ -151,7 +151,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/watch.py": {"playground.look", "playground.plots", "playground.text", "playground.workspace", "gradio"},
     "playground/app.py": {
         "lm.threads", "playground.edge", "playground.frame", "playground.markup", "playground.plots",
-        "playground.settings_form", "playground.shelf", "playground.tabs.corpus", "playground.tabs.generate",
+        "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",
     },

@@ -1,0 +1,87 @@
+// The Compare tab: the picker's clicks become events; the overlay draws one line a run, told apart by colour and dash.
+// Which measure over which axis is this browser's own choice and is kept in it.
+const DASHES = ['solid', 'dash', 'dot', 'dashdot', 'longdash', 'longdashdot']; // as .line-1 … .line-6 in style.css
+const AXES = ['step', 'time_seconds', 'tokens', 'epoch']; // the columns of a point, as in playground/overlay.py
+const MEASURES = ['val_bits_per_byte', 'val_loss'];
+const COLUMNS = [...AXES, ...MEASURES];
+const SECONDS_A_MINUTE = 60;
+
+const remembered = (key, known) => {
+  try { const value = localStorage.getItem(key); return known.includes(value) ? value : known[0]; } catch { return known[0]; }
+};
+const remember = (key, value) => { try { localStorage.setItem(key, value); } catch { /* a private window */ } };
+const colour = (name) => getComputedStyle(element).getPropertyValue(name).trim();
+
+const startPicker = () => element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-run]');
+  if (button) trigger('select', {run: button.dataset.run});
+});
+
+const startOverlay = () => {
+  const plot = element.querySelector('.plot');
+  const hint = element.querySelector('.hint');
+  const switches = element.querySelector('.switches');
+  const asked = {axis: remembered('lm-compare-axis', AXES), measure: remembered('lm-compare-measure', MEASURES)};
+
+  const value = (point, column) => {
+    const number = point[COLUMNS.indexOf(column)];
+    return column === 'time_seconds' && number !== null ? number / SECONDS_A_MINUTE : number;
+  };
+
+  // A branch begins where its parent stood: on the axis of steps its line goes on from there.
+  const offset = (run) => (asked.axis === 'step' ? run.origin.step || 0 : 0);
+
+  const line = (run, n) => ({
+    x: run.points.map((point) => value(point, asked.axis) + offset(run)),
+    y: run.points.map((point) => value(point, asked.measure)),
+    name: run.name, mode: 'lines+markers', marker: {size: 4, color: colour(`--run-${n + 1}`)},
+    line: {color: colour(`--run-${n + 1}`), width: 2, dash: DASHES[n]}, hovertemplate: '%{y:.3f}',
+  });
+
+  const layout = (runs, words) => {
+    const axis = {gridcolor: colour('--line'), linecolor: colour('--line'), zeroline: false, tickfont: {size: 11}};
+    return {
+      uirevision: `${asked.axis}-${asked.measure}`, autosize: true, hovermode: 'x unified', margin: {l: 44, r: 12, t: 8, b: 36},
+      paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: true,
+      font: {family: getComputedStyle(element).fontFamily, color: colour('--soft'), size: 12},
+      hoverlabel: {bgcolor: colour('--panel'), bordercolor: colour('--line'), font: {color: colour('--ink')}},
+      legend: {orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: {size: 12}},
+      xaxis: {...axis, rangemode: 'tozero', showticklabels: runs.length > 0, title: {text: words[asked.axis], standoff: 4, font: {size: 11}}},
+      yaxis: {...axis, automargin: true, showticklabels: runs.length > 0, title: {text: words[asked.measure], standoff: 8, font: {size: 11}}},
+    };
+  };
+
+  const group = (key, names, words) => {
+    const box = document.createElement('span');
+    box.setAttribute('role', 'group');
+    for (const name of names) {
+      const button = document.createElement('button');
+      button.textContent = words[name];
+      button.setAttribute('aria-pressed', asked[key] === name);
+      button.addEventListener('click', () => { asked[key] = name; remember(`lm-compare-${key}`, name); draw(); });
+      box.append(button);
+    }
+    return box;
+  };
+
+  const draw = () => {
+    const {runs, words} = props.value || {runs: [], words: {}};
+    if (!window.Plotly || !words.label) return;
+    const over = document.createElement('small');
+    over.textContent = words.over;
+    switches.replaceChildren(group('measure', MEASURES, words), over, group('axis', AXES, words));
+    hint.textContent = runs.length ? '' : words.empty;
+    plot.setAttribute('aria-label', words.label);
+    plot.dataset.runs = runs.map((run) => run.name).join(' '); // what a test, or a curious person, can read
+    window.Plotly.react(plot, runs.map(line), layout(runs, words), {responsive: true, displayModeBar: false});
+  };
+
+  draw();
+  watch('value', draw);
+  document.addEventListener('load', (event) => { if (event.target.tagName === 'SCRIPT') draw(); }, true);
+  new MutationObserver(draw).observe(document.body, {attributes: true, attributeFilter: ['class']});
+  // A hidden tab has no width: draw again when it appears.
+  new ResizeObserver(() => { if (plot.clientWidth) draw(); }).observe(plot);
+};
+
+if (element.id === 'overlay' || element.closest('#overlay')) startOverlay(); else startPicker();

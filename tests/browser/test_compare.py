@@ -1,0 +1,65 @@
+"""Runs over one another in a real browser: choosing them, what differs, a branch that is trained, a race."""
+
+from __future__ import annotations
+
+import pytest
+from fabricated_runs import fabricate
+from runs import request, write_text
+
+from lm import run_dir, trainer
+
+pytestmark = pytest.mark.browser
+
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+DRAWN = "document.querySelector('#overlay .plot')?.dataset.runs === {!r}"
+
+
+def test_runs_are_laid_over_one_another(visit, app) -> None:
+    for name, steps, parted in (("small", 200, 10**9), ("wide", 280, 160), ("older", 120, 10**9)):
+        fabricate(app.runs_dir, name, steps=steps, max_steps=steps, parted_at=parted)
+    config = run_dir.read_json(app.runs_dir / "wide" / "config.json")
+    run_dir.write_json(app.runs_dir / "wide" / "config.json", config | dict(model=config["model"] | dict(n_embd=384)))
+    visitor = visit(color_scheme="light")
+    page = visitor.page
+    visitor.tab("compare")
+    page.wait_for_selector("#compared td:has-text('384')")
+    page.click("#picker button[data-run=older]")
+    visitor.wait("document.querySelectorAll('#picker [aria-pressed=true]').length === 2")
+    visitor.wait("document.querySelector('#overlay .plot').data.length === 2")
+
+    page.click("#overlay button:has-text('nats per token')")
+    page.click("#overlay button:has-text('minutes')")
+    visitor.wait("document.querySelector('#overlay .plot').layout.xaxis.title.text === 'minutes'")
+    for scheme in ("light", "dark"):
+        for width, height in SIZES:
+            page.set_viewport_size(dict(width=width, height=height))
+            assert visitor.overflowing() == [], f"{width}×{height}"
+            visitor.screenshot(f"compare-{width}-{scheme}")
+        page.click("[data-do=dark]")
+
+
+def test_a_branch_is_trained_and_a_race_run(visit, app) -> None:
+    run = run_dir.create(app.runs_dir, "fox")
+    trainer.train(run, request(write_text(app.folder / "fox.txt")))
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("compare")
+    page.wait_for_selector("#fork-parent:has-text('fox')")
+
+    page.click("#race")  # too early: a race needs a difference
+    page.wait_for_selector("#fork-told .note.wrong:has-text('change at least one')")
+    page.click("#fork-setting input")
+    page.fill("#fork-setting input", "· lr")
+    page.click("[role=option]:has-text('· lr')")
+    page.fill("#fork-value input, #fork-value textarea", "0.002")
+    page.click("#fork-change")
+    page.wait_for_selector("#fork-changes .chip:has-text('--lr 0.002')")
+    page.click("#fork")
+    page.wait_for_selector("#branches li:has-text('fox-fork')", timeout=90_000)
+    page.wait_for_selector("#compared td:has-text('0.002')")
+    visitor.wait(
+        "document.querySelector('#overlay .plot').data.some((one) => one.name === 'fox-fork' && one.x.length > 2)"
+    )
+    visitor.screenshot("compare-branch")
+    branch = run_dir.read_json(app.runs_dir / "fox-fork" / "config.json")
+    assert branch["forked_from"]["run"] == "fox" and branch["train"]["lr"] == 0.002

@@ -1,0 +1,153 @@
+"""Comparing runs: what differs is named, the best is marked, a branch and a race start what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fabricated_runs import fabricate
+
+from lm import launch, run_dir
+from lm.errors import ConfigError, RunError
+from lm.run_dir import RunDir
+from playground import overlay
+from playground.overlay import Compared
+from playground.tabs import compare
+from playground.workspace import Workspace
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    """Two runs: `wide` is wider than `small`, learns longer and better."""
+    space = Workspace(tmp_path / "workspace", tmp_path / "runs")
+    fabricate(space.runs_dir, "small", steps=120)
+    edited(fabricate(space.runs_dir, "wide", steps=200), model=dict(n_embd=384))
+    return space
+
+
+def edited(run: RunDir, **parts: dict) -> None:
+    config = run_dir.read_json(run.config)
+    run_dir.write_json(run.config, config | {part: config.get(part, {}) | more for part, more in parts.items()})
+
+
+def compared(space: Workspace, *names: str) -> list[Compared]:
+    library = space.library
+    return [Compared(library.row(n), library.curve(n), run_dir.read_json(library.curve(n).run.config)) for n in names]
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What would have been launched, instead of two trainings."""
+    calls: list[tuple] = []
+
+    def start(runs_dir: Path, name: str, argv: list[str], command: tuple[str, ...]) -> RunDir:
+        calls.append((name, argv, command[0], Path(command[1]).name))
+        return RunDir(runs_dir / name)
+
+    monkeypatch.setattr(launch, "start", start)
+    return calls
+
+
+def test_only_settings_that_differ_are_named(space: Workspace) -> None:
+    found = {name: values for name, _, values in overlay.differing(compared(space, "small", "wide"))}
+    assert found == dict(n_embd=[192, 384])
+
+
+def test_a_setting_that_an_older_run_lacks_counts_as_its_default(space: Workspace) -> None:
+    edited(RunDir(space.runs_dir / "small"), train=dict(clip=1.0))
+    assert "clip" not in {name for name, _, _ in overlay.differing(compared(space, "small", "wide"))}
+
+
+def test_the_best_run_is_marked_and_a_lone_one_is_not(space: Workspace) -> None:
+    assert overlay.table(compared(space, "small", "wide"), "en").count("★") == 1
+    assert "★" not in overlay.table(compared(space, "small"), "en")
+
+
+def test_branches_hang_below_their_parents(space: Workspace) -> None:
+    origins = dict(
+        small={}, a=dict(run="small", checkpoint="best", step=1200), b=dict(run="a", checkpoint="none", step=0)
+    )
+    shown = overlay.tree(origins, "en")
+    assert shown.index("small") < shown.index("from step 1,200") < shown.index("fresh weights")
+    assert overlay.tree(dict(small={}), "en") == ""
+
+
+@pytest.mark.parametrize("shown", ["table", "tree", "picker"])
+def test_names_are_shown_and_never_run(space: Workspace, shown: str) -> None:
+    [one] = compared(space, "small")
+    edited(RunDir(space.runs_dir / "small"), corpus=dict(name=HOSTILE))
+    row = type(one.row)(HOSTILE, "finished", one.row.status, 3, 1.0)
+    pages = dict(
+        table=lambda: overlay.table(compared(space, "small"), "en"),
+        tree=lambda: overlay.tree({"a": {}, HOSTILE: dict(run="a")}, "en"),
+        picker=lambda: overlay.picker([row], [], "en"),
+    )
+    assert "<img" not in pages[shown]() and "&lt;img" in pages[shown]()
+
+
+def test_no_more_runs_are_chosen_than_can_be_told_apart() -> None:
+    chosen = [str(n) for n in range(overlay.MOST_RUNS)]
+    assert compare.toggled(chosen, "another") == chosen
+    assert compare.toggled(chosen, "3") == [name for name in chosen if name != "3"]
+
+
+def test_a_browser_is_told_only_what_changed(space: Workspace) -> None:
+    *_, told = compare.show(space, ["small", "wide"], {}, "en")
+    *again, _ = compare.show(space, ["small", "wide"], told, "en")
+    assert all(value == compare.gr.skip() for value in again)
+
+
+def test_a_run_that_is_gone_is_no_longer_compared(space: Workspace) -> None:
+    _, chart, *_ = compare.show(space, ["small", "gone"], {}, "en")
+    assert [run["name"] for run in chart["runs"]] == ["small"]
+
+
+# ---------------------------------------------------------------------------------------------- branching off
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed", "value"),
+    [
+        ("TrainConfig.lr", "3e-4", 3e-4), ("ModelConfig.n_layer", "6", 6), ("TrainConfig.steps", "2e3", 2000),
+        ("ModelConfig.qkv_bias", "off", False), ("TrainConfig.optimizer", "adamw", "adamw"),
+    ],
+)  # fmt: skip
+def test_a_value_is_read_as_its_settings_type(setting: str, typed: str, value: object) -> None:
+    changes, shown, box = compare.change({}, setting, typed, "en")
+    assert changes == {setting.split(".")[1]: value} and type(changes.popitem()[1]) is type(value)
+    assert "--" in shown and box == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed"), [("TrainConfig.lr", "fast"), ("ModelConfig.qkv_bias", "perhaps"), ("TrainConfig.optimizer", "sgd")]
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_refused_with_its_name(setting: str, typed: str) -> None:
+    with pytest.raises(ConfigError, match=typed):
+        compare.change({}, setting, typed, "en")
+
+
+def test_a_branch_starts_with_its_changes_alone(space: Workspace, launched: list) -> None:
+    changes = dict(lr=1e-4, qkv_bias=False)
+    assert compare.fork(space, "small", "last", "", changes, "en") == "small-fork"
+    assert launched == [("small-fork", ["--checkpoint", "last", "--lr", "0.0001", "--no-qkv-bias"], "fork", "small")]
+
+
+def test_a_race_differs_in_the_changes_and_in_nothing_else(space: Workspace, launched: list) -> None:
+    compare.race(space, "small", dict(n_layer=6), "en")
+    (_, as_it_was, *_), (_, changed, *_) = launched
+    assert changed == [*as_it_was, "--n-layer", "6"] and as_it_was[:2] == ["--checkpoint", "none"]
+
+
+def test_a_race_without_a_difference_is_refused(space: Workspace, launched: list) -> None:
+    with pytest.raises(ConfigError, match="change at least one"):
+        compare.race(space, "small", {}, "en")
+    assert launched == []
+
+
+@pytest.mark.parametrize("parent", ["", "gone", "../elsewhere"])
+def test_only_a_run_of_the_library_can_be_branched_off(space: Workspace, launched: list, parent: str) -> None:
+    with pytest.raises(RunError):
+        compare.fork(space, parent, "best", "", {}, "ja")
+    assert launched == []
