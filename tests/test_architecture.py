@@ -101,7 +101,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/generate.py": set(),
     "playground/words/share.py": set(),
     "playground/text.py": {
-        "lm.config", "playground.text_settings", "playground.words.corpus", "playground.words.frame",
+        "lm.config", "playground.text_settings", "playground.words.compare", "playground.words.corpus", "playground.words.frame",
         "playground.words.generate", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
     "playground/views.py": {"lm.errors", "lm.library", "lm.run_dir"},
@@ -135,6 +135,12 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "playground.edge", "playground.live",
         "playground.look", "playground.markup", "playground.plots", "playground.settings_form", "playground.text",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
+    },
+    "playground/words/compare.py": set(),
+    "playground/overlay.py": {"lm.config", "playground.markup", "playground.text", "playground.views"},
+    "playground/tabs/compare.py": {
+        "lm.errors", "lm.config", "lm.run_dir", "lm.launch", "playground.edge", "playground.look", "playground.markup",
+        "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/tabs/generate.py": {
         "lm.errors", "lm.config", "lm.generate", "lm.pull", "playground.edge", "playground.look", "playground.markup",
