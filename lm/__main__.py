@@ -79,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command in NETWORK_COMMANDS:
         from lm import commands_hub as commands
+    elif arguments.command == "plan":
+        from lm import commands_plan as commands
     else:
         from lm import commands
     if _is_follower() and arguments.command in ("train", "resume"):
@@ -123,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text"
     )
     train.add_argument("--name", help="what to call the run; by default it is made from the file's name")
-    train.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
+    _add_beginnings(train)
     train.add_argument(
         "--init-from",
         metavar="NAME",
@@ -131,6 +133,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_processes(train)
     _add_settings(train, DataConfig, ModelConfig, TrainConfig)
+
+    plan = _add(commands, "plan", "say what a training would come to on this machine, without starting it")
+    plan.add_argument("--data", nargs="+", required=True, metavar="FILE", help="as for train")
+    _add_beginnings(plan)
+    _add_settings(plan, DataConfig, ModelConfig, TrainConfig)
 
     resume = _add(commands, "resume", "go on with a run that was stopped, failed or killed", run=True)
     _add_processes(resume)
@@ -229,6 +236,18 @@ def _add(commands: Any, name: str, help: str, *, run: bool = False, model: bool 
     parser.add_argument("--json", action="store_true", help="print exactly one JSON value on stdout")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _add_beginnings(parser: argparse.ArgumentParser) -> None:
+    """Where the settings come from that no flag names; one of these at the most."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
+    where.add_argument(
+        "--settings", type=Path, metavar="FILE", help="the settings of a file: one the page wrote, or a run's config.json"
+    )
+    where.add_argument(
+        "--best-in", type=_number, metavar="MINUTES", help="choose size and schedule for this text, time and machine"
+    )
 
 
 def _add_processes(parser: argparse.ArgumentParser) -> None:

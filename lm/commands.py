@@ -16,6 +16,7 @@ from typing import Any
 
 from lm import recipes as recipe_book
 from lm import run_dir
+from lm.commands_plan import asked
 from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, check, settings
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
@@ -31,12 +32,11 @@ def train(arguments: argparse.Namespace) -> Result:
     from lm.team import gathered
 
     folder = arguments.init_from and _trained(arguments)
-    recipe = recipe_book.find(arguments.recipe or ("fine-tune" if folder else "quickstart"))
-    data, model, train_config = recipe_book.override(recipe, vars(arguments))
+    sources = tuple(source(name) for name in arguments.data)
+    recipe, data, model, train_config = asked(arguments, sources, "fine-tune" if folder else "quickstart")
     if folder:
         model = initial.fitted(folder, vars(arguments))
     check(data, model, train_config)
-    sources = tuple(_source(name) for name in arguments.data)
     name = arguments.name or run_dir.free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
     run = run_dir.create(arguments.runs_dir, name)
     request = Request(sources, recipe.name, data, model, train_config, folder or None)
@@ -201,7 +201,7 @@ def tokenize(arguments: argparse.Namespace) -> Result:
     if arguments.text is None and not arguments.data:
         raise CorpusError("there is nothing to cut: give a text, or --data FILE")
     with tempfile.TemporaryDirectory() as scratch:
-        sources = [_source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
+        sources = [source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
         if not arguments.data:
             sources[0].write_text(arguments.text, encoding="utf-8", errors="replace")
         given = vars(arguments)
@@ -338,7 +338,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _source(name: str) -> Path:
+def source(name: str) -> Path:
     """A file, or else the sample text of that name."""
     return Path(name) if Path(name).exists() else locate(name)
 
@@ -376,7 +376,7 @@ def _held_out_tokens(checkpoint: Path) -> Path:
 def _encode_files(arguments: argparse.Namespace, tokenizer: Any) -> tuple[Any, list[str]]:
     """The token ids of the files and the characters that the vocabulary lacks."""
     with tempfile.TemporaryDirectory() as scratch:
-        sources = [_source(name) for name in arguments.data]
+        sources = [source(name) for name in arguments.data]
         corpus = read_corpus(sources, Path(scratch) / "clean.txt")
         text = corpus.path.read_text(encoding="utf-8")
     unknown = tokenizer.unknown(text)

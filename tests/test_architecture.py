@@ -68,6 +68,17 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/launch.py": {"lm.run_dir", "psutil"},
     "lm/library.py": {"lm.errors", "lm.run_dir"},
+    "lm/preflight.py": {"lm.config"},
+    "lm/rehearsal.py": {
+        "lm.config", "lm.convert", "lm.corpus", "lm.device", "lm.model", "lm.optim", "lm.preflight", "lm.prepare",
+        "lm.tokenizer", "torch",
+    },
+    "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
+    "lm/settings_file.py": {"lm.errors", "lm.config", "lm.recipes"},
+    "lm/commands_plan.py": {
+        "lm.config", "lm.recipes", "lm.commands", "lm.corpus", "lm.dial", "lm.preflight", "lm.rehearsal",
+        "lm.settings_file",
+    },
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
@@ -85,9 +96,9 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
-    "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_hub", "lm.follow"},
+    "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
+        "lm.commands_plan", "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
     },
     "playground/__init__.py": set(),
@@ -102,16 +113,25 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/share.py": set(),
     "playground/text.py": {
         "lm.config", "playground.text_settings", "playground.words.compare", "playground.words.corpus", "playground.words.frame",
-        "playground.words.generate", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
+        "playground.words.generate", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
     "playground/views.py": {"lm.errors", "lm.library", "lm.run_dir"},
     "playground/workspace.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
-        "playground.transfer", "playground.views", "psutil",
+        "playground.shares", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
     "playground/queue.py": {"lm.errors", "lm.launch", "lm.run_dir"},
-    "playground/workspaces.py": {"playground.workspace", "gradio"},
+    "playground/trainings.py": {
+        "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
+    },
+    "playground/turns.py": {"playground.limits", "playground.text"},
+    "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
+    "playground/door.py": {"lm.errors", "playground.text", "playground.visitor"},
+    "playground/workspaces.py": {
+        "lm.errors", "lm.library", "lm.run_dir", "playground.door", "playground.limits", "playground.queue",
+        "playground.shares", "playground.text", "playground.turns", "playground.workspace", "gradio",
+    },
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
     "playground/markup.py": {"lm.run_dir", "playground.text"},
     "playground/frame.py": {
@@ -123,8 +143,13 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/live.py": {"lm.run_dir", "playground.markup", "playground.text", "playground.views"},
-    "playground/edge.py": {"lm.errors", "playground.markup", "playground.workspaces", "gradio"},
-    "playground/plots.py": {"playground.theme", "playground.views", "gradio"},
+    "playground/edge.py": {"lm.errors", "playground.markup", "playground.text", "playground.workspaces", "gradio"},
+    "playground/plots.py": {
+        "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",
+    },
+    "playground/references.py": {"lm.errors", "lm.run_dir", "lm.recipes", "lm.baselines"},
+    "playground/timeline.py": {"playground.look", "playground.text", "playground.theme", "playground.views", "gradio"},
+    "playground/words/live.py": set(),
     "playground/settings_form.py": {"lm.errors", "lm.config", "playground.text", "gradio"},
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
@@ -133,7 +158,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/tabs/train.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.launch", "playground.edge", "playground.live",
-        "playground.look", "playground.markup", "playground.plots", "playground.settings_form", "playground.text",
+        "playground.look", "playground.markup", "playground.plots", "playground.settings_form", "playground.text", "playground.timeline",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/words/compare.py": set(),
@@ -154,9 +179,9 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
-    "playground/watch.py": {"playground.look", "playground.plots", "playground.text", "playground.workspace", "gradio"},
+    "playground/watch.py": {"playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio"},
     "playground/app.py": {
-        "lm.threads", "playground.edge", "playground.frame", "playground.markup", "playground.plots",
+        "lm.threads", "playground.door", "playground.edge", "playground.queue", "starlette", "playground.frame", "playground.markup", "playground.plots",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

@@ -1,0 +1,79 @@
+"""What settings a command line asks for, and `lm plan`: what a training with them will come to, before it starts."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lm import recipes as recipe_book
+from lm import settings_file
+from lm.config import DataConfig, ModelConfig, TrainConfig, check
+from lm.preflight import Forecast, advice, forecast
+from lm.recipes import Recipe
+
+Asked = tuple[Recipe, DataConfig, ModelConfig, TrainConfig]
+
+
+def asked(arguments: argparse.Namespace, sources: tuple[Path, ...], default: str = "quickstart") -> Asked:
+    """The recipe and the settings: a recipe, a file of settings over it, or the dial's choice, then the flags."""
+    recipe = recipe_book.find(arguments.recipe or default)
+    if arguments.settings:
+        recipe = settings_file.read(arguments.settings)
+    if arguments.best_in:
+        data, model, train = dialled(arguments.best_in, sources, vars(arguments))
+        recipe = dataclasses.replace(recipe_book.find("quickstart"), data=data, model=model, train=train)
+    return recipe, *recipe_book.override(recipe, vars(arguments))
+
+
+def dialled(minutes: float, sources: tuple[Path, ...], given: dict[str, Any]) -> tuple[DataConfig, ModelConfig, TrainConfig]:
+    """The best settings for this text in so many minutes on this machine."""
+    from lm import dial, rehearsal
+
+    with tempfile.TemporaryDirectory() as scratch:
+        statistics = _corpus(sources, given, Path(scratch)).statistics
+    text = dial.Text(statistics.characters, statistics.distinct_characters, given.get("val_fraction", 0.1))
+    return dial.best_in(minutes, text, rehearsal.clock(given.get("device", "auto")))
+
+
+def plan(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Rehearse a training: nothing is written."""
+    from lm import rehearsal
+    from lm.commands import say, source
+
+    sources = tuple(source(name) for name in arguments.data)
+    recipe, data, model, train = asked(arguments, sources)
+    check(data, model, train)
+    with tempfile.TemporaryDirectory() as scratch:
+        corpus = _corpus(sources, vars(arguments), Path(scratch))
+        measured = rehearsal.rehearse(corpus, data, model, train)
+    told = forecast(model, train, measured)
+    unwise = advice(data, model, train, corpus.statistics.characters)
+    for line in (*words(told), *(f"note: {one}" for one in unwise)):
+        say(arguments, line)
+    settings = settings_file.record(recipe.name, data, model, train)
+    return dict(forecast=dataclasses.asdict(told), advice=[str(one) for one in unwise], settings=settings)
+
+
+def words(told: Forecast) -> list[str]:
+    """The forecast for a person at a terminal."""
+    measured = told.rehearsal
+    size = f"{measured.parameters:,} parameters, {told.tokens_per_parameter:.2g} training tokens for each"
+    memory = f"{measured.memory_bytes / 1e9:.2f} GB of memory, {measured.free_bytes / 1e9:.1f} free"
+    if told.seconds is None:
+        return [size, f"{memory}: a step does not fit; use a smaller batch_size, block_size or model"]
+    speed = f"{measured.step_seconds:.3g} s a step on {measured.device} in {measured.precision}"
+    length = f"{told.steps:,} steps, about {told.seconds / 60:.1f} minutes ({speed})"
+    lines = [size, memory, length, f"the text is read {told.epochs:.2g} times"]
+    if told.will_recite:
+        lines[-1] += f"; it is small for this model: expect it to recite after {told.recites_at:.0f} readings"
+    return lines
+
+
+def _corpus(sources: tuple[Path, ...], given: dict[str, Any], scratch: Path) -> Any:
+    from lm.corpus import read_corpus
+
+    options = {name: given[name] for name in ("aozora", "column") if name in given}
+    return read_corpus(sources, scratch / "text.txt", **options)

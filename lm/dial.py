@@ -1,0 +1,119 @@
+"""The time dial: the best model in so many minutes, of this text, on this machine.
+
+Sizes are tried from the smallest up. Each is timed; the largest is taken that still learns from enough tokens in the
+time given, and that the text can feed. The rest follows from the size: context, batch, rates, dropout. The numbers are
+those of the quick start, which was tuned by measuring, carried on by rules that are marked as assumed where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lm import recipes
+from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.errors import ConfigError
+from lm.preflight import RECITES_AT, RECITES_POWER
+
+MINUTES = (1, 2, 5, 10, 30, 60)  # what the page offers
+LEAST_MINUTES, MOST_MINUTES = 0.1, 10_000.0
+# (width, layers, heads). The second is the quick start's; the others keep its heads of 64 numbers, about.
+SIZES = (
+    (96, 3, 2), (128, 4, 2), (160, 5, 2), (192, 6, 3), (256, 6, 4), (384, 6, 6), (512, 8, 8), (768, 12, 12),
+)  # fmt: skip
+# Tokens that are learnt from, for each weight. The quick start reads 1.3 in its minute on two cores, and was the best of
+# its neighbours there (see benchmarks); compute-optimal training of large models reads 20.
+TOKENS_PER_WEIGHT = 1.2
+# Distinct tokens of the text for each weight, at the least: those of nanoGPT's characters, which over-fit from there on.
+TEXT_PER_WEIGHT = 0.09
+LONG_CONTEXT_WIDTH = 192  # from here on windows of 256, and larger batches. assumed
+# A text is cut into byte pairs where the time would not do to read half of it by characters. assumed
+READ_SHARE = 0.5
+CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. Measured on Tiny Shakespeare: 2.9 to 3.4
+LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
+VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
+LARGE_TEXT_CHARACTERS = 20_000_000
+DROPOUT = 0.2  # nanoGPT's, where the text is read often
+
+Settings = tuple[DataConfig, ModelConfig, TrainConfig]
+Clock = Callable[[ModelConfig, TrainConfig], float]
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the dial knows of a text."""
+
+    characters: int
+    distinct_characters: int
+    val_fraction: float = 0.1
+
+
+def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
+    """The settings of the best model in `minutes`; `step_seconds` times one step of a model on this machine.
+
+    A size whose step does not fit the memory is timed as 0 seconds and is not taken. `ConfigError` for no time at all.
+    """
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise ConfigError(
+            f"best_in={minutes:g} minutes cannot be aimed at; use {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f}, for example 5"
+        )
+    chosen, read = _largest(minutes, text, False, step_seconds)
+    if read < READ_SHARE * text.characters and text.distinct_characters < LARGE_ALPHABET:
+        chosen, read = _largest(minutes, text, True, step_seconds)
+    data, model, train = chosen
+    readings = read / max(1, _tokens(data, text))
+    is_fed_little = readings > 0.5 * RECITES_AT * (_tokens(data, text) / _weights(model)) ** RECITES_POWER
+    return data, replace(model, vocab_size=0, dropout=DROPOUT if is_fed_little else 0.0), train
+
+
+def _largest(minutes: float, text: Text, has_pairs: bool, step_seconds: Clock) -> tuple[Settings, float]:
+    """The largest size that learns enough in the time, and how many tokens it then learns from."""
+    best: tuple[Settings, float] | None = None
+    for size in SIZES:
+        data, model, train = _settings(size, minutes, text, has_pairs)
+        seconds = step_seconds(model, train)
+        read = 60 * minutes / seconds * train.batch_size * model.block_size if seconds else 0.0
+        is_fed = _tokens(data, text) >= TEXT_PER_WEIGHT * _weights(model)
+        if best and not (is_fed and read >= TOKENS_PER_WEIGHT * _weights(model)):
+            break
+        best = (data, model, train), read
+    assert best
+    return best
+
+
+def _settings(size: tuple[int, int, int], minutes: float, text: Text, has_pairs: bool) -> Settings:
+    """The quick start's settings, carried over to a model of another size."""
+    quick = recipes.find("quickstart")
+    width, layers, heads = size
+    is_large = width >= LONG_CONTEXT_WIDTH
+    vocab_size = VOCAB_SIZES[text.characters >= LARGE_TEXT_CHARACTERS]
+    data = replace(quick.data, **(dict(tokenizer="bpe", vocab_size=vocab_size) if has_pairs else {}))
+    model = replace(
+        quick.model,
+        vocab_size=vocab_size if has_pairs else text.distinct_characters,
+        n_embd=width,
+        n_layer=layers,
+        n_head=heads,
+        block_size=_context(256 if is_large else quick.model.block_size, text),
+    )
+    batch_size = quick.train.batch_size * (1 if not is_large else 2 if width <= 256 else 4)
+    lr = quick.train.lr * min(1.0, (quick.model.n_embd / width) ** 0.5)  # assumed
+    train = replace(quick.train, steps=0, epochs=0.0, minutes=float(minutes), batch_size=batch_size, lr=round(lr, 5))
+    return data, model, train
+
+
+def _context(wanted: int, text: Text) -> int:
+    """At most `wanted`, and so that the held-out text holds several windows."""
+    while wanted > 16 and text.characters * text.val_fraction < 8 * wanted:
+        wanted //= 2
+    return wanted
+
+
+def _tokens(data: DataConfig, text: Text) -> float:
+    """Tokens to train on."""
+    return text.characters * (1 - text.val_fraction) / (CHARACTERS_PER_PAIR if data.tokenizer == "bpe" else 1.0)
+
+
+def _weights(model: ModelConfig) -> float:
+    """Those of the blocks: what the table of tokens holds is learnt with few."""
+    return 12.0 * model.n_layer * model.n_embd**2

@@ -1,0 +1,63 @@
+"""The settings of a run as one JSON file, which makes the same run elsewhere: `lm train --settings FILE`.
+
+It says what `config.json` of a run says under the same names, so a run's own file will do too. What a file does not
+name keeps the recipe's value, so that files of older versions are read forever.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lm import recipes
+from lm.config import check, settings
+from lm.errors import ConfigError
+from lm.recipes import Recipe
+
+SCHEMA = 1
+SECTIONS = ("data", "model", "train")
+MOST_BYTES = 1_000_000  # a larger file holds something else
+
+
+def record(recipe: str, data: Any, model: Any, train: Any) -> dict[str, Any]:
+    """What the file says of these settings; the size of the vocabulary is left to the text."""
+    parts = {name: _own(config) for name, config in zip(SECTIONS, (data, model, train), strict=True)}
+    return dict(schema=SCHEMA, recipe=recipe) | parts
+
+
+def read(path: Path) -> Recipe:
+    """The recipe that a file of settings makes; `ConfigError` says what is wrong with the file."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path.name} is too large for settings; use a file that the page or `lm` wrote")
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}; name a file of settings") from None
+    except ValueError:
+        raise ConfigError(f"{path.name} is not JSON; use a file that the page or `lm` wrote") from None
+    return recipe_of(said, path.name)
+
+
+def recipe_of(said: Any, name: str) -> Recipe:
+    """The recipe that a record makes, all of it checked."""
+    parts = {part: said.get(part) for part in SECTIONS} if isinstance(said, dict) else {}
+    if not any(isinstance(part, dict) for part in parts.values()):
+        raise ConfigError(f"{name} holds no settings: it has none of {', '.join(SECTIONS)}; use one that `lm` wrote")
+    known = said.get("recipe")
+    base = recipes.find(known if isinstance(known, str) and known else "quickstart")
+    made = replace(base, **{part: _replaced(getattr(base, part), given) for part, given in parts.items()})
+    check(made.data, made.model, made.train)
+    return made
+
+
+def _own(config: Any) -> dict[str, Any]:
+    """What a person may set of a configuration."""
+    names = {f.name for f in settings(config)}
+    return {name: value for name, value in asdict(config).items() if name in names}
+
+
+def _replaced(config: Any, given: Any) -> Any:
+    names = {f.name for f in settings(config)}
+    return replace(config, **{name: value for name, value in (given or {}).items() if name in names})
