@@ -345,8 +345,8 @@ def override(recipe: Recipe, values: dict[str, Any]) -> tuple[DataConfig, ModelC
     return _replace(recipe.data, values), _replace(recipe.model, values), _replace(recipe.train, values)
 
 
-def flags(recipe: Recipe, data: DataConfig, model: ModelConfig, train: TrainConfig) -> list[str]:
-    """The flags of `lm train` that lead from the recipe to these settings: only what differs from it."""
+def changes(recipe: Recipe, data: DataConfig, model: ModelConfig, train: TrainConfig) -> dict[str, Any]:
+    """What `override` needs to lead from the recipe to these settings: only what differs from it."""
     changed = {
         f.name: getattr(config, f.name)
         for base, config in ((recipe.data, data), (recipe.model, model), (recipe.train, train))
@@ -357,8 +357,13 @@ def flags(recipe: Recipe, data: DataConfig, model: ModelConfig, train: TrainConf
     if any(changed.get(name) for name in LENGTH_SETTINGS):
         changed = {name: value for name, value in changed.items() if name not in LENGTH_SETTINGS or value}
         changed |= {name: getattr(train, name) for name in LENGTH_SETTINGS if getattr(train, name)}
+    return changed
+
+
+def flags(recipe: Recipe, data: DataConfig, model: ModelConfig, train: TrainConfig) -> list[str]:
+    """`changes` as flags of `lm train`."""
     flags = ["--recipe", recipe.name]
-    for name, value in changed.items():
+    for name, value in changes(recipe, data, model, train).items():
         flags += flag(name, value)
     return flags
 
