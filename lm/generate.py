@@ -101,7 +101,7 @@ def stream(
         torch.rand(drawn, generator=generator, dtype=torch.float64)
     decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
     waiting: list[list[int]] = [[] for _ in generators]  # the tokens of a character that is not whole yet
-    mute = _mute_ids(model, tokenizer)
+    mute = mute_ids(model, tokenizer)
     was_training = model.training
     model.eval()
     try:
@@ -144,7 +144,7 @@ def prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:
     return torch.tensor(tokenizer.encode(text).tolist() or [0], dtype=torch.int64)
 
 
-def _mute_ids(model: GPT, tokenizer: Tokenizer) -> list[int]:
+def mute_ids(model: GPT, tokenizer: Tokenizer) -> list[int]:
     """Ids that are never written: the unknown token and those that stand for no text."""
     nameless = [i for i, spelling in enumerate(tokenizer.id_bytes) if not spelling or i == tokenizer.unk_id]
     return nameless + list(range(tokenizer.vocab_size, model.config.vocab_size))
