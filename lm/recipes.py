@@ -7,8 +7,7 @@ their names, `curve` is the loss curve, `differs` says where our measure is anot
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lm.config import LENGTH_SETTINGS, Config, DataConfig, ModelConfig, TrainConfig, settings
@@ -44,6 +43,21 @@ class Recipe:
     differs: str = ""
 
 
+# What the chapters leave to PyTorch: AdamW's own second memory, a constant rate, gradients as they come.
+_PLAIN = TrainConfig(schedule="constant", warmup=0.0, beta2=0.999, grad_clip=0.0)
+# The memo's schedule and early stopping. Batches of 256 go in as few parts as fit.
+_LLM0 = TrainConfig(
+    steps=1000, batch_size=256, grad_accum_steps=0, lr=6e-4, label_smoothing=0.1, eval_interval=200, patience=5,
+    min_steps=1000, min_delta=0.005,
+)  # fmt: skip
+_LLM0_MODEL = ModelConfig(block_size=256, n_layer=4, n_head=4, n_embd=256, dropout=0.1)
+_GPT2_SMALL = ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, dropout=0.1, gelu="tanh")
+# nanoGPT, config/train_shakespeare_char.py; bias=False is its train.py's.
+_NANOGPT = TrainConfig(
+    steps=5000, batch_size=64, grad_accum_steps=0, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250
+)
+_NANOGPT_MODEL = ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2, bias=False, qkv_bias=False)
+
 _ALL = (
     Recipe(
         name="quickstart",
@@ -54,19 +68,9 @@ _ALL = (
         data=DataConfig(tokenizer="char"),
         model=ModelConfig(arch="modern", block_size=128, n_layer=4, n_head=2, n_embd=128, tie_weights=False),
         train=TrainConfig(
-            steps=0,
-            minutes=2.0,
-            batch_size=8,
-            optimizer="muon",
-            lr=8e-3,
-            muon_lr=0.02,
-            warmup=0.03,
-            schedule="linear",
-            min_lr_ratio=0.0,
-            weight_decay=0.0,
-            eval_windows=256,
-            sample_tokens=120,
-        ),  # fmt: skip
+            steps=0, minutes=2.0, batch_size=8, optimizer="muon", lr=8e-3, muon_lr=0.02, warmup=0.03, schedule="linear",
+            min_lr_ratio=0.0, weight_decay=0.0, eval_windows=256, sample_tokens=120,
+        ),
     ),
     Recipe(
         name="chapter19",
@@ -75,20 +79,13 @@ _ALL = (
         source="Transformer from scratch, chapter 19; github.com/waylandzhang/Transformer-from-scratch",
         text="sales-textbook",
         data=DataConfig(tokenizer="cl100k_base", keep_ids="max"),
-        model=ModelConfig(block_size=128, n_layer=6, n_head=4, n_embd=80, dropout=0.1, tie_weights=False),
-        train=TrainConfig(
-            steps=500,
-            batch_size=2,
-            lr=1e-3,
-            schedule="constant",
-            warmup=0.0,
-            weight_decay=0.01,
-            beta2=0.999,
-            grad_clip=0.0,
-            eval_interval=50,
-            eval_windows=20,
+        model=ModelConfig(
+            block_size=128, n_layer=6, n_head=4, n_embd=80, dropout=0.1, qkv_bias=False, tie_weights=False
+        ),
+        train=replace(
+            _PLAIN, steps=500, batch_size=2, lr=1e-3, weight_decay=0.01, eval_interval=50, eval_windows=20,
             sample_tokens=50,
-        ),  # fmt: skip
+        ),
         published=(
             ("train loss at step 0", 10.847),
             ("validation loss at step 0", 10.852),
@@ -100,10 +97,12 @@ _ALL = (
         curve=((0, 10.847, 10.852), (150, 4.312, 4.387), (400, 2.987, 3.287), (499, 2.798, 3.145)),
         differs=(
             f"{RANDOM_EVALUATION} The chapter's own curve is of another text (324,523 characters, 77,919 tokens), and "
-            "a loss per token compares only between texts cut by the same vocabulary: compare bits per byte. Here weight "
-            "decay spares embeddings, biases and norms."
+            "a loss per token compares only between texts cut by the same vocabulary: compare bits per byte. The "
+            "chapter bends with ReLU, adds sines for positions, gives its head a bias and draws its first weights as "
+            "PyTorch does; here it is GELU, learned positions, no such bias and GPT-2's weights, and weight decay "
+            "spares embeddings, biases and norms."
         ),
-    ),  # fmt: skip
+    ),
     Recipe(
         name="verdict",
         title="Build a Large Language Model: The Verdict",
@@ -112,25 +111,13 @@ _ALL = (
         text="the-verdict",
         data=DataConfig(tokenizer="gpt2"),
         model=ModelConfig(
-            block_size=256, n_layer=12, n_head=12, n_embd=768, dropout=0.1, qkv_bias=False, tie_weights=False
+            block_size=256, n_layer=12, n_head=12, n_embd=768, dropout=0.1, qkv_bias=False, gelu="tanh",
+            tie_weights=False,
         ),
-        train=TrainConfig(
-            steps=0,
-            epochs=10,
-            batch_size=2,
-            sampling="epochs",
-            lr=4e-4,
-            schedule="constant",
-            warmup=0.0,
-            beta2=0.999,
-            grad_clip=0.0,
-            eval_interval=5,
-            eval_windows=10,
-            sample_at="epochs",
-            sample_prompt="Every effort moves you",
-            sample_tokens=50,
-            seed=123,
-        ),  # fmt: skip
+        train=replace(
+            _PLAIN, steps=0, epochs=10, batch_size=2, sampling="epochs", lr=4e-4, eval_interval=5, eval_windows=10,
+            sample_at="epochs", sample_prompt="Every effort moves you", sample_tokens=50, seed=123,
+        ),
         published=(
             ("characters", 20_479),
             ("tokens", 5_145),
@@ -142,13 +129,21 @@ _ALL = (
             ("validation loss at the end, most", 6.45),
             ("best validation loss, near step 50", 6.12),
         ),
+        # As the book prints it; what it calls step 0 comes after its first step.
+        curve=(
+            (0, 10.988, 10.981), (1, 9.781, 9.933), (6, 8.111, 8.339), (11, 6.661, 7.048), (16, 5.961, 6.616),
+            (21, 5.726, 6.600), (26, 5.201, 6.348), (31, 4.417, 6.278), (36, 4.069, 6.226), (41, 3.732, 6.160),
+            (46, 2.850, 6.179), (51, 2.427, 6.141), (56, 2.104, 6.134), (61, 1.882, 6.233), (66, 1.320, 6.238),
+            (71, 0.985, 6.242), (76, 0.717, 6.293), (81, 0.541, 6.393), (86, 0.391, 6.452),
+        ),
         differs=(
             "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out "
             "text count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
-            "Without a tied head the network called 124M has 162 million parameters. Samples are drawn at temperature "
-            "0.8 where the book takes the likeliest token."
+            "Without a tied head the network called 124M has 162 million parameters. First weights are GPT-2's, the "
+            "book's are PyTorch's, hence its larger first loss. Samples are drawn at temperature 0.8; the book takes "
+            "the likeliest token."
         ),
-    ),  # fmt: skip
+    ),
     Recipe(
         name="bigram",
         title="The bigram baseline",
@@ -165,7 +160,8 @@ _ALL = (
         differs=(
             "No table of pairs can get below the conditional entropy of the text's character pairs; the run states "
             "that floor before its first step (bigram_floor in config.json) and reaches it over the whole training "
-            "text. The memo's number lies far below it. Its 200 to 5,000 steps of 8,192 pairs are here 1,000 of 1,024 windows of 8."
+            "text. The memo's number lies far below it. Its 200 to 5,000 steps of 8,192 pairs are here 1,000 of 1,024 "
+            "windows of 8."
         ),
     ),
     Recipe(
@@ -175,19 +171,8 @@ _ALL = (
         source="the llm0 memo",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="char"),
-        model=ModelConfig(block_size=256, n_layer=4, n_head=4, n_embd=256, dropout=0.1),
-        train=TrainConfig(
-            steps=1000,
-            batch_size=256,
-            grad_accum_steps=0,
-            lr=6e-4,
-            label_smoothing=0.1,
-            min_lr_ratio=0.1,
-            eval_interval=200,
-            patience=5,
-            min_steps=1000,
-            min_delta=0.005,
-        ),  # fmt: skip
+        model=_LLM0_MODEL,
+        train=_LLM0,
         duration="hours",
         published=(
             ("after 1,000 steps, without dropout and smoothing", 1.4777),
@@ -199,7 +184,7 @@ _ALL = (
         differs=(
             "The memo's 1.9594 and 1.9319 hold the smoothing term, which even a perfect model pays: stand them beside "
             "val_smoothed_loss. val_loss is the true loss of the same weights, and 1.4777 is to be compared with it "
-            "(--dropout 0 --label-smoothing 0)."
+            "(--dropout 0 --label-smoothing 0). The memo's longer run is --steps 5000: there early stopping counts."
         ),
     ),
     Recipe(
@@ -209,22 +194,11 @@ _ALL = (
         source="the llm0 memo, which says of it: this does not run",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="char"),
-        model=ModelConfig(block_size=512, n_layer=6, n_head=8, n_embd=512, dropout=0.1),
-        train=TrainConfig(
-            steps=2000,
-            batch_size=256,
-            grad_accum_steps=0,
-            lr=3e-4,
-            label_smoothing=0.1,
-            min_lr_ratio=0.1,
-            eval_interval=200,
-            patience=5,
-            min_steps=1000,
-            min_delta=0.005,
-        ),
+        model=replace(_LLM0_MODEL, block_size=512, n_layer=6, n_head=8, n_embd=512),
+        train=replace(_LLM0, steps=2000, lr=3e-4),
         duration="days",
         differs="There is no number to stand beside: the memo ran out of memory. Settings it leaves open are llm0's.",
-    ),  # fmt: skip
+    ),
     Recipe(
         name="soseki",
         title="夏目漱石 by characters",
@@ -232,22 +206,13 @@ _ALL = (
         source="a Japanese GPT chapter, after nanoGPT",
         text="wagahai",
         data=DataConfig(tokenizer="char", aozora="yes"),
-        model=ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2),
-        train=TrainConfig(
-            steps=5000,
-            batch_size=64,
-            grad_accum_steps=0,
-            lr=1e-3,
-            warmup=100,
-            beta2=0.99,
-            eval_interval=250,
-            sample_prompt="吾輩は",
-        ),  # fmt: skip
+        model=replace(_NANOGPT_MODEL, bias=True, qkv_bias=True),
+        train=replace(_NANOGPT, sample_prompt="吾輩は"),
         duration="hours",
         differs=(
             "The chapter shows samples (吾輩は, 夏の; temperature 0.8, top-k 40) and no number. It draws its held-out "
             "windows at random and overlapping those it trains on, so what it measures leaks into training; here the "
-            "end of the novel is held out whole."
+            "end of the novel is held out whole. Batch size and β₂, which it leaves open, are nanoGPT's."
         ),
     ),
     Recipe(
@@ -269,13 +234,13 @@ _ALL = (
         source="Radford et al. 2019; rates as nanoGPT's train_gpt2",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="gpt2"),
-        model=ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, dropout=0.1, gelu="tanh"),
+        model=_GPT2_SMALL,
         train=TrainConfig(steps=1000, batch_size=8, grad_accum_steps=0, lr=6e-4, eval_windows=32),
         duration="days",
         published=(("parameters", 124e6),),
         differs=(
             "OpenAI trained it on 40 GB of text. On a small one it over-fits within minutes: to write well, begin from "
-            "the published weights (--init-from)."
+            "the published weights (--init-from gpt2)."
         ),
     ),
     Recipe(
@@ -285,10 +250,8 @@ _ALL = (
         source="github.com/karpathy/nanoGPT, README",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="char"),
-        model=ModelConfig(block_size=64, n_layer=4, n_head=4, n_embd=128, bias=False, qkv_bias=False),
-        train=TrainConfig(
-            steps=2000, batch_size=12, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250, precision="float32"
-        ),
+        model=replace(_NANOGPT_MODEL, block_size=64, n_layer=4, n_head=4, n_embd=128, dropout=0.0),
+        train=replace(_NANOGPT, steps=2000, batch_size=12, grad_accum_steps=1, precision="float32"),
         published=(("validation loss after 2,000 steps", 1.88),),
         differs=f"{RANDOM_EVALUATION} nanoGPT draws 20 batches of 12 windows, from the generator that training uses.",
     ),
@@ -299,25 +262,23 @@ _ALL = (
         source="github.com/karpathy/nanoGPT, README",
         text="tinyshakespeare",
         data=DataConfig(tokenizer="char"),
-        model=ModelConfig(block_size=256, n_layer=6, n_head=6, n_embd=384, dropout=0.2, bias=False, qkv_bias=False),
-        train=TrainConfig(
-            steps=5000, batch_size=64, grad_accum_steps=0, lr=1e-3, warmup=100, beta2=0.99, eval_interval=250
-        ),
+        model=_NANOGPT_MODEL,
+        train=_NANOGPT,
         duration="hours",
         published=(("best validation loss", 1.4697),),
         differs=f"{RANDOM_EVALUATION} nanoGPT draws 200 batches, and keeps the best of twenty such draws.",
     ),
-)
+)  # fmt: skip
 
 # What `--init-from` starts from. Its model is OpenAI's smallest; the weights that are begun from bring their own.
 FINE_TUNE = Recipe(
     name="fine-tune",
     title="Fine-tune trained weights",
-    about="Small steps from weights that know much already: `lm train --init-from DIR --data FILE`.",
+    about="Small steps from weights that know much already: `lm train --init-from gpt2 --data FILE`.",
     source="nanoGPT, config/finetune_shakespeare.py: constant rate, 32 sequences a step",
     text="tinyshakespeare",
     data=DataConfig(tokenizer="gpt2"),
-    model=ModelConfig(block_size=1024, n_layer=12, n_head=12, n_embd=768, gelu="tanh"),
+    model=replace(_GPT2_SMALL, dropout=0.0),
     train=TrainConfig(
         steps=20, batch_size=32, grad_accum_steps=32, lr=3e-5, schedule="constant", warmup=0.0, eval_interval=5,
         eval_windows=40,
@@ -378,4 +339,4 @@ def flag(name: str, value: Any) -> list[str]:
 
 def _replace(config: Config, values: dict[str, Any]) -> Config:
     own = {f.name: values[f.name] for f in settings(config) if f.name in values}
-    return dataclasses.replace(config, **own)
+    return replace(config, **own)

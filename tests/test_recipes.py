@@ -63,6 +63,18 @@ def test_a_recipe_is_as_large_as_it_says(name, vocab_size, parameters):
     assert counted == pytest.approx(parameters, rel=0.02)
 
 
+def test_a_published_curve_is_what_the_table_of_its_source_says():
+    chapter, book = RECIPES["chapter19"], RECIPES["verdict"]
+    assert (chapter.curve[0][1:], chapter.curve[-1][1:]) == ((10.847, 10.852), (2.798, 3.145))
+    numbers = dict(book.published)
+    assert book.curve[0] == (0, numbers["train loss before training"], numbers["validation loss before training"])
+    step, train_loss, val_loss = book.curve[-1]
+    assert numbers["train loss at the end, least"] <= train_loss <= numbers["train loss at the end, most"]
+    assert val_loss == pytest.approx(numbers["validation loss at the end, most"], abs=0.01)
+    best = min(book.curve, key=lambda point: point[2])
+    assert 40 < best[0] < 60 and best[2] == pytest.approx(numbers["best validation loss, near step 50"], abs=0.02)
+
+
 def test_recipes_are_listed_with_published_numbers(capsys):
     assert main(["recipes"]) == 0
     listed = capsys.readouterr().out
