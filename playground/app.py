@@ -18,11 +18,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from lm.threads import sleep_at_barriers
 from playground import frame, markup, settings_form, shelf, text, theme
+from playground.door import Door
 from playground.edge import Edge
 from playground.plots import plotly_bundle
+from playground.queue import TrainingQueue, slots_here
 from playground.tabs import compare, corpus, generate, share, train
 from playground.visitor import is_on_space, keep_own_token
 from playground.watch import Watcher
@@ -42,7 +45,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
     """The whole page over the visitors' workspaces; `launch_options` belongs to its `launch`."""
     with gr.Blocks(title="LM Playground", fill_width=True, analytics_enabled=False, delete_cache=CACHE_SECONDS) as app:
         page = SimpleNamespace(language=gr.State("en"), cursor=gr.State({}), selected=gr.State(""), watcher=WATCHER)
-        page.frame = SimpleNamespace()
+        page.app, page.frame = app, SimpleNamespace()
         with gr.Column(elem_id="frame"):
             page.frame.header = frame.component("header", frame.header("", "en"))
             with gr.Column(elem_id="library"):
@@ -64,8 +67,8 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
     return app
 
 
-def launch_options(space: Workspace) -> dict[str, Any]:
-    """What `launch` needs besides the address: look, languages, files that may be served, manners."""
+def launch_options(workspaces: Workspaces) -> dict[str, Any]:
+    """What `launch` needs besides the address: look, languages, the door before it, manners."""
     gr.set_static_paths([plotly_bundle().parent])
     bundle = urllib.parse.quote(plotly_bundle().as_posix())
     return dict(
@@ -75,7 +78,7 @@ def launch_options(space: Workspace) -> dict[str, Any]:
         head=f'<script src="gradio_api/file={bundle}" defer></script>',
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
-        allowed_paths=[str(space.downloads.resolve())],
+        app_kwargs=dict(middleware=[Middleware(Door, keeper=workspaces)]),
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
         run_history=False,
@@ -91,12 +94,12 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
     then those of `choose` for the run that is being trained, else the newest.
     """
     language = text.language_of(accept_language)
-    if not space.names():
+    if not (space.names() or space.share.is_shown):
         corpus.read_sample(space, FIRST_SAMPLES[language])
     names = space.names()
     return (
         language,
-        gr.update(choices=names, value=names[0]),
+        gr.update(choices=names, value=names[0] if names else None),
         _tokenizers_title(language),
         generate.empty(language),
         *WATCHER.choose(space, space.library.default(), language),
@@ -120,10 +123,11 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
         return watcher.watch(space, *seen)
 
     entered = [page.language, page.corpus.corpus, page.corpus.title, page.generate.page]
-    on(app.load, load, None, [*entered, *page.chosen, page.timer])
-    on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen)
+    on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
+    on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]
-    on(page.timer.tick, tick, seen, page.watched, concurrency_limit=None, trigger_mode="once")
+    manners = dict(concurrency_limit=None, trigger_mode="once")
+    on(page.timer.tick, tick, seen, page.watched, is_look=True, **manners)
 
 
 def _tokenizers_title(language: str) -> str:
@@ -142,9 +146,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if is_on_space():
         keep_own_token()
-    space = Workspace(arguments.runs_dir.parent / "workspace", arguments.runs_dir)
-    threading.Thread(target=space.look_at_device, daemon=True).start()
-    app = build_app(Workspaces(space))
+    workspaces = _workspaces(arguments)
+    space = workspaces.own
+    app = build_app(workspaces)
     host = arguments.host or os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if is_on_space() else "127.0.0.1")
     _, address, _ = app.queue(default_concurrency_limit=4).launch(
         server_name=host,
@@ -152,12 +156,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         auth=_logins(arguments.auth),
         prevent_thread_lock=True,
         quiet=True,
-        **launch_options(space),
+        **launch_options(workspaces),
     )
     print(f"LM Playground is open at {address}  (runs: {space.runs_dir.resolve()}; Ctrl-C closes it)", flush=True)
     if not (arguments.no_browser or is_on_space()) and _has_screen():
         webbrowser.open(address)
     app.block_thread()
+
+
+def _workspaces(arguments: argparse.Namespace) -> Workspaces:
+    """One workspace beside the runs; one for each visitor on a Space, or where it was asked for."""
+    home = arguments.runs_dir.parent
+    # What a browser may fetch lies here, each file under a name that nobody can guess, and here alone.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str((home / "workspace" / "served").resolve()))
+    own = Workspace(home / "workspace", arguments.runs_dir)
+    threading.Thread(target=own.look_at_device, daemon=True).start()
+    if not (arguments.multi_user or is_on_space()):
+        return Workspaces(own)
+    queue = TrainingQueue(home / "queue.json", slots_here())
+    workspaces = Workspaces(own, home / "visitors", queue)
+    for work in (queue.keep_going, workspaces.keep_clean):
+        threading.Thread(target=work, daemon=True).start()
+    return workspaces
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,6 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where the runs are kept")
     parser.add_argument(
         "--auth", default="", metavar="NAME:PASSWORD", help="ask for a name and a password; several: a:b,c:d"
+    )
+    parser.add_argument(
+        "--multi-user",
+        action="store_true",
+        help="give every visitor a workspace of their own, and limits; as on a Space",
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser tab")
     return parser

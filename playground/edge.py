@@ -15,8 +15,9 @@ from typing import Any
 
 import gradio as gr
 
-from lm.errors import LMError
+from lm.errors import LMError, RunError
 from playground.markup import escape, fault
+from playground.text import language_of, say
 from playground.workspaces import Workspaces
 
 MESSAGE_SECONDS = 30
@@ -40,23 +41,28 @@ class Edge:
         outputs: Components | gr.components.Component | None = None,
         *,
         told: gr.components.Component | None = None,
+        is_look: bool = False,
         **manners: Any,
     ) -> Any:
         """On the event (or events) `when`, show what `handler` makes of `inputs` in `outputs`; Gradio's dependency.
 
         `told` is an HTML component beside the button: a user's mistake is explained there, and everything else stays as
-        it is; the next press empties it. Without `told` it is a message in the corner. `manners` go to `gr.on`.
+        it is; the next press empties it. Without `told` it is a message in the corner. `is_look` says that it only looks:
+        a spectator may cause it too. `manners` go to `gr.on`.
         """
         outputs = _listed(outputs)
-        shown = self.guarded(handler, len(outputs), outputs.index(told) if told in outputs else None, told is not None)
+        told_at = outputs.index(told) if told in outputs else None
+        shown = self.guarded(handler, len(outputs), told_at, told is not None, is_look)
         if told is not None and told not in outputs:
             outputs = [*outputs, told]
         return gr.on(when if isinstance(when, list) else [when], shown, inputs, outputs, **QUIET | manners)
 
-    def guarded(self, handler: Handler, n: int = 1, told_at: int | None = None, is_told: bool = False) -> Handler:
+    def guarded(
+        self, handler: Handler, n: int = 1, told_at: int | None = None, is_told: bool = False, is_look: bool = False
+    ) -> Handler:
         """`handler` as Gradio calls it. Of its `n` outputs the one at `told_at`, or one after them, says what is wrong."""
         values = _Outputs(n, told_at, is_told)
-        call = self._with_workspace(handler)
+        call = self._with_workspace(handler, is_look)
         if inspect.isgeneratorfunction(_bare(handler)):
 
             def guarded(*args: Any) -> Iterator[Any]:
@@ -76,8 +82,8 @@ class Edge:
 
         return _with_parameters(guarded, call)
 
-    def _with_workspace(self, handler: Handler) -> Handler:
-        """`handler` without its `space`: that of the visitor stands there."""
+    def _with_workspace(self, handler: Handler, is_look: bool = False) -> Handler:
+        """`handler` without its `space`: that of the visitor stands there; a spectator's only if it just looks."""
         first, *rest = [*inspect.signature(handler).parameters.values(), None]
         if first is None or first.name != "space":
             return handler
@@ -86,7 +92,10 @@ class Edge:
 
         def called(*args: Any) -> Any:
             own = args if "request" in names else args[1:]
-            return handler(self.workspaces.of(args[at]), *own)
+            space = self.workspaces.of(args[at])
+            if space.share.is_shown and not is_look:
+                raise RunError(say("visitor.only_look", language_of(args[at].headers.get("accept-language", ""))))
+            return handler(space, *own)
 
         request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
         parameters = [*([] if "request" in names else [request]), *rest[:-1]]

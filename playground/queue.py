@@ -22,6 +22,7 @@ from lm import launch, run_dir
 from lm.errors import LMError, RunError
 from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir
 
+RESUME = ("resume",)
 LOOK_SECONDS = 1.0
 # What a training takes besides its minutes: the imports, the tokens, the last evaluation. assumed.
 OVERHEAD_SECONDS = 15.0
@@ -39,7 +40,7 @@ class Entry:
     argv: tuple[str, ...]
     minutes: float
     since: float
-    is_resumed: bool = False
+    command: tuple[str, ...] = ("train",)  # "resume" alone goes on with a run
     started: float = 0.0
 
     @property
@@ -73,13 +74,18 @@ class TrainingQueue:
 
     # ------------------------------------------------------------------------------------------ for visitors
 
-    def add(self, visitor: str, run: RunDir, argv: Sequence[str], minutes: float, is_resumed: bool = False) -> None:
-        """Let `run` wait for its turn; `RunError` when it already does. It may begin at once."""
+    def add(
+        self, visitor: str, run: RunDir, argv: Sequence[str], minutes: float, command: Sequence[str] = ("train",)
+    ) -> None:
+        """Let `run` wait for its turn; `RunError` when it already does. It may begin at once.
+
+        `command` is as in `lm.launch.start`, or `RESUME`.
+        """
         with self._lock:
             if self._find(run):
                 raise RunError(f"run {run.name!r} is in the queue already; it begins by itself")
             run_dir.write_status(run, replace(run_dir.read_status(run), state=WAITING, error="", error_kind=""))
-            entry = Entry(visitor, str(run.path.resolve()), tuple(argv), minutes, time.time(), is_resumed)
+            entry = Entry(visitor, str(run.path.resolve()), tuple(argv), minutes, time.time(), tuple(command))
             self._entries.append(entry)
             self._write()
         self.step()
@@ -143,10 +149,10 @@ class TrainingQueue:
         self._write()
         run = entry.directory
         try:
-            if entry.is_resumed:
+            if entry.command == RESUME:
                 launch.resume(run, entry.argv)
             else:
-                launch.start(run.path.parent, run.name, entry.argv)
+                launch.start(run.path.parent, run.name, entry.argv, entry.command)
         except (LMError, OSError) as error:
             said = replace(run_dir.read_status(run), state="failed", error=str(error), heartbeat=time.time())
             run_dir.write_status(run, said)
@@ -180,7 +186,9 @@ class TrainingQueue:
             return
         record = run_dir.read_json(self.path)
         self._served = record["served"]
-        self._entries = [Entry(**one | dict(argv=tuple(one["argv"]))) for one in record["entries"]]
+        self._entries = [
+            Entry(**one | dict(argv=tuple(one["argv"]), command=tuple(one["command"]))) for one in record["entries"]
+        ]
         self._entries = [entry for entry in self._entries if run_dir.is_run(entry.directory.path)]
 
     def _write(self) -> None:

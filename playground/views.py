@@ -131,17 +131,21 @@ class Row:
 
 
 class Library:
-    """Every run below `runs_dir`, read incrementally."""
+    """Every run below `runs_dir`, or `only` that one, read incrementally."""
 
-    def __init__(self, runs_dir: Path):
-        self.runs_dir = Path(runs_dir)
+    def __init__(self, runs_dir: Path, only: str = ""):
+        self.runs_dir, self.only = Path(runs_dir), only
         self._curves: dict[str, Curve] = {}
         self._samples: dict[str, Samples] = {}
+
+    def runs(self) -> list[RunDir]:
+        """What `rows` is about, the newest first."""
+        return [run for run in run_dir.list_runs(self.runs_dir) if self.only in ("", run.name)]
 
     def rows(self) -> list[Row]:
         """All runs: those being trained, then the pinned ones, then the others, the newest first."""
         pinned = library.pins(self.runs_dir)
-        rows = [replace(self.row(run.name), is_pinned=run.name in pinned) for run in run_dir.list_runs(self.runs_dir)]
+        rows = [replace(self.row(run.name), is_pinned=run.name in pinned) for run in self.runs()]
         return sorted(
             rows, key=lambda row: (not row.is_active, pinned.index(row.name) if row.is_pinned else len(pinned))
         )
@@ -169,12 +173,13 @@ class Library:
 
     def has(self, name: str) -> bool:
         """Whether there is such a run; what is not a name (a way out of the directory) is none."""
-        return bool(name) and name == run_dir.slug(name) and run_dir.is_run(self.runs_dir / name)
+        is_name = bool(name) and name == run_dir.slug(name) and self.only in ("", name)
+        return is_name and run_dir.is_run(self.runs_dir / name)
 
     def default(self) -> str:
         """The run a new page shows: one that is being trained, else the newest, else none."""
         active = (row.name for row in self.rows() if row.is_active)
-        newest = (run.name for run in run_dir.list_runs(self.runs_dir))
+        newest = (run.name for run in self.runs())
         return next(itertools.chain(active, newest), "")
 
 

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from lm.config import DataConfig
 from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
 from lm.errors import CheckpointError, CorpusError, LMError, RunError
 from lm.tokenizer import make_tokenizer
+from playground.shares import Share
+from playground.planner import Planner
 from playground.transfer import Transfers
 from playground.views import Library
 
@@ -37,6 +39,7 @@ PREVIEW_CHARACTERS = 1500
 # A comparison of tokenizers reads this much of the text: ratios hardly change after it. assumed.
 COMPARED_CHARACTERS = 1 << 20
 CUT_CHARACTERS = 240
+MEASURE_SECONDS = 10.0  # a look at the disk's use is believed for so long. assumed
 # Two models, so that comparing two does not load them again and again. assumed.
 MODELS_IN_MEMORY = 2
 
@@ -56,11 +59,13 @@ class Cut:
 class Workspace:
     """The folder `root` and the runs it stands beside."""
 
-    def __init__(self, root: Path, runs_dir: Path):
-        self.root = Path(root)
-        self.library = Library(runs_dir)
+    def __init__(self, root: Path, runs_dir: Path, share: Share | None = None):
+        self.root, self.share = Path(root), share or Share()
+        self.library = Library(runs_dir, self.share.only)
         self.transfers = Transfers()
+        self.planner = Planner()
         self.device = ""  # what trains here, in words; known after `look_at_device`
+        self._measured = (0.0, 0)  # when, in bytes
 
     @property
     def runs_dir(self) -> Path:
@@ -87,6 +92,14 @@ class Workspace:
         with _one_thread():
             from lm.device import choose_device, describe
         self.device = describe(choose_device("auto"))
+
+    def used_bytes(self) -> int:
+        """What texts, runs and exports take on disk; measured every few seconds at most."""
+        at, used = self._measured
+        if time.monotonic() - at > MEASURE_SECONDS or not at:
+            used = sum(folder_bytes(folder) for folder in (self.root, self.runs_dir))
+            self._measured = (time.monotonic(), used)
+        return used
 
     # ------------------------------------------------------------------------------------------ texts
 
@@ -145,7 +158,7 @@ class Workspace:
 
     def checkpoints(self) -> list[tuple[str, str]]:
         """(run, best or last) of every model that can be used, the newest run first."""
-        runs = run_dir.list_runs(self.runs_dir)
+        runs = self.library.runs()
         return [(run.name, which) for run in runs for which in CHECKPOINTS if is_checkpoint(run.path / which)]
 
     def model(self, run: str, which: str) -> tuple[Any, Any]:
@@ -210,6 +223,20 @@ class Workspace:
         if run != run_dir.slug(run):
             raise RunError(f"{run!r} is not the name of a run; choose one in the library")
         return run
+
+
+def folder_bytes(folder: Path) -> int:
+    """What all files below `folder` hold; those that vanish meanwhile hold nothing."""
+    total, folders = 0, [str(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def is_checkpoint(folder: Path) -> bool:

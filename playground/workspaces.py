@@ -1,18 +1,233 @@
-"""Whose workspace it is: on one's own machine there is one, and everyone who may open the page shares it."""
+"""Whose workspace it is: on one's own machine there is one; on a machine that many share, every visitor has their own.
+
+A visitor is known by the sign-in (Hugging Face, or `--auth`), else by the cookie that `playground.door` handed out. Only
+a hash of either is kept, and it names the visitor's folder below `visitors`: no name comes from a user. What was made
+before signing in moves along as soon as nothing of it trains. A link for spectators shows one run of a workspace, read
+only. Who does not come back for `Limits.idle_days` is forgotten, except for what is pinned or being trained.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import gradio as gr
 
+from lm import library, run_dir
+from lm.errors import RunError
+from lm.run_dir import RunDir
+from playground import limits
+from playground.door import VISITOR
+from playground.limits import ANONYMOUS, SIGNED_IN, Limits
+from playground.queue import TrainingQueue
+from playground.shares import Share
+from playground.text import language_of, say
+from playground.turns import Turns
 from playground.workspace import Workspace
+
+WATCH = "watch"  # in the page's address, before the token of a link for spectators
+LINK = re.compile(r"[\w-]{22,64}")
+SEEN_SECONDS = 60.0  # a visit is written down at most this often
+CLEAN_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
+MOST_IN_MEMORY = 500  # workspaces whose runs are remembered as far as they were read. assumed
+
+
+@dataclass(frozen=True)
+class Person:
+    """One visitor; `key` is a hash that names their folder."""
+
+    key: str
+    is_signed_in: bool
+
+    @property
+    def limits(self) -> Limits:
+        return SIGNED_IN if self.is_signed_in else ANONYMOUS
+
+
+def persons(scope: Mapping[str, Any], username: str | None = None) -> list[Person]:
+    """Who asks, the surest first: the one who signed in, then the one with the cookie."""
+    info = (scope.get("session") or {}).get("oauth_info") or {}
+    name = (info.get("userinfo") or {}).get("sub")
+    found = [Person(_key("hub", name), True)] if name else []
+    found += [Person(_key("login", username), True)] if username else []
+    return [*found, *([Person(_key("cookie", scope[VISITOR]), False)] if scope.get(VISITOR) else [])]
 
 
 class Workspaces:
-    """The workspaces of this app's visitors."""
+    """The workspaces of this app's visitors: `own` for everyone or, with a queue, one for each below `visitors`."""
 
-    def __init__(self, own: Workspace) -> None:
-        self.own = own
+    def __init__(self, own: Workspace, visitors: Path | None = None, queue: TrainingQueue | None = None) -> None:
+        self.own, self.visitors, self.queue = own, visitors, queue
+        self._turns = own.share.turns
+        self._spaces: OrderedDict[str, Workspace] = OrderedDict()
+        self._seen: dict[str, float] = {}
+        self._brought: dict[str, tuple[float, int]] = {}  # since when, how many bytes
+        self._lock = threading.RLock()
+
+    @property
+    def is_shared(self) -> bool:
+        return self.visitors is not None
 
     def of(self, request: gr.Request | None) -> Workspace:
-        """The workspace of the visitor who asks."""
-        return self.own
+        """The workspace of the visitor who asks; `RunError` when it cannot be told who that is."""
+        if not self.is_shared:
+            return self.own
+        language = language_of(request.headers.get("accept-language", ""))
+        if token := request.query_params.get(WATCH):
+            return self._watched(str(token), language)
+        found = persons(request.request.scope, request.username)
+        if not found:
+            raise RunError(say("visitor.no_cookie", language))
+        with self._lock:
+            return self._of(found)
+
+    def may_bring(self, scope: Mapping[str, Any], n_bytes: int, is_file: bool, language: str) -> None:
+        """Raise a `LimitError` when a visitor may not send so much at once, or in a day."""
+        if n_bytes <= 0 or not (found := persons(scope)):
+            return
+        who = found[0]
+        limits.check_upload(who.limits, n_bytes, language)
+        if is_file:
+            with self._lock:
+                since, brought = self._brought.get(who.key, (time.time(), 0))
+                since, brought = (since, brought) if time.time() - since < DAY_SECONDS else (time.time(), 0)
+                limits.check_disk(who.limits, brought, n_bytes, language)
+                self._brought[who.key] = (since, brought + n_bytes)
+
+    # ------------------------------------------------------------------------------------------ one's own
+
+    def _of(self, found: list[Person]) -> Workspace:
+        who, *others = found
+        if others and not self._folder(who.key).exists() and self._folder(others[0].key).exists():
+            if self.queue.is_busy(others[0].key):  # trainers know where it lies: it moves when they have ended
+                return self._open(Person(others[0].key, True))
+            os.rename(self._folder(others[0].key), self._folder(who.key))
+            self._spaces.pop(others[0].key, None)
+        return self._open(who)
+
+    def _open(self, who: Person) -> Workspace:
+        space = self._spaces.get(who.key)
+        if space is None or space.share.limits != who.limits:
+            share = Share(who.key, who.limits, self.queue, self._turns)
+            folder = self._folder(who.key)
+            space = self._spaces[who.key] = Workspace(folder / "workspace", folder / "runs", share)
+            space.device = self.own.device
+        self._spaces.move_to_end(who.key)
+        if len(self._spaces) > MOST_IN_MEMORY:
+            self._spaces.popitem(last=False)
+        self._note_visit(who)
+        return space
+
+    def _note_visit(self, who: Person) -> None:
+        """Write down when and as whom they came: `clean` goes by it."""
+        if time.monotonic() - self._seen.get(who.key, -SEEN_SECONDS) < SEEN_SECONDS:
+            return
+        self._seen[who.key] = time.monotonic()
+        folder = self._folder(who.key)
+        folder.mkdir(parents=True, exist_ok=True)
+        run_dir.write_json(folder / "seen.json", dict(at=time.time(), is_signed_in=who.is_signed_in))
+
+    def _folder(self, key: str) -> Path:
+        assert self.visitors is not None, "only visitors have folders"
+        return self.visitors / key
+
+    # ------------------------------------------------------------------------------------------ spectators
+
+    def show(self, space: Workspace, run: str) -> str:
+        """The token of a link that shows `run` to whoever has it, for as long as the run is there."""
+        if not space.library.has(run):
+            raise RunError(f"{run!r} is not a run in this library; choose one there")
+        record = dict(visitor=space.share.visitor, run=run)
+        for path in self._links().glob("*.json"):
+            if run_dir.read_json(path) == record:
+                return path.stem
+        token = secrets.token_urlsafe(24)
+        run_dir.write_json(self._links() / f"{token}.json", record)
+        return token
+
+    def hide(self, space: Workspace, run: str) -> None:
+        """Links to `run` show nothing from now on."""
+        for path in self._links().glob("*.json"):
+            if run_dir.read_json(path) == dict(visitor=space.share.visitor, run=run):
+                path.unlink(missing_ok=True)
+                self._spaces.pop(f"{WATCH}:{path.stem}", None)
+
+    def _watched(self, token: str, language: str) -> Workspace:
+        link = self._links() / f"{token}.json"
+        if not (LINK.fullmatch(token) and link.is_file()):
+            raise RunError(say("visitor.no_link", language))
+        with self._lock:
+            key = f"{WATCH}:{token}"
+            if key not in self._spaces:
+                self._spaces[key] = self._shown(run_dir.read_json(link))
+            self._spaces.move_to_end(key)
+            return self._spaces[key]
+
+    def _shown(self, record: Mapping[str, str]) -> Workspace:
+        runs_dir = self._folder(record["visitor"]) / "runs"
+        return Workspace(self._links() / "nothing", runs_dir, Share(limits=ANONYMOUS, only=record["run"]))
+
+    def _links(self) -> Path:
+        assert self.visitors is not None, "only on a shared machine"
+        folder = self.visitors.parent / "links"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    # ------------------------------------------------------------------------------------------ those who left
+
+    def keep_clean(self) -> None:
+        """`clean` again and again, in a thread of its own."""
+        while True:
+            self.clean()
+            time.sleep(CLEAN_SECONDS)
+
+    def clean(self) -> None:
+        """Remove what visitors left who did not come back, and links that show nothing any more."""
+        for folder in self.visitors.iterdir() if self.visitors.is_dir() else ():
+            with self._lock:
+                if _is_idle(folder) and not self.queue.is_busy(folder.name):
+                    self._spaces.pop(folder.name, None)
+                    _empty(folder)
+        for path in self._links().glob("*.json"):
+            record = run_dir.read_json(path)
+            if not run_dir.is_run(self._folder(record["visitor"]) / "runs" / record["run"]):
+                path.unlink(missing_ok=True)
+
+
+def _is_idle(folder: Path) -> bool:
+    """Whether nobody came for too long; a folder without a word about it is not ours."""
+    seen = folder / "seen.json"
+    if not seen.is_file():
+        return False
+    record = run_dir.read_json(seen)
+    most = (SIGNED_IN if record["is_signed_in"] else ANONYMOUS).idle_days
+    return time.time() - record["at"] > most * DAY_SECONDS
+
+
+def _empty(folder: Path) -> None:
+    """Remove a workspace, but for what is pinned or being trained."""
+    runs_dir = folder / "runs"
+    pinned = library.pins(runs_dir)
+    runs = run_dir.list_runs(runs_dir)
+    kept = [run for run in runs if run.name in pinned or run_dir.state(run) in run_dir.ACTIVE_STATES]
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in [folder / "workspace", *(run.path for run in runs if run not in kept)]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _key(kind: str, secret: str) -> str:
+    """A name for a folder: the same for the same visitor, and nothing can be learnt from it."""
+    return hashlib.sha256(f"{kind}:{secret}".encode()).hexdigest()[:40]

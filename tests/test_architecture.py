@@ -53,15 +53,16 @@ ROOMS: dict[str, set[str]] = {
     "lm/recipes.py": {"lm.errors", "lm.config"},
     "lm/prepare.py": {
         "lm.errors", "lm.classes", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
-        "lm.evaluate", "lm.initial", "lm.model", "torch",
+        "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
-    "lm/ending.py": {"lm.errors", "lm.run_dir", "psutil", "torch"},
+    "lm/ending.py": {"lm.errors", "lm.memory", "lm.prepare", "lm.run_dir", "psutil"},
+    "lm/memory.py": {"lm.config", "lm.model", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
-        "lm.health", "lm.optim", "lm.prepare", "lm.progress", "lm.team", "lm.tokenizer", "lm.track", "torch",
+        "lm.health", "lm.heap", "lm.optim", "lm.prepare", "lm.progress", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
@@ -73,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/library.py": {"lm.errors", "lm.run_dir"},
     "lm/preflight.py": {"lm.classes", "lm.config"},
     "lm/rehearsal.py": {
-        "lm.config", "lm.corpus", "lm.device", "lm.model", "lm.optim", "lm.preflight", "lm.prepare", "lm.tokenizer", "torch",
+        "lm.config", "lm.corpus", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
     },
     "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
     "lm/settings_file.py": {"lm.errors", "lm.config", "lm.recipes"},
@@ -185,10 +186,24 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.launch", "playground.edge", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
+    "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},
+    "playground/drafts.py": {"lm.config", "lm.generate", "playground.turns"},
+    "playground/written.py": {
+        "lm.lens", "lm.memorised", "playground.drafts", "playground.markup", "playground.text", "playground.theme", "gradio",
+    },
+    "playground/writing.py": {
+        "lm.errors", "lm.config", "lm.generate", "lm.lens", "lm.memorised", "lm.run_dir", "playground.drafts",
+        "playground.elsewhere", "playground.limits", "playground.markup", "playground.models", "playground.settings_form",
+        "playground.text", "playground.workspace", "playground.written", "gradio",
+    },
+    "playground/trials.py": {
+        "lm.errors", "lm.config", "lm.generate", "playground.edge", "playground.limits", "playground.markup", "playground.models",
+        "playground.text", "playground.theme", "playground.workspace", "playground.writing", "gradio",
+    },
     "playground/tabs/generate.py": {
-        "lm.errors", "lm.config", "lm.generate", "lm.pull", "playground.edge", "playground.look", "playground.markup",
-        "playground.settings_form", "playground.text", "playground.transfer", "playground.visitor",
-        "playground.workspace", "gradio",
+        "lm.errors", "lm.pull", "playground.drafts", "playground.edge", "playground.look", "playground.markup",
+        "playground.models", "playground.settings_form", "playground.text", "playground.transfer", "playground.trials",
+        "playground.visitor", "playground.workspace", "playground.writing", "playground.written", "gradio",
     },
     "playground/tabs/share.py": {
         "lm.errors", "lm.run_dir", "lm.card", "lm.figure", "lm.push", "lm.report", "lm.space", "playground.edge",

@@ -16,12 +16,12 @@ from runs import request, write_text
 from lm import run_dir, trainer
 from lm.errors import CorpusError, LMError, RunError
 from playground import app as page
+from playground import choosing, recipe_cards
 from playground.edge import Edge
-from playground.tabs import corpus, generate, share, train
+from playground.tabs import corpus, share, train
 from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
-DEFAULTS = [f.default for _, f in generate.FIELDS]
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +102,13 @@ def test_a_short_text_is_warned_about_and_a_long_one_is_not(space: Workspace) ->
 
 def test_training_without_a_text_says_where_to_get_one(space: Workspace) -> None:
     with pytest.raises(CorpusError, match="Corpus tab"):
-        train.start(space, None, "quickstart", "", "en", *train.recipe_values("quickstart"))
+        train.start(space, None, "quickstart", "", "en", *choosing.recipe_values("quickstart"))
 
 
 def test_settings_that_cannot_be_start_nothing(space: Workspace) -> None:
     name = corpus.read_pasted(space, "a fox. " * 50, "en")
     values = [
-        0 if f.name == "n_layer" else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+        0 if f.name == "n_layer" else v for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
     ]
     with pytest.raises(LMError, match="n_layer=0"):
         train.start(space, name, "llm0", "", "en", *values)
@@ -117,8 +117,8 @@ def test_settings_that_cannot_be_start_nothing(space: Workspace) -> None:
 
 def test_the_recipe_and_the_text_are_named_before_training(space: Workspace) -> None:
     name = corpus.read_pasted(space, "a fox. " * 50, "en")
-    shown = text_of(train.about_recipe(space, name, "llm0", "en"))
-    assert "pasted" in shown and "350 characters" in shown
+    shown = text_of(choosing.about_text(space, name, "en") + recipe_cards.cards("llm0", "en"))
+    assert "The llm0 transformer" in shown and "pasted" in shown and "350 characters" in shown
 
 
 def test_stopping_asks_the_trainer(space: Workspace) -> None:
@@ -126,37 +126,6 @@ def test_stopping_asks_the_trainer(space: Workspace) -> None:
     with run_dir.owned(run):
         train.stop(space, "one")
     assert run.stop.exists()
-
-
-# ---------------------------------------------------------------------------------------------- generate
-
-
-def test_text_streams_and_only_grows(trained: Workspace) -> None:
-    pages = [text_of(shown) for shown, _ in generate.write(trained, "fox/best", "The ", "en", *DEFAULTS)]
-    assert len(pages) > 2 and pages[0] == "The "
-    assert all(later.startswith(earlier) for earlier, later in zip(pages, pages[1:]))
-
-
-def test_the_same_seed_writes_the_same_text(trained: Workspace) -> None:
-    one, other = (list(generate.write(trained, "fox/best", "The ", "en", *DEFAULTS))[-1][0] for _ in range(2))
-    assert one == other
-
-
-@pytest.mark.parametrize("language", ["en", "ja"])
-def test_characters_the_model_never_saw_are_named(trained: Workspace, language: str) -> None:
-    told = list(generate.write(trained, "fox/best", "The ☃", language, *DEFAULTS))[-1][1]
-    assert "☃" in told and "attention" in told
-
-
-def test_several_samples_stand_under_one_another(trained: Workspace) -> None:
-    values = [3 if f.name == "num_samples" else f.default for _, f in generate.FIELDS]
-    shown = list(generate.write(trained, "fox/best", "The ", "en", *values))[-1][0]
-    assert shown.count('class="written"') == 3
-
-
-def test_generating_without_a_model_says_how_to_get_one(space: Workspace) -> None:
-    with pytest.raises(LMError, match="train one first"):
-        next(generate.write(space, None, "The ", "en", *DEFAULTS))
 
 
 # ---------------------------------------------------------------------------------------------- share
@@ -194,7 +163,7 @@ def test_no_handler_can_be_called_from_outside_the_page(space: Workspace) -> Non
 
 
 def test_inputs_are_not_stored_in_the_browser(space: Workspace) -> None:
-    assert page.launch_options(space)["run_history"] is False
+    assert page.launch_options(Workspaces(space))["run_history"] is False
 
 
 def fail() -> None:

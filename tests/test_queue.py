@@ -27,7 +27,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         run_dir.write_status(run, Status(state="starting"))  # fresh: believed for START_GRACE_SECONDS
         return run
 
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv: begin(RunDir(runs_dir / name)))
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: begin(RunDir(runs_dir / name)))
     monkeypatch.setattr(launch, "resume", lambda run, argv: begin(run))
     return names
 
@@ -159,7 +159,7 @@ def test_a_training_that_takes_too_long_is_stopped(line: TrainingQueue, tmp_path
 def test_a_trainer_that_never_spoke_is_said_to_have_failed(
     line: TrainingQueue, tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv: None)
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
     monkeypatch.setattr(queue, "START_GRACE_SECONDS", 0.0)
     run = ask(line, tmp_path, "ann", "mute")
     line.step()
@@ -169,7 +169,7 @@ def test_a_trainer_that_never_spoke_is_said_to_have_failed(
 def test_a_resumed_run_keeps_what_it_knew_while_it_waits(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
     ask(line, tmp_path, "ann", "first")
     run = fabricate(tmp_path / "bob", "old", state="stopped", step=120)
-    line.add("bob", run, [], 1, is_resumed=True)
+    line.add("bob", run, [], 1, queue.RESUME)
     assert run_dir.read_status(run).step == 120 and run_dir.state(run) == run_dir.WAITING
 
 

@@ -46,6 +46,20 @@ WORDS = {
         "{used} MB of your {most} MB are used, and this does not fit any more; delete a run in the library first",
         "{most} MB のうち {used} MB を使用中で、これ以上入りません。先にライブラリから学習を削除してください",
     ),
+    "visitor.no_cookie": (
+        "This page tells its visitors apart by a cookie, and your browser keeps none here. "
+        "Allow cookies, or open the page in a window of its own.",
+        "このページはクッキーで訪問者を区別していますが、ブラウザーが保存していません。"
+        "クッキーを許可するか、ページを独立したウィンドウで開いてください。",
+    ),
+    "visitor.no_link": (
+        "This link shows nothing any more: its run was deleted, or is no longer shown.",
+        "このリンクの学習は、削除されたか公開が終わっています。",
+    ),
+    "visitor.only_look": (
+        "This link lets you look at one run; open the page without it to train your own.",
+        "このリンクでは一つの学習を見ることだけができます。自分で学習するには、リンクなしでページを開いてください。",
+    ),
     "limit.upload": (
         "{asked} MB are more than one visitor may bring at a time here; cut the text to at most {most} MB",
         "{asked} MB は一度に持ち込める量を超えています。{most} MB 以下に分けてください",

@@ -1,0 +1,66 @@
+"""Trainings of one workspace: on one's own machine they begin at once, on one that many share when their turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lm import launch, run_dir
+from lm.errors import RunError
+from lm.run_dir import RunDir
+from playground import limits, queue
+from playground.queue import Place
+from playground.workspace import Workspace
+
+
+def begin(
+    space: Workspace,
+    wanted: str,
+    argv: Sequence[str],
+    language: str,
+    minutes: float = 0.0,
+    command: Sequence[str] = ("train",),
+) -> str:
+    """Train in a run called `wanted` or much like it; its name.
+
+    `argv` and `command` are as in `lm.launch.start`; `minutes` is how long was asked for, 0 if it was not said.
+    """
+    name = run_dir.free_name(space.runs_dir, wanted)
+    share = space.share
+    if share.queue is None:
+        return launch.start(space.runs_dir, name, argv, command).name
+    limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
+    limits.check_disk(share.limits, space.used_bytes(), 0, language)
+    share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
+    return name
+
+
+def resume(space: Workspace, name: str) -> None:
+    """Go on with a run that has ended."""
+    run = _find(space, name)
+    if space.share.queue is None:
+        launch.resume(run)
+    else:
+        space.share.queue.add(space.share.visitor, run, (), _minutes(space, 0.0), queue.RESUME)
+
+
+def stop(space: Workspace, name: str) -> None:
+    """End a run that trains or waits: it finishes its step and saves, or gives its place away."""
+    run = _find(space, name)
+    if space.share.queue is None or not space.share.queue.leave(run):
+        launch.stop(run)
+
+
+def place(space: Workspace, run: RunDir) -> Place | None:
+    """Where a run stands in the line; None if it does not wait."""
+    return space.share.queue.place(run) if space.share.queue else None
+
+
+def _minutes(space: Workspace, asked: float) -> float:
+    most = space.share.limits.minutes if space.share.limits else asked
+    return min(asked, most) if asked else most
+
+
+def _find(space: Workspace, name: str) -> RunDir:
+    if not space.library.has(name):
+        raise RunError(f"{name!r} is not a run in this library; choose one there")
+    return RunDir(space.runs_dir / name)
