@@ -24,6 +24,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm import fast_block
 from lm.attention import attend
 from lm.config import ModelConfig, TrainConfig, check
 
@@ -45,7 +46,7 @@ PRESETS: dict[str, ModelConfig] = {
     "gpt2-medium": ModelConfig(block_size=1024, n_layer=24, n_head=16, n_embd=1024, dropout=0.1),  # 355 M
 }
 
-GELUS = {"exact": F.gelu, "tanh": partial(F.gelu, approximate="tanh")}
+GELUS = {"exact": "none", "tanh": "tanh"}  # our name, and that of `F.gelu`
 
 
 class Linear(nn.Linear):
@@ -118,10 +119,11 @@ class MLP(nn.Module):
         is_gpt2 = config.arch == "gpt2"
         self.up = Linear(config.n_embd, config.inner, bias=is_gpt2 and config.bias)
         self.down = Linear(config.inner, config.n_embd, bias=is_gpt2 and config.bias)
-        self.bend = GELUS[config.gelu] if is_gpt2 else relu_squared
+        self.gelu = GELUS[config.gelu] if is_gpt2 else ""  # as `F.gelu` names it; modern bends by ReLU²
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
+        bend = partial(F.gelu, approximate=self.gelu) if self.gelu else relu_squared
+        return self.down(bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
 
 
 class Experts(nn.Module):
@@ -175,7 +177,13 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
-        x = x + self.dropout(self.attention(self.norm1(x), rotary, cache))
+        is_fast = cache is None and not (self.training and self.dropout.p) and fast_block.is_ready(x)
+        if is_fast and fast_block.can_attend(x, self.attention):
+            x = fast_block.attend(x, self.norm1, self.attention, rotary)
+        else:
+            x = x + self.dropout(self.attention(self.norm1(x), rotary, cache))
+        if is_fast and isinstance(self.mlp, MLP):
+            return fast_block.think(x, self.norm2, self.mlp)
         return x + self.dropout(self.mlp(self.norm2(x)))
 
 
@@ -337,7 +345,7 @@ def initial_std(config: ModelConfig, name: str) -> float:
 def count_parameters(config: ModelConfig) -> int:
     """`GPT(config).parameter_count()` without the memory for it."""
     with torch.device("meta"):
-        return GPT(config).parameter_count()
+        return GPT(config, is_blank=True).parameter_count()  # to draw meta weights takes 3 s: torch imports its compiler
 
 
 def active_parameters(config: ModelConfig) -> int:

@@ -27,6 +27,7 @@ from lm.errors import TrainingError
 from lm.evaluate import evaluate
 from lm.generate import first_words, generate
 from lm.health import Diverged, Health
+from lm.heap import keep_freed_memory
 from lm.optim import make_optimizers, scheduled, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.progress import Progress, Standing
@@ -81,6 +82,7 @@ class Trainer:
     ) -> None:
         self.directory, self.setup, self.config = run, setup, setup.train
         self.on_record, self.say, self.team = on_record, say, team
+        keep_freed_memory()
         torch.set_num_threads(max(1, setup.threads // team.size))
         torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)

@@ -1,0 +1,216 @@
+"""The two branches of a block on a CPU in bf16, forward and backward by hand: what autocast computes, in fewer passes.
+
+Under autocast a third of a small model's step is no arithmetic: every weight and every gradient is cast in an operation
+of its own, query, key and value are copied apart and their gradients together, sums are made in fresh memory. Here one
+autograd node is a whole branch, x + attention(norm(x)) or x + mlp(norm(x)). As under autocast the stream, the norms and
+the turning of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds both).
+
+`Block` asks `is_ready` and computes plainly where the answer is no. Not covered: dropout, grouped key/value heads,
+experts (only their attention), contexts longer than `LONGEST_PLAIN`, GPUs.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from lm.attention import LONGEST_PLAIN, weigh, weigh_backward
+
+Weight = Tensor | None
+Rotary = tuple[Tensor, Tensor]  # cos and sin, (T, D) each
+aten = torch.ops.aten
+
+
+def is_ready(x: Tensor) -> bool:
+    """Whether autocast would take the stream x (B, T, C) through bf16 products on this CPU."""
+    is_bf16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return is_bf16 and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def can_attend(x: Tensor, attention: nn.Module) -> bool:
+    """Whether `attend` knows this attention at this length: a key and a value for each query, and not too many."""
+    return x.size(1) <= LONGEST_PLAIN and attention.qkv.out_features == 3 * x.size(2)
+
+
+def attend(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None) -> Tensor:
+    """x + attention(norm(x)), (B, T, C) float32."""
+    qkv, out = attention.qkv, attention.out
+    n_head = x.size(2) // attention.head_size
+    return AttentionBranch.apply(
+        x, *_weights(norm), qkv.weight, qkv.bias, out.weight, out.bias, n_head, norm.eps, rotary
+    )
+
+
+def think(x: Tensor, norm: nn.Module, mlp: nn.Module) -> Tensor:
+    """x + mlp(norm(x)), (B, T, C) float32."""
+    up, down = mlp.up, mlp.down
+    return MLPBranch.apply(x, *_weights(norm), up.weight, up.bias, down.weight, down.bias, mlp.gelu, norm.eps)
+
+
+def _weights(norm: nn.Module) -> tuple[Weight, Weight]:
+    return (norm.weight, norm.bias) if isinstance(norm, nn.LayerNorm) else (None, None)
+
+
+class AttentionBranch(torch.autograd.Function):
+    """x (B, T, C) float32 → x + out(attention(norm(x))).
+
+    A norm without weight is RMS; with `rotary`, query and key are turned and normalised with the same `eps`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx, x: Tensor, norm_weight: Weight, norm_bias: Weight, qkv_weight: Tensor, qkv_bias: Weight,
+        out_weight: Tensor, out_bias: Weight, n_head: int, eps: float, rotary: Rotary | None,
+    ) -> Tensor:  # fmt: skip
+        with torch.autocast("cpu", enabled=False):
+            B, T, C = x.shape
+            normed, *statistics = normalise(x, norm_weight, norm_bias, eps)  # (B T, C) bf16
+            qkv_weight, out_weight = qkv_weight.bfloat16(), out_weight.bfloat16()
+            qkv = linear(normed, qkv_weight, qkv_bias)  # (B T, 3 C)
+            heads = qkv.view(B, T, 3, n_head, -1).permute(2, 0, 3, 1, 4).reshape(3, B * n_head, T, -1)
+            turned = turn(heads[:2], rotary, eps) if rotary else heads[:2]  # query and key
+            y, weights = weigh(*turned, heads[2])  # (B H, T, D)
+            y = y.view(B, n_head, T, -1).transpose(1, 2).reshape(B * T, C)
+            stream = x + linear(y, out_weight, out_bias).view(B, T, C)
+        ctx.save_for_backward(
+            x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, turned, y, *weights
+        )
+        ctx.n_head, ctx.eps, ctx.rotary = n_head, eps, rotary
+        ctx.has_bias = qkv_bias is not None, out_bias is not None
+        return stream
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:  # (B, T, C) float32
+        x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, turned, y, *weights = (
+            ctx.saved_tensors
+        )
+        B, T, C = x.shape
+        by_y, by_out_weight, by_out_bias = linear_backward(as_rows(gradient), y, out_weight, ctx.has_bias[1])
+        by_y = by_y.view(B, T, ctx.n_head, -1).transpose(1, 2).reshape(B * ctx.n_head, T, -1)
+        by_heads = torch.stack(weigh_backward(by_y, *turned, heads[2], weights))  # (3, B H, T, D)
+        if ctx.rotary:
+            by_heads[:2] = turn_backward(by_heads[:2], heads[:2], ctx.rotary, ctx.eps)
+        by_qkv = by_heads.view(3, B, ctx.n_head, T, -1).permute(1, 3, 0, 2, 4).reshape(B * T, 3 * C)
+        by_normed, by_qkv_weight, by_qkv_bias = linear_backward(by_qkv, normed, qkv_weight, ctx.has_bias[0])
+        by_x, by_norm_weight, by_norm_bias = normalise_backward(by_normed, x, mean, scale, norm_weight, norm_bias)
+        return (
+            by_x.add_(gradient), by_norm_weight, by_norm_bias, by_qkv_weight, by_qkv_bias, by_out_weight, by_out_bias,
+            None, None, None,
+        )  # fmt: skip
+
+
+class MLPBranch(torch.autograd.Function):
+    """x (B, T, C) float32 → x + down(bend(up(norm(x)))); `gelu` is none, tanh, or nothing for ReLU²."""
+
+    @staticmethod
+    def forward(
+        ctx, x: Tensor, norm_weight: Weight, norm_bias: Weight, up_weight: Tensor, up_bias: Weight,
+        down_weight: Tensor, down_bias: Weight, gelu: str, eps: float,
+    ) -> Tensor:  # fmt: skip
+        with torch.autocast("cpu", enabled=False):
+            normed, *statistics = normalise(x, norm_weight, norm_bias, eps)  # (B T, C) bf16
+            up_weight, down_weight = up_weight.bfloat16(), down_weight.bfloat16()
+            wide = linear(normed, up_weight, up_bias)  # (B T, inner)
+            bent = F.gelu(wide, approximate=gelu) if gelu else wide.relu_().square()
+            stream = x + linear(bent, down_weight, down_bias).view_as(x)
+        ctx.save_for_backward(x, norm_weight, norm_bias, *statistics, normed, up_weight, down_weight, wide, bent)
+        ctx.gelu, ctx.has_bias = gelu, (up_bias is not None, down_bias is not None)
+        return stream
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:
+        x, norm_weight, norm_bias, mean, scale, normed, up_weight, down_weight, wide, bent = ctx.saved_tensors
+        by_bent, by_down_weight, by_down_bias = linear_backward(as_rows(gradient), bent, down_weight, ctx.has_bias[1])
+        by_wide = aten.gelu_backward(by_bent, wide, approximate=ctx.gelu) if ctx.gelu else by_bent.mul_(wide).mul_(2)
+        by_normed, by_up_weight, by_up_bias = linear_backward(by_wide, normed, up_weight, ctx.has_bias[0])
+        by_x, by_norm_weight, by_norm_bias = normalise_backward(by_normed, x, mean, scale, norm_weight, norm_bias)
+        return (
+            by_x.add_(gradient), by_norm_weight, by_norm_bias, by_up_weight, by_up_bias, by_down_weight, by_down_bias,
+            None, None,
+        )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- their parts
+
+
+def as_rows(x: Tensor) -> Tensor:
+    """(B, T, C) float32 → (B T, C) bf16."""
+    return x.reshape(-1, x.size(-1)).bfloat16()
+
+
+def linear(x: Tensor, weight: Tensor, bias: Weight) -> Tensor:
+    """x (N, in) bf16 → (N, out), adding the float32 bias while the product is written, where oneDNN can."""
+    if bias is not None and _has_onednn():
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias.bfloat16(), "none", [], "")
+    return F.linear(x, weight, None if bias is None else bias.bfloat16())
+
+
+def linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, has_bias: bool) -> tuple[Tensor, Tensor, Weight]:
+    """The gradients of x (N, in) in bf16, of the weight (out, in) and of the bias (out,) in float32."""
+    by_bias = gradient.sum(0).float() if has_bias else None
+    return gradient @ weight, (gradient.mT @ x).float(), by_bias
+
+
+def normalise(x: Tensor, weight: Weight, bias: Weight, eps: float) -> tuple[Tensor, Weight, Tensor]:
+    """LayerNorm, or RMSNorm where there is no weight: (B, T, C) float32 → (B T, C) bf16, the mean, 1/deviation."""
+    if weight is not None:
+        normed, mean, scale = torch.native_layer_norm(x, x.shape[-1:], weight, bias, eps)
+        return as_rows(normed), mean, scale
+    scale = inverse_rms(x, eps)
+    return as_rows(x * scale), None, scale
+
+
+def normalise_backward(
+    gradient: Tensor, x: Tensor, mean: Weight, scale: Tensor, weight: Weight, bias: Weight
+) -> tuple[Tensor, Weight, Weight]:
+    """The gradients of x (B, T, C), of the weight and of the bias in float32, from that of the outcome (B T, C)."""
+    gradient = gradient.float().view_as(x)
+    if weight is None:
+        return rms_backward(gradient, x, scale), None, None
+    wanted = [True, True, bias is not None]
+    return aten.native_layer_norm_backward(gradient, x, x.shape[-1:], mean, scale, weight, bias, wanted)
+
+
+def inverse_rms(x: Tensor, eps: float) -> Tensor:
+    """1/√(mean(x²) + eps) over the last axis, which stays with length 1."""
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return norm.square_().div_(x.size(-1)).add_(eps).rsqrt_()
+
+
+def rms_backward(gradient: Tensor, x: Tensor, scale: Tensor) -> Tensor:
+    """The gradient of x where y = x · scale: scale (g - y mean(g y)). Overwrites `gradient`."""
+    mean = torch.linalg.vecdot(gradient, x).unsqueeze(-1).mul_(scale.square()).div_(x.size(-1))
+    return gradient.addcmul_(x, mean, value=-1).mul_(scale)
+
+
+def turn(heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
+    """Query and key (2, N, T, D) bf16, turned by their positions and then normalised by RMS, which turning keeps."""
+    x = heads.float()
+    return rotated(x, *rotary).mul_(inverse_rms(x, eps)).bfloat16()
+
+
+def turn_backward(gradient: Tensor, heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
+    """The gradient of the heads as they came from the product: turned back, then through the norm."""
+    x, (cos, sin) = heads.float(), rotary
+    return rms_backward(rotated(gradient.float(), cos, -sin), x, inverse_rms(x, eps))
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """`lm.model.rotate` in two passes: channel i turns with channel i + D/2 of x (2, N, T, D)."""
+    y, half = x * cos, x.size(-1) // 2
+    y[..., :half].addcmul_(x[..., half:], sin[:, :half])
+    y[..., half:].addcmul_(x[..., :half], sin[:, half:], value=-1)
+    return y
+
+
+@functools.cache
+def _has_onednn() -> bool:
+    """Whether torch was built with oneDNN and this processor has what its bf16 products need."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

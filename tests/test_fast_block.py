@@ -1,0 +1,68 @@
+"""A block by hand: what the plain block computes, its gradients as close to the truth as autocast's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lm import fast_block
+from lm.attention import LONGEST_PLAIN
+from lm.config import ModelConfig
+from lm.model import GPT
+
+CONFIG = ModelConfig(vocab_size=31, block_size=160, n_layer=2, n_head=4, n_embd=64)
+VARIANTS = {
+    "gpt2": {},
+    "gpt2 tanh": dict(gelu="tanh"),
+    "gpt2 without biases": dict(bias=False),
+    "gpt2 without query biases": dict(qkv_bias=False),
+    "modern": dict(arch="modern"),
+    "modern untied": dict(arch="modern", tie_weights=False),
+}
+every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+
+
+def lively(**changes) -> GPT:
+    """A model none of whose weights, biases or norms is at its first value."""
+    model = GPT(replace(CONFIG, **changes), torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape, generator=generator) * 0.1
+    return model
+
+
+def outcome(model: GPT, precision: torch.dtype, *, is_fast: bool, monkeypatch, length: int = 150) -> list[Tensor]:
+    """Logits and the gradients of all parameters, in float64."""
+    monkeypatch.setattr(fast_block, "is_ready", is_ready if is_fast else lambda x: False)
+    ids = torch.randint(31, (2, length + 1), generator=torch.Generator().manual_seed(2))
+    model.zero_grad(set_to_none=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+        logits = model(ids[:, :-1])
+    F.cross_entropy(
+        logits.to(max(precision, torch.float32, key=lambda d: d.itemsize)).flatten(0, 1), ids[:, 1:].flatten()
+    ).backward()
+    return [logits.detach().double(), *(parameter.grad.double() for parameter in model.parameters())]
+
+
+is_ready = fast_block.is_ready
+
+
+def distances(found: list[Tensor], truth: list[Tensor]) -> Tensor:
+    """How far each tensor is from the truth, relative to its length."""
+    return torch.stack([(a - b).norm() / b.norm() for a, b in zip(found, truth, strict=True)])
+
+
+@every_variant
+def test_logits_and_gradients_are_as_close_to_float64_as_autocasts(changes, monkeypatch) -> None:
+    model = lively(**changes)
+    ours, theirs = (outcome(model, torch.bfloat16, is_fast=fast, monkeypatch=monkeypatch) for fast in (True, False))
+    truth = outcome(model.double(), torch.float64, is_fast=False, monkeypatch=monkeypatch)
+    ours_off, theirs_off = distances(ours, truth), distances(theirs, truth)
+    print(ours_off.mean(), theirs_off.mean(), (ours_off / theirs_off).max(), ours_off.max(), theirs_off.max())
+    assert ours_off.mean() < 1.1 * theirs_off.mean()
+    assert (ours_off < 1.5 * theirs_off + 1e-3).all()
