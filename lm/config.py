@@ -21,7 +21,7 @@ PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_b
 TOKENIZERS = ("char", "bpe", *PUBLISHED_ENCODINGS)
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
-RESUME_SETTINGS = (*LENGTH_SETTINGS, "on_nan", "track")
+RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "on_nan", "track")
 
 
 def setting(

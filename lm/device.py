@@ -21,6 +21,7 @@ from lm.errors import ConfigError
 
 # bf16 must win by this factor before it is taken: below it, exactness is worth more than speed. assumed.
 WORTHWHILE_GAIN = 1.15
+MAIN_MEMORY = torch.device("cpu")
 
 
 def choose_device(wanted: str) -> torch.device:

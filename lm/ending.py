@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import psutil
-import torch
 
-from lm import run_dir
-from lm.errors import LMError, TrainingError
+from lm import memory, prepare, run_dir
+from lm.errors import LMError, RunError, TrainingError
 from lm.run_dir import RunDir, Status
 
 
@@ -35,7 +34,7 @@ def recording_failure(run: RunDir) -> Iterator[None]:
     try:
         yield
     except Exception as caught:
-        error = in_the_users_words(caught)
+        error = in_the_users_words(caught, run)
         if not isinstance(error, LMError):
             traceback.print_exc()
         said = alive(run_dir.read_status(run), "failed")
@@ -46,20 +45,23 @@ def recording_failure(run: RunDir) -> Iterator[None]:
         raise error from caught
 
 
-def in_the_users_words(error: Exception) -> Exception:
+def in_the_users_words(error: Exception, run: RunDir) -> Exception:
     """A full disk and a full memory are the user's situation, not our bug."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return TrainingError(
             "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "
             "what was saved before is whole"
         )
-    is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-    if is_memory:
-        return TrainingError(
-            "the memory is full: use a smaller --batch-size, or cut the batch with --grad-accum-steps 4, "
-            "or a smaller --block-size"
-        )
-    return error
+    if not memory.is_full(error):
+        return error
+    try:
+        setup = prepare.load(run)
+    except RunError:
+        return TrainingError("the memory is full, and no step was taken yet: close other programs, or use less text")
+    where = "of the GPU " if setup.device.type == "cuda" else ""
+    cure = memory.smaller(setup.model, setup.train, setup.grad_accum_steps)
+    how = f"go on with `lm resume {run.name}`" if cure.startswith("--grad-accum") else "train again"
+    return TrainingError(f"the memory {where}is full: {how}, where {cure}")
 
 
 def forget_old_stop(run: RunDir) -> None:

@@ -15,18 +15,17 @@ from typing import Any
 
 import torch
 
-from lm import batches, checkpoint, config, initial, run_dir
+from lm import batches, checkpoint, config, initial, memory, run_dir
 from lm.classes import export_note
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
 from lm.device import choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
-from lm.model import GPT, active_parameters, memory_estimate
+from lm.model import GPT, active_parameters
 from lm.run_dir import RunDir
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
-MEMORY_SHARE = 0.6  # assumed: the libraries, the evaluations and other programs need the rest
 VERSIONED_PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors")
 
 
@@ -90,6 +89,9 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
     setup = load(run)
     if setup.grad_accum_steps > max(1, request.train.grad_accum_steps):
         say(f"batches of {setup.train.batch_size} in {setup.grad_accum_steps} parts, to fit the memory")
+    free = described["memory"]["free_bytes"]
+    if warning := memory.warning(setup.model, setup.train, setup.grad_accum_steps, free):
+        say(warning)
     return setup
 
 
@@ -134,18 +136,11 @@ def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
         said["lengths"] = [*said.get("lengths", []), dict(until_step=run_dir.read_status(run).step, **before)]
     train = replace(setup.train, **changes)
     config.check(train)
+    if "grad_accum_steps" in changes:
+        free = free_bytes(setup.device)
+        said["grad_accum_steps"] = train.grad_accum_steps or memory.fewest_parts(setup.model, train, free)
     run_dir.write_json(run.config, said | dict(train=config.to_dict(train)))
-    return replace(setup, train=train)
-
-
-def fewest_parts(model: ModelConfig, train: TrainConfig, free: int) -> int:
-    """The smallest number of equal parts of a batch of which one trains in `MEMORY_SHARE` of `free` bytes.
-
-    One sequence at a time when nothing fits: the estimate is high, and trying costs nothing.
-    """
-    divisors = (parts for parts in range(1, train.batch_size + 1) if train.batch_size % parts == 0)
-    needs = ((parts, memory_estimate(model, replace(train, grad_accum_steps=parts))) for parts in divisors)
-    return next((parts for parts, need in needs if need <= MEMORY_SHARE * free), train.batch_size)
+    return load(run)
 
 
 def _tokenizer(request: Request, corpus: Corpus, say: Callable[[str], None]) -> Tokenizer:
@@ -181,10 +176,11 @@ def _describe(
 
 def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dict[str, Any]:
     """The part of `config.json` that is decided on this machine, with the settings that decided it."""
-    parts = train.grad_accum_steps or fewest_parts(model, train, free_bytes(device))
+    free = free_bytes(device)
+    parts = train.grad_accum_steps or memory.fewest_parts(model, train, free)
     rows = train.batch_size // parts * model.block_size
     with torch.device("meta"):  # counts parameters without making them
-        parameters = GPT(model).parameter_count()
+        parameters = GPT(model, is_blank=True).parameter_count()
     versions = {package: importlib.metadata.version(package) for package in VERSIONED_PACKAGES}
     return dict(
         model=config.to_dict(model),
@@ -194,6 +190,7 @@ def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dic
         precision=choose_precision(train.precision, device, rows, model.n_embd),
         threads=train.threads or torch.get_num_threads(),
         grad_accum_steps=parts,
+        memory=dict(needed_bytes=memory.needed_bytes(model, train, parts), free_bytes=free),
         parameters=parameters,
         active_parameters=active_parameters(model),
         versions=dict(python=platform.python_version()) | versions,

@@ -17,13 +17,12 @@ import torch
 import torch.nn.functional as F
 
 from lm.config import DataConfig, ModelConfig, TrainConfig
-from lm.convert import has_class
 from lm.corpus import Corpus, read_chunks, read_corpus, split_point
 from lm.device import autocast, choose_device, choose_precision, describe, free_bytes
+from lm.memory import fewest_parts
 from lm.model import GPT, count_parameters, memory_estimate
 from lm.optim import make_optimizers
 from lm.preflight import Rehearsal
-from lm.prepare import fewest_parts
 from lm.tokenizer import make_tokenizer
 
 # Of a longer text so much is cut into tokens; the rest is assumed to be like it. Measured: 1.4 s for bpe.
@@ -53,7 +52,6 @@ def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainC
         step_seconds=step_seconds(model, train, device, precision, rows) if fits else 0.0,
         device=describe(device),
         precision=precision,
-        has_class=has_class(model),
     )
 
 

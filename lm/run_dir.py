@@ -44,8 +44,11 @@ STATES = (WAITING, *ACTIVE_STATES, "finished", "stopped", "failed")
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
+# Where so little memory is free, systems end the largest process: Linux's OOM killer, macOS's jetsam. assumed
+MEMORY_LOW_BYTES = 300_000_000
 # On Windows these mean devices, whatever stands behind their first dot.
 RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
+MOST_NUMBER = 1e15  # no clock, memory or step counts further
 LONGEST_NAME, LONGEST_NAME_BYTES = 64, 192  # file systems end at 255 bytes, and temporary names are longer
 
 
@@ -129,6 +132,7 @@ class Status:
     heartbeat: float = 0.0
     error: str = ""
     error_kind: str = ""
+    free_bytes: int | None = None  # of memory, at that heartbeat
 
 
 # ---------------------------------------------------------------------------------------------- names and places
@@ -272,7 +276,8 @@ def read_metrics(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
 def read_status(run: RunDir) -> Status:
     """`status.json` as it was last written; all defaults when there is none."""
     values, default = _read_object(run.status), Status()
-    return Status(**{name: values[name] for name in asdict(default) if _is_like(values.get(name), name, default)})
+    known = {name: values[name] for name in asdict(default) if name in values}
+    return Status(**{name: value for name, value in known.items() if _is_like(value, name, getattr(default, name))})
 
 
 def is_owned(run: RunDir) -> bool:
@@ -300,6 +305,19 @@ def state(run: RunDir) -> str:
     return "starting" if is_fresh else "dead"
 
 
+def last_words(run: RunDir) -> str:
+    """Why a run ended too early: in its own words, or what can be told of one that died without any."""
+    said, config = read_status(run), _read_object(run.config)
+    if state(run) != "dead":
+        return said.error
+    estimate = _of_kind(config.get("memory"), dict) or {}
+    needed, free = (_of_kind(estimate.get(key), int) or 0 for key in ("needed_bytes", "free_bytes"))
+    cure = f"go on with `lm resume {run.name}`"
+    if needed > free or (said.free_bytes or MEMORY_LOW_BYTES) < MEMORY_LOW_BYTES:
+        return f"the process ended without a word, probably for lack of memory: {cure} --grad-accum-steps N, a larger N"
+    return f"the process ended without a word, as when it is killed or the machine is switched off: {cure}"
+
+
 def summary(run: RunDir) -> dict[str, Any]:
     """What a list of runs shows of one: names and numbers only, missing ones as None. Never raises for a broken run."""
     said, config, best = read_status(run), _read_object(run.config), best_record(run)
@@ -312,7 +330,7 @@ def summary(run: RunDir) -> dict[str, Any]:
         max_steps=said.max_steps,
         elapsed_seconds=said.elapsed_seconds,
         seconds_left=said.seconds_left,
-        error=said.error,
+        error=last_words(run),
         recipe=_of_kind(config.get("recipe"), str),
         corpus=_of_kind(corpus.get("name"), str),
         parameters=_of_kind(config.get("parameters"), int),
@@ -343,13 +361,13 @@ def _read_object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_like(value: Any, name: str, default: Status) -> bool:
+def _is_like(value: Any, name: str, default: Any) -> bool:
     """Whether `value` may stand in a status under this name: readers do arithmetic with it."""
     if name == "state":
         return value in STATES
-    if name in ("elapsed_seconds", "seconds_left", "heartbeat"):
-        return type(value) in (int, float) and math.isfinite(value)
-    return type(value) is type(getattr(default, name))
+    if default is None or type(default) is float:
+        return type(value) in (int, float) and abs(value) < MOST_NUMBER
+    return type(value) is type(default) and (type(value) is not int or abs(value) < MOST_NUMBER)
 
 
 def _of_kind(value: Any, kind: type) -> Any:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ import torch.nn.functional as F
 
 from lm import batches, checkpoint, health, run_dir
 from lm.config import SampleConfig
-from lm.device import autocast
+from lm.device import MAIN_MEMORY, autocast, free_bytes
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.evaluate import evaluate
@@ -285,7 +286,7 @@ class Trainer:
         )
         if is_forced or time.perf_counter() - self._beat_at > HEARTBEAT_SECONDS:
             self._beat_at = time.perf_counter()
-            run_dir.write_status(self.directory, alive(status, state))
+            run_dir.write_status(self.directory, alive(replace(status, free_bytes=free_bytes(MAIN_MEMORY)), state))
         return status
 
     def _state(self) -> str:

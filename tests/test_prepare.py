@@ -14,7 +14,7 @@ from lm import prepare, recipes, run_dir
 from lm.config import ModelConfig, TrainConfig
 from lm.device import _container_bytes, free_bytes
 from lm.model import memory_estimate
-from lm.prepare import MEMORY_SHARE, fewest_parts
+from lm.memory import SHARE, fewest_parts
 
 MODEL = ModelConfig(vocab_size=65, block_size=64, n_layer=2, n_head=2, n_embd=32)
 TRAIN = TrainConfig(batch_size=48, grad_accum_steps=0)
@@ -23,7 +23,7 @@ TRAIN = TrainConfig(batch_size=48, grad_accum_steps=0)
 @pytest.mark.parametrize("share", [2.0, 0.5, 0.2, 0.1])
 def test_a_batch_is_cut_into_the_fewest_parts_that_fit(share):
     whole = memory_estimate(MODEL, replace(TRAIN, grad_accum_steps=1))
-    free = int(share * whole / MEMORY_SHARE)
+    free = int(share * whole / SHARE)
     parts = fewest_parts(MODEL, TRAIN, free)
     needs = {n: memory_estimate(MODEL, replace(TRAIN, grad_accum_steps=n)) for n in range(1, 49) if 48 % n == 0}
     assert parts == min(n for n, need in needs.items() if need <= share * whole) and (parts == 1) == (share > 1)
