@@ -6,7 +6,7 @@ from typing import Any
 
 from lm.run_dir import Status
 from playground import markup
-from playground.markup import bar, count, duration, escape, figure, step_words, written
+from playground.markup import bar, count, duration, escape, figure, step_words
 from playground.text import say
 from playground.views import Curve, Row, progress
 
@@ -76,15 +76,6 @@ def _running_note(curve: Curve, is_stopping: bool, language: str) -> str:
     if len(since) >= PARTED_EVALUATIONS:
         return markup.note("attention", say("train.say.parted", language, step=count(curve.best["step"])))
     return markup.note("calm", say("train.say.running", language))
-
-
-def sample(latest: dict[str, Any], language: str) -> str:
-    """What the model wrote at its last measurement: the prompt in grey, the rest in ink."""
-    if not latest:
-        title, teach = say("train.sample_none", language), say("train.sample_empty", language)
-        return f'<h3>{escape(title)}</h3><p class="teach">{escape(teach)}</p>'
-    title = say("train.sample", language, step=count(latest.get("step", 0)))
-    return f"<h3>{escape(title)}</h3>{written(str(latest.get('prompt', '')), str(latest.get('text', '')))}"
 
 
 def log(text: str) -> str:

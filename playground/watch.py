@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from playground import plots
+from playground import plots, timeline
 from playground.look import Look, look
-from playground.text import chart_words
 from playground.workspace import Workspace
 
 Cursor = dict[str, Any]
+# Components that keep what they were told: a tick brings them what is new since their cursor, if anything.
+STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 # Choices that move on to the selected run as soon as it has a model.
 MOVING = ("generate.checkpoint", "share.run")
 
@@ -37,7 +38,7 @@ class Watcher:
     def __init__(self, parts: Mapping[str, Part]) -> None:
         self.parts = parts
         self.names = tuple(f"{part}.{name}" for part, module in parts.items() for name in module.FOLLOWS)
-        self.outputs = ("train.chart", *self.names, "cursor")
+        self.outputs = (*STREAMS, *self.names, "cursor")
 
     def widgets(self, page: SimpleNamespace) -> list[gr.components.Component]:
         """The widgets of `outputs`."""
@@ -51,14 +52,17 @@ class Watcher:
         Outputs: `outputs`; `gr.skip()` for what is as it was.
         """
         seen = look(space, selected, language)
-        updates, place = _chart(seen, cursor.get("chart", {}))
+        updates, places = {}, {}
+        for name, stream in STREAMS.items():
+            value, places[name] = stream(seen, cursor.get(name, {}))
+            updates |= {name: value} if value else {}
         shown = {f"{part}.{name}": v for part, module in self.parts.items() for name, v in module.follow(seen).items()}
         before = cursor.get("shown", {})
         updates |= {name: _update(value) for name, value in shown.items() if before.get(name) != value}
         updates |= {
             name: _moved(name, shown, selected) for name in MOVING if _has_arrived(name, shown, before, selected)
         }
-        updates["cursor"] = dict(chart=place, shown=shown)
+        updates["cursor"] = places | dict(shown=shown)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
 
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:
@@ -72,14 +76,6 @@ class Watcher:
         # A run without a model leaves the choices as they are.
         told |= {name: _moved(name, shown, run) for name in MOVING if _own(shown[name], run)}
         return (run, *told.values())
-
-
-def _chart(seen: Look, cursor: Cursor) -> tuple[dict[str, Any], Cursor]:
-    """What the chart must be told, if anything, and its place after that."""
-    value, place = plots.payload(seen.curve, cursor, seen.row.status.max_steps if seen.row else 0)
-    if value and value["reset"]:
-        value = value | dict(words=chart_words(seen.language))
-    return ({"train.chart": value} if value else {}), place
 
 
 def _update(value: Any) -> Any:

@@ -10,17 +10,18 @@ from fabricated_runs import fabricate
 
 from lm.corpus import Corpus, FileReport, Statistics
 from lm.library import Deleted
+from lm.memorised import Index
 from lm.run_dir import Status
-from playground import frame, live, markup, shelf
-from playground.tabs import corpus, generate
+from playground import frame, live, markup, shelf, trials, written
+from playground.tabs import corpus
 from playground.text import say
 from playground.views import Curve, Library, Row
 from playground.workspace import Cut
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>${1}{{x}}"
 HARMLESS_TAGS = set(
-    "a b br button circle div em footer h1 h2 h3 h4 header i li nav p path pre rect small span svg table tbody td th "
-    "thead tr u ul".split()
+    "a b br button circle details div em footer h1 h2 h3 h4 header i li mark nav ol p path pre q rect section small span "
+    "summary svg table tbody td th thead tr u ul".split()
 )
 
 
@@ -57,11 +58,12 @@ PAGES = {
     "header": lambda _: frame.header(HOSTILE, "en"),
     "headline": lambda _: live.headline(row(), dict(arch=HOSTILE, corpus=HOSTILE, tokenizer=HOSTILE), "en"),
     "error": lambda tmp: live.note(row("failed", error=HOSTILE), Curve(run=None), False, "en"),
-    "sample": lambda _: live.sample(dict(step=1, prompt=HOSTILE, text=HOSTILE), "en"),
     "log": lambda _: live.log(HOSTILE),
     "corpus": lambda tmp: corpus.card(hostile_corpus(tmp), "en"),
     "tokens": lambda _: corpus.table([Cut(HOSTILE, 3, 3, 3, (HOSTILE,)), Cut("x", fault=HOSTILE)], "en"),
-    "writing": lambda _: generate.page(HOSTILE, [HOSTILE, HOSTILE], True, "en"),
+    "grid": lambda _: trials.table(HOSTILE, {(k, t): HOSTILE for k in trials.TOP_K for t in trials.TEMPERATURES}, "en"),
+    "beside": lambda _: trials.beside((HOSTILE, HOSTILE), HOSTILE, [HOSTILE, HOSTILE], "en"),
+    "recited": lambda _: written.meter([Index(HOSTILE * 9).passages(HOSTILE * 3)], {5: 1.0}, [HOSTILE * 3], True, "en"),
 }
 
 

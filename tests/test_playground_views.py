@@ -135,8 +135,8 @@ def test_a_tick_sends_only_new_points(runs: Path) -> None:
     assert (first["reset"], len(first["train"]), len(first["evaluations"])) == (True, 80, 2)
     write_lines(run, 81, 121)
     second, cursor = plots.payload(library.curve("one"), cursor, 200)
-    assert (second["reset"], [step for step, _ in second["train"]]) == (False, list(range(81, 122)))
-    assert [step for step, _, _ in second["evaluations"]] == [120]
+    assert (second["reset"], [row[0] for row in second["train"]]) == (False, list(range(81, 122)))
+    assert [row[0] for row in second["evaluations"]] == [120]
 
 
 def test_a_tick_without_news_sends_nothing(runs: Path) -> None:
@@ -172,14 +172,14 @@ def told(outputs: tuple, *names: str) -> list:
 def test_a_browser_is_told_what_changed_and_nothing_else(space: Workspace, runs: Path) -> None:
     run = fabricate(runs, "one", steps=80)
     first = WATCHER.watch(space, "one", {}, "en")
-    assert gr.skip() not in told(first, "train.chart", "train.figures", "frame.library", "train.sample")
+    assert gr.skip() not in told(first, "train.chart", "train.figures", "frame.library", "train.timeline")
     [cursor] = told(first, "cursor")
     again = WATCHER.watch(space, "one", cursor, "en")
     news = [name for name, value in zip(WATCHER.outputs, again, strict=True) if value != gr.skip()]
     assert set(news) <= {"cursor", "frame.status_bar"}  # the machine's memory moves by itself
     run_dir.append_record(run.metrics, record(81))
-    chart, sample = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart", "train.sample")
-    assert [step for step, _ in chart["train"]] == [81]
+    chart, sample = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart", "train.timeline")
+    assert [row[0] for row in chart["train"]] == [81]
     assert sample == gr.skip()
 
 

@@ -1,4 +1,4 @@
-"""The words of the Train tab and its chart."""
+"""The words of the Train tab; those of what lives there stand in `live`."""
 
 # key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
 WORDS = {
@@ -22,12 +22,6 @@ WORDS = {
     "train.speed": ("tokens / s", "トークン/秒"),
     "train.left": ("left", "残り"),
     "train.took": ("took", "所要時間"),
-    "train.sample": ("What it writes at step {step}", "ステップ {step} で書いた文"),
-    "train.sample_none": ("What it writes", "書いた文"),
-    "train.sample_empty": (
-        "At each measurement the model continues the same prompt; you can watch gibberish turn into language here.",
-        "測定のたびに、同じ書き出しの続きを書きます。でたらめが言葉になっていく様子が見えます。",
-    ),
     "train.say.new": (
         "Press Train: the curve begins to fall within seconds, and the first words appear within a minute.",
         "「学習をはじめる」を押すと、数秒で曲線が下がりはじめ、1分ほどで最初の言葉が現れます。",
@@ -67,13 +61,4 @@ WORDS = {
         "プロセスが途中で終わりました。「続きから再開」で最後の保存から続けられます。",
     ),
     "train.say.failed": ("It could not go on.", "続けられませんでした。"),
-    "chart.label": ("Loss over steps", "ステップごとの損失"),
-    "chart.train": ("learnt text", "学習テキスト"),
-    "chart.validation": ("unseen text", "未見テキスト"),
-    "chart.best": ("best", "最良"),
-    "chart.step": ("step", "ステップ"),
-    "chart.loss": ("loss (nats per token)", "損失 (nat/トークン)"),
-    "chart.bits": ("bits per byte", "ビット/バイト"),
-    "chart.empty": ("The curve begins here.", "ここに曲線が現れます。"),
-    "chart.waiting": ("Waiting for the first step …", "最初のステップを待っています……"),
 }

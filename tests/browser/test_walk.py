@@ -86,7 +86,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     visitor.screenshot("corpus")
     train(visitor, steps=1_000_000)
     visitor.wait(GROWS.format(3))
-    page.wait_for_selector("#latest-sample .written")
+    page.wait_for_selector("#timeline .made:not(:empty)")
     visitor.screenshot("train")
 
     # A reload and a restart of the app lose nothing; a second browser sees the same run, live.

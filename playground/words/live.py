@@ -1,0 +1,112 @@
+"""The words of what lives on the Train tab: the chart, the sample timeline, the coach, the first minute.
+
+`chart.` and `timeline.` go to their scripts whole, by the names after the point.
+"""
+
+# key: (English, Japanese). Braces are filled by `text.say` or by the script; a widget's text has none.
+WORDS = {
+    "chart.label": ("Loss", "損失"),
+    "chart.train": ("learnt text", "学習テキスト"),
+    "chart.validation": ("unseen text", "未見テキスト"),
+    "chart.published": ("the chapter's", "章の値"),
+    "chart.best": ("best", "最良"),
+    "chart.step": ("step", "ステップ"),
+    "chart.time": ("time", "時間"),
+    "chart.tokens": ("tokens", "トークン"),
+    "chart.epoch": ("epochs", "エポック"),
+    "chart.seconds": ("seconds", "秒"),
+    "chart.minutes": ("minutes", "分"),
+    "chart.hours": ("hours", "時間"),
+    "chart.nats": ("nats", "nat"),
+    "chart.bits": ("bits / byte", "ビット/バイト"),
+    "chart.linear": ("linear", "線形"),
+    "chart.log": ("log", "対数"),
+    "chart.loglog": ("log–log", "両対数"),
+    "chart.lines": ("reference lines", "基準線"),
+    "chart.table": ("as a table", "表で見る"),
+    "chart.by_unit": ("Unit of the loss", "損失の単位"),
+    "chart.by_scale": ("Scale", "目盛り"),
+    "chart.by_axis": ("Along", "横軸"),
+    "chart.about_nats": (
+        "Natural units per token: what the training minimises. They compare only between runs with one tokenizer.",
+        "トークンあたりの自然単位。学習が小さくしている量です。同じトークナイザどうしでだけ比べられます。",
+    ),
+    "chart.about_bits": (
+        "Bits per byte of text: they compare between any tokenizers.",
+        "テキスト1バイトあたりのビット数。トークナイザが違っても比べられます。",
+    ),
+    "chart.about_loglog": (
+        "Where the line is straight, the loss falls as a power of the steps.",
+        "直線になっている所では、損失がステップ数のべき乗で下がっています。",
+    ),
+    "chart.about_lines": (
+        "What simpler methods score on the same unseen text.",
+        "同じ未見テキストを、もっと単純な方法で予測したときの値です。",
+    ),
+    "chart.loss": ("loss (nats per token)", "損失 (nat/トークン)"),
+    "chart.loss_bits": ("loss (bits per byte)", "損失 (ビット/バイト)"),
+    "chart.uniform": ("uniform", "一様"),
+    "chart.unigram": ("unigram", "ユニグラム"),
+    "chart.bigram": ("bigram", "バイグラム"),
+    "chart.gzip": ("gzip", "gzip"),
+    "chart.xz": ("xz", "xz"),
+    "chart.about_uniform": (
+        "Knows nothing: every token equally likely (ln V).",
+        "何も知らない場合。どのトークンも同じ確率です (ln V)。",
+    ),
+    "chart.about_unigram": (
+        "Knows how often each token occurs, and nothing of its neighbours.",
+        "各トークンの出現頻度だけを知っている場合です。",
+    ),
+    "chart.about_bigram": (
+        "Knows what follows the one token before.",
+        "直前の1トークンだけを見て予測する場合です。",
+    ),
+    "chart.about_gzip": ("The unseen text compressed by gzip.", "未見テキストを gzip で圧縮した大きさです。"),
+    "chart.about_xz": ("The unseen text compressed by xz.", "未見テキストを xz で圧縮した大きさです。"),
+    "chart.learnt_nats": ("learnt text", "学習テキスト"),
+    "chart.unseen_nats": ("unseen text", "未見テキスト"),
+    "chart.table_about": (
+        "Every measurement, the latest first; losses in nats per token.",
+        "すべての測定(新しい順)。損失の単位は nat/トークンです。",
+    ),
+    "chart.empty": ("The curve begins here.", "ここに曲線が現れます。"),
+    "chart.waiting": ("Waiting for the first step …", "最初のステップを待っています……"),
+    "chart.lr": ("Learning rate", "学習率"),
+    "chart.grad_norm": ("Gradient norm", "勾配ノルム"),
+    "chart.speed": ("Tokens / s", "トークン/秒"),
+    "chart.experts": ("Use of experts", "エキスパートの使用率"),
+    "chart.most": ("most", "最大"),
+    "chart.even": ("dotted: all alike,", "点線: 均等"),
+    "chart.about_lr": (
+        "How large a step is: it warms up, then sinks to its end.",
+        "1歩の大きさです。はじめに上がり、終わりに向けて下がります。",
+    ),
+    "chart.about_grad_norm": (
+        "How steep the slope is before clipping. Sudden peaks mean a hard batch or too high a rate.",
+        "切り詰める前の傾きの大きさです。急な山は、難しいバッチか、高すぎる学習率のしるしです。",
+    ),
+    "chart.about_speed": (
+        "Training speed; it falls while other programs use the machine.",
+        "学習の速さです。ほかのプログラムが動くと下がります。",
+    ),
+    "chart.about_experts": (
+        "Which share of the tokens each expert gets: the mean over all blocks, and below each block as it is now.",
+        "各エキスパートが受け持つトークンの割合です。線は全ブロックの平均、下の帯はブロックごとの現在の値です。",
+    ),
+    "timeline.title": ("What it writes at step {step}", "ステップ {step} で書いた文"),
+    "timeline.of": (" of {steps}", " / {steps}"),
+    "timeline.none": ("What it writes", "書いた文"),
+    "timeline.at": ("step {step}, sample {n} of {all}", "ステップ {step}、{all} 件中 {n} 件目"),
+    "timeline.empty": (
+        "At each measurement the model continues the same prompt; you can watch gibberish turn into language here.",
+        "測定のたびに、同じ書き出しの続きを書きます。でたらめが言葉になっていく様子が見えます。",
+    ),
+    "timeline.scrub": ("Go through what it wrote, from the first step on", "最初のステップからの文をたどる"),
+    "timeline.play": ("Play: watch it learn to write", "再生: 書けるようになる様子を見る"),
+    "timeline.pause": ("Pause", "一時停止"),
+    "timeline.newest": ("newest", "最新へ"),
+    "timeline.keep": ("Keep as", "保存"),
+    "timeline.keep_html": ("Keep the timeline as an HTML page", "HTML ページとして保存"),
+    "timeline.keep_gif": ("Keep the timeline as an animated GIF", "アニメーション GIF として保存"),
+}
