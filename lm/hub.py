@@ -167,21 +167,28 @@ def is_busy(error: BaseException) -> bool:
     return isinstance(error, HfHubHTTPError) and error.response.status_code in PASSING_STATUSES
 
 
+def begun(work: Callable[[], T], name: str) -> Future[T]:
+    """`work()` under way in a thread of its own that keeps no process alive; the future has what comes of it."""
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - carried over to who asks for the result, where it is raised
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return outcome
+
+
 def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], bool]) -> T:
     """`work(is_stopped)` in a thread of its own, while this one asks `should_stop`; its result or its exception.
 
     When the user gives up, `is_stopped` turns true; a thread that does not notice within `GIVE_UP_SECONDS` (its
     connection neither moves nor breaks) is left behind, and `Cancelled` is raised. Ctrl-C counts as giving up.
     """
-    is_stopped, outcome = threading.Event(), Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work(is_stopped.is_set))
-        except BaseException as error:  # noqa: BLE001 - carried over to the waiting thread, which raises it
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name="hub transfer", daemon=True).start()
+    is_stopped = threading.Event()
+    outcome = begun(lambda: work(is_stopped.is_set), "hub transfer")
     try:
         while not outcome.done() and not should_stop():
             wait([outcome], POLL_SECONDS)

@@ -6,12 +6,12 @@ whole. The cancel button of a page finds its transfer by a key, the page and the
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import wait
 from typing import Any
 
 from lm.errors import LMError
-from lm.hub import Cancelled, Progress
+from lm.hub import Cancelled, Progress, begun
 from playground.markup import bar, escape, note
 from playground.text import say
 
@@ -27,10 +27,7 @@ class Transfer:
     def __init__(self, work: Work) -> None:
         self.step: tuple[str, int, int] = ("", 0, 0)  # what is going on, bytes done, bytes in all
         self.is_cancelled = False
-        self._result: Any = None
-        self._error: Exception | None = None
-        self._over = threading.Event()
-        threading.Thread(target=self._run, args=(work,), name="transfer", daemon=True).start()
+        self._outcome = begun(lambda: work(self._say, lambda: self.is_cancelled), "transfer")
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -41,23 +38,13 @@ class Transfer:
         while True:
             if shown != (shown := (self.step, self.is_cancelled)):
                 yield self
-            if self._over.wait(LOOK_SECONDS):
+            wait([self._outcome], LOOK_SECONDS)
+            if self._outcome.done():
                 return
 
     def result(self) -> Any:
         """What came of it; raises what the work raised."""
-        self._over.wait()
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-    def _run(self, work: Work) -> None:
-        try:
-            self._result = work(self._say, lambda: self.is_cancelled)
-        except Exception as error:  # noqa: BLE001 - carried over to `result`, which raises it where a page looks
-            self._error = error
-        finally:
-            self._over.set()
+        return self._outcome.result()
 
     def _say(self, words: str, done: int, total: int) -> None:
         self.step = (words, done, total)

@@ -198,6 +198,40 @@ def test_a_demo_is_published_with_the_prompt_of_the_run(hub: Hub, space: Workspa
     assert "app.py" in hub.repo("alice/fox-demo", "space").files
 
 
+def test_one_press_can_send_the_model_and_its_demo(hub: Hub, space: Workspace) -> None:
+    shown = told(space, with_demo=True)
+    assert f'href="{hub.endpoint}/alice/fox"' in shown and f'href="{hub.endpoint}/spaces/alice/fox-demo"' in shown
+    assert "app.py" in hub.repo("alice/fox-demo", "space").files
+
+
+def test_a_demo_that_cannot_be_leaves_the_link_of_the_model(hub: Hub, space: Workspace) -> None:
+    hub.fault("POST /api/spaces/.*/commit/", status=500)
+    *_, last = push(space, with_demo=True)
+    assert f'href="{hub.endpoint}/alice/fox"' in last[1] and 'class="note wrong"' in last[1] and last[-1] == "alice/fox"
+
+
+def test_after_a_bug_the_buttons_can_be_used_again(hub: Hub, space: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr("lm.push.push", lambda *words, **named: 1 / 0)
+    answers = []
+    with pytest.raises(ZeroDivisionError):
+        answers.extend(share.push(space, ALICE, asked(), "en"))
+    answers = iter_to_the_bug(share.push(space, ALICE, asked(), "en"))
+    _, _, send, demo, cancel, _ = answers[-1]
+    assert send["interactive"] and demo["interactive"] and not cancel["visible"]
+
+
+def iter_to_the_bug(answers) -> list:
+    found = []
+    with pytest.raises(ZeroDivisionError):
+        for answer in answers:
+            found.append(answer)
+    return found
+
+
+def test_a_typed_token_names_its_owner_before_it_is_used(hub: Hub) -> None:
+    assert share.introduce(visitor(REQUEST, "hf_alice"), "", "fox", "fox")[:2] == ("alice", "alice/fox")
+
+
 def test_a_demo_of_a_private_model_says_what_its_owner_has_to_do(hub: Hub, space: Workspace) -> None:
     push(space, private=True)
     *_, last = share.publish(space, ALICE, "alice/fox", "fox", "en")

@@ -42,6 +42,7 @@ class Asked:
     languages: list[str] | None
     card: str = ""
     previewed: str = ""
+    with_demo: bool = False
 
     @property
     def is_edited(self) -> bool:
@@ -164,39 +165,54 @@ def _run(space: Workspace, run: str | None, language: str) -> RunDir:
 
 
 def push(space: Workspace, who: Visitor, asked: Asked, language: str) -> Iterator[tuple[Any, ...]]:
-    """Push a run.
+    """Push a run, and its demo after it where that was asked for.
 
-    Inputs: who asks, the form. Outputs, again and again: the token box, emptied; how far it is, then the link or what
+    Inputs: who asks, the form. Outputs, again and again: the token box, emptied; how far it is, then the links or what
     went wrong, as HTML; whether the buttons for pushing, a demo, cancelling can be used; the repository.
     """
     from lm.push import push as send
 
     def work(progress: Any, should_stop: Any) -> Any:
         run, card = _run(space, asked.run, language), asked.card if asked.is_edited else ""
-        return send(run, _config(asked), card_text=card, token=who.token, progress=progress, should_stop=should_stop)
+        moving = dict(token=who.token, progress=progress, should_stop=should_stop)
+        pushed = send(run, _config(asked), card_text=card, **moving)
+        if not asked.with_demo:
+            return pushed, ""
+        try:
+            return pushed, _published(_demo(space, pushed.repo, asked.run, language, moving), language)
+        except LMError as error:  # the model has arrived all the same
+            return pushed, transfer.refusal(error)
 
-    def arrived(pushed: Any) -> tuple[str, str]:
+    def arrived(sent: tuple[Any, str]) -> tuple[str, str]:
+        pushed, demo = sent
         key = "share.pushed" if pushed.is_changed else "share.unchanged"
         words = say(key, language, who=say("share.only_you" if pushed.is_private else "share.everyone", language))
-        return _arrival(words, pushed.url), pushed.repo
+        return _arrival(words, pushed.url) + demo, pushed.repo
 
     yield from _travel(space, who, work, arrived, language)
 
 
 def publish(space: Workspace, who: Visitor, repo: str, run: str | None, language: str) -> Iterator[tuple[Any, ...]]:
     """Make or renew the demo of a pushed repository. Inputs: who asks, the repository, its run. Outputs: as `push`."""
+
+    def work(progress: Any, should_stop: Any) -> Any:
+        moving = dict(token=who.token, progress=progress, should_stop=should_stop)
+        return _demo(space, repo, run, language, moving)
+
+    yield from _travel(space, who, work, lambda published: (_published(published, language), repo), language)
+
+
+def _demo(space: Workspace, repo: str, run: str | None, language: str, moving: dict[str, Any]) -> Any:
+    """Make or renew the demo of `repo`; its box begins with the prompt of the run's samples."""
     from lm.space import publish as send
 
     prompt = views.latest_sample(_run(space, run, language)).get("prompt", "")
+    return send(repo, prompt=str(prompt), **moving)
 
-    def work(progress: Any, should_stop: Any) -> Any:
-        return send(repo, prompt=str(prompt), token=who.token, progress=progress, should_stop=should_stop)
 
-    def arrived(published: Any) -> tuple[str, str]:
-        notes = "".join(markup.note("attention", note) for note in published.notes)
-        return _arrival(say("share.published", language), published.url) + notes, repo
-
-    yield from _travel(space, who, work, arrived, language)
+def _published(published: Any, language: str) -> str:
+    notes = "".join(markup.note("attention", note) for note in published.notes)
+    return _arrival(say("share.published", language), published.url) + notes
 
 
 def cancel(space: Workspace, request: gr.Request) -> None:
@@ -211,13 +227,19 @@ def _travel(
     if not who.may_push:
         yield "", markup.note("attention", say("share.sign_in_first", language)), *_buttons(False, "")
         return
+    told, repo, is_watched = "", "", True
     try:
         for moving in space.transfers.follow((who.page, "share"), work):
             yield "", transfer.under_way(moving, language), *_buttons(True, "")
         told, repo = arrived(moving.result())
     except LMError as error:
-        told, repo = transfer.refusal(error), ""
-    yield "", told, *_buttons(False, repo)
+        told = transfer.refusal(error)
+    except GeneratorExit:  # the browser is gone
+        is_watched = False
+        raise
+    finally:  # also when a bug is on its way to the edge: the buttons can be used again
+        if is_watched:
+            yield "", told, *_buttons(False, repo)
 
 
 def _buttons(is_busy: bool, repo: str) -> tuple[Any, ...]:
@@ -290,7 +312,8 @@ def build() -> SimpleNamespace:
                 _to_the_hub(w)
             with gr.Column(elem_classes="card", visible=False) as w.card_box:
                 _model_card(w)
-    w.form = [w.run, w.which, w.repo, w.private, w.with_corpus, w.license, w.languages, w.card, w.previewed]
+    w.form = [w.run, w.which, w.repo, w.private, w.with_corpus, w.license, w.languages, w.card, w.previewed,
+              w.with_demo]  # fmt: skip
     w.previews = [w.card, w.previewed, w.look, w.card_box, w.told]
     w.suggested = [w.which, w.repo, w.license, w.languages, *w.previews, w.demo_told, w.demo, w.pushed]
     w.travelling = [w.push, w.demo, w.cancel, w.pushed]
@@ -336,6 +359,9 @@ def _to_the_hub(w: SimpleNamespace) -> None:
         )
         w.with_corpus = gr.Checkbox(
             label=text.label("share.with_corpus"), info=text.label("share.with_corpus_info"), elem_id="with-corpus"
+        )
+        w.with_demo = gr.Checkbox(
+            label=text.label("share.with_demo"), info=text.label("share.with_demo_info"), elem_id="with-demo"
         )
     w.token = gr.Textbox(
         type="password", label=text.label("share.token"), info=text.label("share.token_info"), elem_id="token",
@@ -387,10 +413,16 @@ def _connect_card(page: SimpleNamespace, on: Edge) -> None:
     ) -> tuple[Any, ...]:
         return introduce(visitor(request, "", signed_in), owner, run, repo)
 
+    def named(
+        request: gr.Request, signed_in: gr.OAuthToken | None, token: str, owner: str, run: str | None, repo: str
+    ) -> tuple[Any, ...]:
+        return introduce(visitor(request, token, signed_in), owner, run, repo)[:2]
+
     def of_form(act: Callable[..., Any]) -> Callable[..., Any]:
         return lambda space, *values: act(space, Asked(*values[:-1]), values[-1])
 
     on(w.tab.select, opened, [w.owner, w.run, w.repo], [w.owner, w.repo, w.token])
+    on(w.token.blur, named, [w.token, w.owner, w.run, w.repo], [w.owner, w.repo])
     on(w.run.change, suggest, [w.owner, w.run, page.language], w.suggested)
     on(w.preview.click, of_form(preview), form, w.previews)
     choices = [choice.change for choice in (w.which, w.repo, w.with_corpus, w.license, w.languages)]

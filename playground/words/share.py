@@ -24,6 +24,11 @@ WORDS = {
         "Only if you have the right to publish it: the model's licence is not a licence of the text.",
         "公開する権利のあるテキストに限ります。モデルのライセンスはテキストには及びません。",
     ),
+    "share.with_demo": ("Publish a demo too", "デモも公開する"),
+    "share.with_demo_info": (
+        "A page where everyone can try it in the browser.",
+        "ブラウザで誰でも試せるページ(Space)です。",
+    ),
     "share.token": ("Access token", "アクセストークン"),
     "share.token_info": (
         "With write permission, from huggingface.co/settings/tokens. Used for the next press, then forgotten. "
