@@ -75,12 +75,19 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     assert page.input_value("#token input") == "" and not hub.repos
     picture(visitor, "share-wrong")
 
-    fill(visitor, TOKEN)
+    # One press for both: a link to the model, and one to try it.
+    page.fill("#repo textarea, #repo input", "fox")
+    page.fill("#token input", TOKEN)
+    page.press("#token input", "Tab")
+    page.wait_for_function("document.querySelector('#repo textarea, #repo input').value === 'alice/fox'")
+    page.check("#with-demo input")
     page.click("#push")
     page.wait_for_selector(f"#pushed a[href='{hub.endpoint}/alice/fox']")
+    page.wait_for_selector(f"#pushed a[href='{hub.endpoint}/spaces/alice/fox-demo']")
     assert page.input_value("#token input") == ""
     assert "# The fox of the hill" in hub.repo("alice/fox").files["README.md"].decode()
 
+    # The demo alone, with the token typed anew.
     fill(visitor, TOKEN)
     page.click("#demo")
     page.wait_for_selector(f"#published a[href='{hub.endpoint}/spaces/alice/fox-demo']")
