@@ -127,7 +127,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
     "playground/queue.py": {"lm.errors", "lm.launch", "lm.run_dir"},
     "playground/trainings.py": {
-        "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
+        "lm.config", "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
     },
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
@@ -176,14 +176,14 @@ ROOMS: dict[str, set[str]] = {
         "playground.workspace", "gradio",
     },
     "playground/tabs/train.py": {
-        "lm.errors", "lm.run_dir", "lm.launch", "playground.choosing", "playground.edge", "playground.live",
-        "playground.look", "playground.plots", "playground.text", "playground.timeline",
+        "lm.errors", "lm.recipes", "lm.run_dir", "playground.choosing", "playground.edge", "playground.limits",
+        "playground.live", "playground.look", "playground.trainings", "playground.plots", "playground.text", "playground.timeline",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/words/compare.py": set(),
     "playground/overlay.py": {"lm.config", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.launch", "playground.edge", "playground.look", "playground.markup",
+        "lm.errors", "lm.config", "lm.run_dir", "playground.trainings", "playground.edge", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},

@@ -16,7 +16,8 @@ from hub_server import Hub
 from lm.errors import HubError
 from lm.run_dir import RunDir
 from playground import app as page
-from playground import transfer
+from playground import transfer, writing
+from playground.drafts import Draft
 from playground.tabs import generate, share
 from playground.tabs.share import Asked
 from playground.visitor import Visitor, has_own_token, keep_own_token, must_type_token, name_of, visitor
@@ -292,7 +293,8 @@ def test_a_repository_or_its_link_becomes_a_model_to_write_with(hub: Hub, space:
     assert models["value"] in dict(map(reversed, models["choices"])) and "press Write" in words
     assert ("alice/fox", models["value"]) in generate.choices(space, "en")
     defaults = [f.default for _, f in generate.FIELDS]
-    assert "The " in list(generate.write(space, models["value"], "The ", "en", *defaults))[-1][0]
+    [shown, *_] = list(writing.write(space, models["value"], "The ", Draft(), "en", *defaults))[-1]
+    assert shown["samples"][0]["tokens"]
 
 
 def test_a_folder_of_this_machine_stays_where_it_is(hub: Hub, space: Workspace, tmp_path: Path) -> None:

@@ -1,70 +1,60 @@
-"""The Generate tab: choose a model or fetch one, write the first words, watch it go on."""
+"""The Generate tab: choose a model or fetch one, write the first words, watch it go on; change any token and see.
+
+What stands on the page is a `Draft` of its visitor. Every button makes the next one (`playground.writing`), and *Undo*
+goes back.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
-from lm.config import SampleConfig, check
-from lm.errors import CheckpointError, HubError, LMError
-from playground import settings_form, text, transfer
+from lm.errors import HubError, LMError
+from playground import settings_form, text, transfer, trials, writing, written
+from playground.drafts import Draft
 from playground.edge import Edge
 from playground.look import Look
-from playground.markup import count, escape, note, written
+from playground.markup import note
+from playground.models import choices
 from playground.text import say
 from playground.visitor import is_on_space
 from playground.workspace import FETCHED, Workspace
+from playground.writing import FIELDS, NAMES, empty
 
-FIELDS = settings_form.sampling_fields()
+__all__ = ["FIELDS", "FOLLOWS", "build", "choices", "connect", "empty", "fetch", "follow"]
+
 # These stand open; the others fold away under "More ways to steer".
-IN_SIGHT = ("temperature", "top_k", "top_p", "max_new_tokens")
-# The page is redrawn at most this often while the model writes: 20 times a second look like a typewriter.
-REDRAW_SECONDS = 0.05
-FOLLOWS = ("checkpoint",)
+IN_SIGHT = ("temperature", "top_k", "top_p", "max_new_tokens", "seed")
+PRESETS = {
+    "careful": dict(temperature=0.5, top_k=20, top_p=0.9),
+    "balanced": dict(temperature=0.8, top_k=40, top_p=1.0),
+    "wild": dict(temperature=1.3, top_k=0, top_p=1.0),
+    "greedy": dict(temperature=0.0, top_k=0, top_p=1.0),
+}
+FOLLOWS = ("checkpoint", "other")
 
 
 def follow(look: Look) -> dict[str, Any]:
     """What the tab shows of the disk, by the names of `FOLLOWS`."""
-    return dict(checkpoint=choices(look.space, look.language))
+    models = choices(look.space, look.language)
+    return dict(checkpoint=models, other=models)
 
 
-def choices(space: Workspace, language: str) -> list[tuple[str, str]]:
-    """(what a person reads, `run/which`) of every model there is, those of the runs first."""
-    own = [(f"{run} · {say(f'generate.{which}', language)}", f"{run}/{which}") for run, which in space.checkpoints()]
-    return own + [(title, f"{name}/{FETCHED}") for title, name in space.fetched()]
+def preset(name: str | None) -> list[Any]:
+    """Inputs: the name of a preset. Outputs: every sampling setting's value, as it is where the preset is silent."""
+    return [PRESETS.get(name, {}).get(field, gr.skip()) for field in NAMES]
 
 
-def write(
-    space: Workspace, checkpoint: str | None, prompt: str, language: str, *values: Any
-) -> Iterator[tuple[str, str]]:
-    """Continue a prompt.
+def preset_of(*values: Any) -> str | None:
+    """Inputs: every sampling setting's value. Outputs: the preset that they are, if any."""
+    now = dict(zip(NAMES, values, strict=True))
+    return next((name for name, its in PRESETS.items() if all(now[key] == value for key, value in its.items())), None)
 
-    Inputs: `run/which`, the first words, every sampling setting's value.
-    Outputs: again and again, the texts so far and a line about them, as HTML.
-    """
-    from lm.generate import stream
 
-    if not checkpoint:
-        raise CheckpointError(say("generate.no_model", language))
-    [config] = settings_form.gather(FIELDS, values, [SampleConfig()], language)
-    check(config)
-    model, tokenizer = space.model(*checkpoint.rsplit("/", 1))
-    told = _unknown(tokenizer.unknown(prompt), language)
-    texts, drawn, started = [""] * config.num_samples, 0.0, time.perf_counter()
-    yield page(prompt, texts, True, language), told
-    for piece in stream(model, tokenizer, prompt, config):
-        texts[piece.sample] += piece.text
-        if time.perf_counter() - drawn >= REDRAW_SECONDS:
-            drawn = time.perf_counter()
-            yield page(prompt, texts, True, language), told
-    seconds = time.perf_counter() - started
-    tokens = sum(len(tokenizer.encode(one)) for one in texts)
-    rate = say("generate.rate", language, n=count(tokens), rate=count(tokens / seconds), seed=config.seed)
-    yield page(prompt, texts, False, language), f'{told}<p class="fine">{escape(rate)}</p>'
+# ---------------------------------------------------------------------------------------------- fetching
 
 
 def fetch(space: Workspace, request: gr.Request, source: str, language: str) -> Iterator[tuple[Any, ...]]:
@@ -101,34 +91,12 @@ def cancel(space: Workspace, request: gr.Request) -> None:
     space.transfers.cancel((request.session_hash, "fetch"))
 
 
-def page(prompt: str, texts: list[str], is_writing: bool, language: str) -> str:
-    """Every sample under the next, each with the prompt before it."""
-    if len(texts) == 1:
-        return written(prompt, texts[0], is_writing)
-    return "".join(
-        f"<h4>{escape(say('generate.sample', language, n=n))}</h4>{written(prompt, one, is_writing)}"
-        for n, one in enumerate(texts, start=1)
-    )
-
-
-def empty(language: str) -> str:
-    return f'<p class="teach">{escape(say("generate.empty", language))}</p>'
-
-
-def _unknown(characters: list[str], language: str) -> str:
-    if not characters:
-        return ""
-    shown = " ".join(f"“{character}”" for character in characters[:20])
-    words = say("generate.unknown", language, characters=shown)
-    return f'<div class="note attention" role="note"><p>{escape(words)}</p></div>'
-
-
 # ---------------------------------------------------------------------------------------------- layout and events
 
 
 def build() -> SimpleNamespace:
     """The widgets of the tab, by name; `settings` holds one for each of `FIELDS`, in their order."""
-    w = SimpleNamespace()
+    w = SimpleNamespace(draft=gr.State(Draft()))
     with gr.Row(elem_classes="desk"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
@@ -136,10 +104,7 @@ def build() -> SimpleNamespace:
                     [], label=text.label("generate.checkpoint"), elem_id="checkpoint", filterable=False
                 )
                 _from_elsewhere(w)
-                by_name = {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name in IN_SIGHT}
-                with gr.Accordion(text.label("generate.more"), open=False, elem_classes="group"):
-                    by_name |= {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name not in IN_SIGHT}
-                w.settings = [by_name[f.name] for _, f in FIELDS]
+                _settings(w)
         with gr.Column(elem_classes="main"):
             with gr.Column(elem_classes="card"):
                 w.prompt = gr.Textbox(
@@ -150,9 +115,30 @@ def build() -> SimpleNamespace:
                     w.go = gr.Button(text.label("generate.go"), variant="primary", elem_id="write")
                     w.stop = gr.Button(text.label("generate.stop"), elem_id="stop-writing")
             with gr.Column(elem_classes="card hero"):
-                w.page = gr.HTML(elem_id="written", apply_default_css=False)
+                w.page = written.component()
                 w.told = gr.HTML(elem_id="told", apply_default_css=False)
+                with gr.Row(elem_classes="pair"):
+                    w.go_on = gr.Button(text.label("generate.go_on"), elem_id="go-on")
+                    w.again = gr.Button(text.label("generate.again"), elem_id="again")
+                    w.undo = gr.Button(text.label("generate.undo"), elem_id="undo")
+                w.meter = gr.HTML(elem_id="meter", apply_default_css=False)
+                with gr.Accordion(text.label("generate.elsewhere"), open=False, elem_classes="group"):
+                    w.elsewhere = trials.copyable("written-elsewhere")
+            w.trials = trials.build()
+            w.other = w.trials.other
     return w
+
+
+def _settings(w: SimpleNamespace) -> None:
+    names = [(text.label(f"generate.preset.{name}"), name) for name in PRESETS]
+    w.preset = gr.Radio(
+        names, value="balanced", label=text.label("generate.preset"), elem_id="preset", elem_classes="segments"
+    )
+    by_name = {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name in IN_SIGHT}
+    with gr.Accordion(text.label("generate.more"), open=False, elem_classes="group"):
+        by_name |= {f.name: settings_form.widget(c, f) for c, f in FIELDS if f.name not in IN_SIGHT}
+    w.settings = [by_name[name] for name in NAMES]
+    w.seed = by_name["seed"]
 
 
 def _from_elsewhere(w: SimpleNamespace) -> None:
@@ -172,11 +158,23 @@ def _from_elsewhere(w: SimpleNamespace) -> None:
 
 
 def connect(page: SimpleNamespace, on: Edge) -> None:
-    """The events of the tab."""
-    w = page.generate
-    asked = [w.checkpoint, w.prompt, page.language, *w.settings]
-    writing = on([w.go.click, w.prompt.submit], write, asked, [w.page, w.told], told=w.told)
-    w.stop.click(None, cancels=writing, api_visibility="private")
+    """The events of the tab. Whatever writes can be stopped, and only one thing writes at a time."""
+    w, language = page.generate, page.language
+    shown = [w.page, w.draft, w.meter, w.elsewhere, w.told]
+    asked = [w.checkpoint, w.prompt, w.draft, language, *w.settings]
+    alone = dict(told=w.told, concurrency_id="writing", concurrency_limit=4, trigger_mode="once")
+    underway = [
+        on([w.go.click, w.prompt.submit], writing.write, asked, shown, **alone),
+        on(w.again.click, writing.again, asked, [w.seed, *shown], **alone),
+        on(w.go_on.click, writing.go_on, [w.draft, language, *w.settings], shown, **alone),
+        on(w.page.edit, writing.regrow, [w.draft, language], shown, **alone),
+    ]
+    on(w.stop.click, writing.halt, [w.draft, language], shown, told=w.told, cancels=underway)
+    on(w.undo.click, writing.undo, [w.draft, language], shown, told=w.told)
+    on(w.page.select, writing.unfold, [w.draft, language], w.page, told=w.told)
+    on(w.preset.input, preset, w.preset, w.settings)
+    on([widget.input for widget in w.settings[1:4]], preset_of, w.settings, w.preset)
     fetched = [w.checkpoint, w.fetched, w.fetch, w.cancel]
-    on([w.fetch.click, w.source.submit], fetch, [w.source, page.language], fetched, told=w.fetched)
+    on([w.fetch.click, w.source.submit], fetch, [w.source, language], fetched, told=w.fetched)
     on(w.cancel.click, cancel)
+    trials.connect(w, language, on)

@@ -10,10 +10,6 @@ WORDS = {
     "generate.go": ("Write", "書く"),
     "generate.stop": ("Stop", "止める"),
     "generate.more": ("More ways to steer", "さらに細かく"),
-    "generate.empty": (
-        "What the model writes appears here, letter by letter.",
-        "モデルの書く文が、一文字ずつここに現れます。",
-    ),
     "generate.no_model": (
         "There is no model yet; train one first: it is ready at its first measurement.",
         "モデルがまだありません。先に学習してください。最初の測定が済むと使えます。",
@@ -26,7 +22,98 @@ WORDS = {
         "{n} tokens · {rate} tokens / s · seed {seed}",
         "{n} トークン · {rate} トークン/秒 · シード {seed}",
     ),
-    "generate.sample": ("Sample {n}", "{n} 本目"),
+    "generate.seed": ("{n} tokens · seed {seed}", "{n} トークン · シード {seed}"),
+    "generate.preset": ("Manner", "書きぶり"),
+    "generate.preset.careful": ("careful", "手堅く"),
+    "generate.preset.balanced": ("balanced", "標準"),
+    "generate.preset.wild": ("wild", "奔放に"),
+    "generate.preset.greedy": ("greedy", "最有力のみ"),
+    "generate.go_on": ("Go on", "続ける"),
+    "generate.again": ("Another seed", "別のシードで"),
+    "generate.undo": ("Undo", "元に戻す"),
+    "generate.elsewhere": ("The same from the command line or Python", "同じことをコマンドラインや Python で"),
+    "generate.no_past": (
+        "There is nothing to take back; what you write next can be undone.",
+        "戻せるものがありません。次に書いたものから元に戻せます。",
+    ),
+    "generate.nothing_yet": (
+        "There is no text to go on from; press Write first.",
+        "続きを書く文がまだありません。先に「書く」を押してください。",
+    ),
+    "generate.gone": (
+        "This text is no longer known here, as after a reload; press Write to write it again.",
+        "再読み込みなどで、この文はもう残っていません。「書く」でもう一度書けます。",
+    ),
+    "generate.bent": (
+        "You chose a token by hand, so no seed alone writes this text; undo the choice to see its command.",
+        "トークンを手で選んだ文なので、シードだけでは再現できません。元に戻すとコマンドが出ます。",
+    ),
+    "written.tokens": (
+        "The text, token by token: arrow keys move, Enter shows the alternatives",
+        "文をトークンごとに。矢印キーで移動、Enter で候補",
+    ),
+    "written.alternatives": (
+        "What could stand here. Choose one: the text grows anew from it.",
+        "ここに来えたトークン。選ぶと、そこから書き直します。",
+    ),
+    "written.chosen": ("stands here", "ここにある"),
+    "written.drawn": ("with your settings", "今の設定で"),
+    "written.own": ("as the model has it", "モデルそのまま"),
+    "written.copied": ("In the training text:", "学習テキストの"),
+    "written.empty": (
+        "What the model writes appears here, letter by letter. Then click any letter or word to see what else could "
+        "have stood there.",
+        "モデルの書く文が、一文字ずつここに現れます。書けたら文字や語を押すと、ほかの候補が見えます。",
+    ),
+    "written.sample": ("Sample", "見本"),
+    "written.place": (
+        "line {line}, character {column} · in {times} places",
+        "{line} 行目 {column} 文字目 · {times} か所",
+    ),
+    "meter.none": (
+        "Nothing here stands word for word in the training text (20 characters or more): these are the model's own "
+        "sentences.",
+        "20文字以上そのまま学習テキストにある部分はありません。モデル自身の文です。",
+    ),
+    "meter.some": (
+        "{share} of this stands word for word in the training text, in {n} passages: there the model recites.",
+        "このうち {share} は、学習テキストにそのままあります({n} か所)。そこは暗唱です。",
+    ),
+    "meter.is_cut": (
+        "Compared with the first 16 million characters of that text.",
+        "学習テキストの冒頭1600万文字と比べました。",
+    ),
+    "meter.unknown": (
+        "This model came without its training text, so what it recites cannot be looked up.",
+        "このモデルには学習テキストが付いていないので、暗唱かどうかは調べられません。",
+    ),
+    "meter.novelty": (
+        "How much is new: runs of so many characters that the training text does not have",
+        "新しさ:学習テキストにない、連続する文字の割合",
+    ),
+    "meter.run": ("{n} characters", "{n} 文字"),
+    "trials.grid": ("A range of settings", "設定をいろいろ"),
+    "trials.grid_say": (
+        "The same beginning, the same seed: only temperature (to the right) and top-k (downwards) differ. "
+        "Cold columns repeat themselves, hot ones forget how to spell; a small top-k tames the heat.",
+        "同じ書き出し、同じシードで、温度(右へ)と top-k(下へ)だけを変えます。"
+        "低温は繰り返し、高温は綴りを忘れます。小さな top-k は熱を抑えます。",
+    ),
+    "trials.grid_go": ("Write the grid", "表を書く"),
+    "trials.all": ("all", "すべて"),
+    "trials.pair": ("Two models", "二つのモデル"),
+    "trials.pair_say": (
+        "The model chosen above and another one go on from the same beginning with the same seed. "
+        "Take best and last of one run to see what overfitting sounds like.",
+        "上で選んだモデルともう一つが、同じ書き出しと同じシードで続けます。"
+        "一つの学習の最良と最新を比べると、過学習の口ぶりがわかります。",
+    ),
+    "trials.other": ("The other model", "もう一つのモデル"),
+    "trials.pair_go": ("Write both", "両方書く"),
+    "trials.no_other": (
+        "No second model is chosen; take one from the list above.",
+        "二つ目のモデルが選ばれていません。上の一覧から選んでください。",
+    ),
     "fetch.title": ("From the Hub or a folder", "Hub やフォルダから"),
     "fetch.source": ("Repository, link or folder", "リポジトリ・リンク・フォルダ"),
     "fetch.source_space": ("Repository or link", "リポジトリ・リンク"),

@@ -1,0 +1,155 @@
+"""The same beginning and the same dice, several times: over a grid of settings, and by two models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from lm.config import SampleConfig
+from lm.errors import CheckpointError
+from playground import limits, text, writing
+from playground.edge import Edge
+from playground.markup import escape
+from playground.models import load
+from playground.text import say
+from playground.theme import asset
+from playground.workspace import Workspace
+
+TEMPERATURES = (0.2, 0.7, 1.0, 1.5)
+TOP_K = (0, 40, 5)  # rows of the grid; 0 is all
+GRID_TOKENS = 60
+PAIR_TOKENS = 300
+REDRAW_PIECES = 8
+
+
+def grid(space: Workspace, checkpoint: str | None, prompt: str, language: str, *values: Any) -> Iterator[str]:
+    """Write the same beginning with the same seed at every temperature and top-k.
+
+    Inputs: `run/which`, the first words, every sampling setting's value. Outputs: again and again a table, as HTML.
+    """
+    model, tokenizer = load(space, checkpoint, language)
+    base = replace(writing.sampling(values, language), num_samples=1)
+    base = replace(base, max_new_tokens=min(base.max_new_tokens, GRID_TOKENS))
+    cells = {(k, t): "" for k in TOP_K for t in TEMPERATURES}
+    limits.check_writing(space.share.limits, base.max_new_tokens * len(cells), language)
+    with space.share.turns.writing(space.share.visitor, space.share.limits, language):
+        yield table(prompt, cells, language)
+        for k, t in cells:
+            for piece in _pieces(space, model, tokenizer, prompt, replace(base, temperature=t, top_k=k)):
+                cells[k, t] += piece
+                yield table(prompt, cells, language)
+
+
+def pair(
+    space: Workspace, checkpoint: str | None, other: str | None, prompt: str, language: str, *values: Any
+) -> Iterator[str]:
+    """Let two models continue the same beginning with the same seed.
+
+    Inputs: `run/which` twice, the first words, every sampling setting's value. Outputs: again and again both, as HTML.
+    """
+    config = replace(writing.sampling(values, language), num_samples=1)
+    config = replace(config, max_new_tokens=min(config.max_new_tokens, PAIR_TOKENS))
+    if not other:
+        raise CheckpointError(say("trials.no_other", language))
+    limits.check_writing(space.share.limits, 2 * config.max_new_tokens, language)
+    models = [load(space, one, language) for one in (checkpoint, other)]
+    texts = ["", ""]
+    with space.share.turns.writing(space.share.visitor, space.share.limits, language):
+        for i, (model, tokenizer) in enumerate(models):
+            for piece in _pieces(space, model, tokenizer, prompt, config):
+                texts[i] += piece
+                yield beside((checkpoint, other), prompt, texts, language)
+
+
+def _pieces(space: Workspace, model: Any, tokenizer: Any, prompt: str, config: SampleConfig) -> Iterator[str]:
+    """What one model writes, some characters at a time."""
+    from lm.generate import stream
+
+    waiting = ""
+    for n, piece in enumerate(space.share.turns.each(stream(model, tokenizer, prompt, config)), start=1):
+        waiting += piece.text
+        if n % REDRAW_PIECES == 0:
+            yield waiting
+            waiting = ""
+    yield waiting
+
+
+def table(prompt: str, cells: dict[tuple[int, float], str], language: str) -> str:
+    """A column a temperature, a row a top-k."""
+    head = "".join(f'<th scope="col">τ {t:g}</th>' for t in TEMPERATURES)
+    rows = (
+        f'<tr><th scope="row">{escape(_top_k(k, language))}</th>{"".join(_cell(prompt, cells[k, t], t) for t in TEMPERATURES)}</tr>'
+        for k in TOP_K
+    )
+    return f'<div class="scroll" tabindex="0"><table class="grid"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _cell(prompt: str, said: str, temperature: float) -> str:
+    last = escape(prompt[-24:])
+    return f'<td data-label="τ {temperature:g}"><span class="given">{last}</span>{escape(said)}</td>'
+
+
+def _top_k(k: int, language: str) -> str:
+    return f"k {k}" if k else say("trials.all", language)
+
+
+def beside(names: tuple[str | None, ...], prompt: str, texts: list[str], language: str) -> str:
+    """Both texts in two columns."""
+    columns = (
+        f'<section><h4>{escape(_title(name, language))}</h4><div class="written"><span class="given">{escape(prompt)}'
+        f"</span>{escape(one)}</div></section>"
+        for name, one in zip(names, texts)
+    )
+    return f'<div class="beside">{"".join(columns)}</div>'
+
+
+def _title(name: str | None, language: str) -> str:
+    run, _, which = str(name).rpartition("/")
+    return f"{run} · {say(f'generate.{which}', language)}" if which in ("best", "last") else run
+
+
+# ---------------------------------------------------------------------------------------------- layout and events
+
+
+def copyable(elem_id: str) -> gr.HTML:
+    """A component whose texts can be copied with a press."""
+    return gr.HTML(elem_id=elem_id, apply_default_css=False, js_on_load=asset("copy.js").read_text(encoding="utf-8"))
+
+
+def build() -> SimpleNamespace:
+    """The widgets, by name."""
+    w = SimpleNamespace()
+    with gr.Column(elem_classes="card"), gr.Tabs(elem_classes="ways"):
+        with gr.Tab(text.label("trials.grid"), render_children=True):
+            gr.Markdown(text.label("trials.grid_say"), elem_classes="fine")
+            w.grid = gr.Button(text.label("trials.grid_go"), elem_id="try-grid")
+            w.table = gr.HTML(elem_id="grid", apply_default_css=False)
+        with gr.Tab(text.label("trials.pair"), render_children=True):
+            gr.Markdown(text.label("trials.pair_say"), elem_classes="fine")
+            with gr.Row(elem_classes="inline"):
+                w.other = gr.Dropdown([], label=text.label("trials.other"), elem_id="other", filterable=False)
+                w.pair = gr.Button(text.label("trials.pair_go"), elem_id="try-pair")
+            w.beside = gr.HTML(elem_id="beside", apply_default_css=False)
+    return w
+
+
+def connect(generate: SimpleNamespace, language: gr.State, on: Edge) -> None:
+    """The events; beginning, model and settings are those of the tab."""
+    w, g = generate.trials, generate
+    alone = dict(concurrency_id="writing", trigger_mode="once")
+    tried = [
+        on(w.grid.click, grid, [g.checkpoint, g.prompt, language, *g.settings], w.table, told=w.table, **alone),
+        on(
+            w.pair.click,
+            pair,
+            [g.checkpoint, w.other, g.prompt, language, *g.settings],
+            w.beside,
+            told=w.beside,
+            **alone,
+        ),
+    ]
+    g.stop.click(None, cancels=tried, api_visibility="private")

@@ -1,0 +1,119 @@
+"""Write, unfold a token, regrow, go on, undo: in a real browser, with mouse and keys."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from runs import request, write_text
+
+from lm import run_dir, trainer
+
+pytestmark = pytest.mark.browser
+
+STILL = "#written .pages[data-state=still] .tok"
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+
+
+@pytest.fixture
+def fox(app, tmp_path: Path):
+    """A model that recites some; a person who looks may name a better one."""
+    if os.environ.get("LM_RUNS"):
+        import shutil
+
+        return shutil.copytree(os.environ["LM_RUNS"], app.runs_dir)
+    small = request(write_text(tmp_path / "fox.txt"), model=dict(n_embd=32), steps=120, batch_size=16)
+    return trainer.train(run_dir.create(app.runs_dir, "fox"), small)
+
+
+def write(visitor, prompt: str = "The ") -> None:
+    visitor.tab("generate")
+    visitor.wait("document.querySelector('#checkpoint input').value !== ''")
+    visitor.page.fill("#prompt textarea", prompt)
+    visitor.page.click("#write")
+    visitor.page.wait_for_selector(STILL)
+    visitor.page.wait_for_selector("#meter .note")
+
+
+def text(visitor) -> str:
+    return visitor.page.locator("#written .written").first.inner_text()
+
+
+def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    write(visitor)
+    first = text(visitor)
+    page.locator(STILL).nth(30).click()
+    page.wait_for_selector(".alternatives button.chosen")
+    visitor.screenshot("generate-alternatives")
+    page.locator(".alternatives button:not(.chosen)").first.click()
+    page.wait_for_selector(".alternatives", state="detached")
+    page.wait_for_selector("#written-elsewhere .note")
+    second = text(visitor)
+    assert second != first and second[:30] == first[:30]
+
+    page.click("#undo")
+    page.wait_for_selector("#written-elsewhere pre", state="attached")
+    assert text(visitor) == first
+    n_tokens = page.locator(STILL).count()
+    page.click("#go-on")
+    visitor.wait(f"document.querySelectorAll('#written .tok').length > {n_tokens}")
+    page.wait_for_selector(STILL)
+    assert text(visitor).startswith(first.rstrip())
+
+
+def test_every_token_is_reached_by_keys_alone(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    write(visitor)
+    page.locator("#written .tok").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.index") == "11"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".alternatives button:focus")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".alternatives", state="detached")
+    assert page.evaluate("document.activeElement.dataset.index") == "11"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".alternatives button.chosen:focus")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#written-elsewhere .note")
+
+
+def test_what_comes_from_a_person_stands_there_as_text(visit, fox) -> None:
+    visitor = visit()
+    write(visitor, "The <b>fox</b> <img src=x onerror=alert(1)>")
+    assert text(visitor).startswith("The <b>fox</b> <img")
+    assert visitor.page.locator("#written b, #written img").count() == 0
+
+
+def test_a_range_of_settings_and_two_models_stand_side_by_side(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    write(visitor)
+    page.click("#try-grid")
+    page.wait_for_selector("#grid td:last-child >> text=The")
+    visitor.wait("[...document.querySelectorAll('#grid td')].every((cell) => cell.textContent.length > 10)")
+    visitor.screenshot("generate-grid")
+    page.click("#preset label:has-text('wild')")
+    visitor.wait("Number(document.querySelector('#set-SampleConfig-temperature input[type=number]').value) === 1.3")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
+def test_the_tab_fits_a_desk_a_tablet_and_a_phone(visit, fox, locale: str) -> None:
+    visitor = visit(locale=locale, color_scheme="light")
+    page = visitor.page
+    write(visitor, "Mira ")
+    for scheme in ("light", "dark"):
+        for width, height in SIZES:
+            page.set_viewport_size(dict(width=width, height=height))
+            page.locator("#written .tok").nth(40).click()
+            page.wait_for_selector(".alternatives button")
+            assert visitor.overflowing() == [], f"{width}×{height}"
+            visitor.screenshot(f"generate-{locale}-{width}-{scheme}")
+            page.keyboard.press("Escape")
+        page.click("[data-do=dark]")
