@@ -112,6 +112,11 @@ class TrainingQueue:
                 heapq.heappush(free, heapq.heappop(free) + ahead.seconds)
             return Place(line.index(entry) + 1, free[0])
 
+    def n_running(self) -> int:
+        """How many train now, whose ever they are."""
+        with self._lock:
+            return len(self._running())
+
     def is_busy(self, visitor: str) -> bool:
         """Whether something of this visitor trains or waits."""
         with self._lock:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 from lm import launch, run_dir
+from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import RunError
 from lm.run_dir import RunDir
 from playground import limits, queue
 from playground.queue import Place
 from playground.workspace import Workspace
+
+PARTS = (("data", DataConfig), ("model", ModelConfig), ("train", TrainConfig))
 
 
 def begin(
@@ -34,6 +39,20 @@ def begin(
     return name
 
 
+def fork(
+    space: Workspace, parent: str, wanted: str, argv: Sequence[str], changes: Mapping[str, Any], language: str
+) -> str:
+    """Branch off `parent`: `lm fork PARENT *argv` in a run called `wanted` or much like it; its name.
+
+    `changes` are the settings that differ from the parent's, by their fields' names; `argv` says them as flags.
+    """
+    run = _find(space, parent)
+    data, model, train = (_changed(kind, run_dir.read_json(run.config).get(part), changes) for part, kind in PARTS)
+    limits.check_training(space.share.limits, data, model, train, model.vocab_size, language)
+    command = ("fork", str(run.path.resolve()))
+    return begin(space, wanted, argv, language, train.minutes, command)
+
+
 def resume(space: Workspace, name: str) -> None:
     """Go on with a run that has ended."""
     run = _find(space, name)
@@ -53,6 +72,12 @@ def stop(space: Workspace, name: str) -> None:
 def place(space: Workspace, run: RunDir) -> Place | None:
     """Where a run stands in the line; None if it does not wait."""
     return space.share.queue.place(run) if space.share.queue else None
+
+
+def _changed(kind: type, recorded: Any, changes: Mapping[str, Any]) -> Any:
+    """What a run recorded of its settings, with the changes; of what it does not say, the default."""
+    said = (recorded if isinstance(recorded, dict) else {}) | changes
+    return kind(**{f.name: said[f.name] for f in fields(kind) if f.name in said})
 
 
 def _minutes(space: Workspace, asked: float) -> float:

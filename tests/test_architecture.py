@@ -146,7 +146,11 @@ ROOMS: dict[str, set[str]] = {
         "lm.launch", "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
-    "playground/live.py": {"lm.run_dir", "playground.markup", "playground.text", "playground.views"},
+    "playground/live.py": {
+        "lm.run_dir", "playground.coach", "playground.markup", "playground.text", "playground.theme", "playground.views",
+        "gradio",
+    },
+    "playground/coach.py": {"playground.views"},
     "playground/edge.py": {"lm.errors", "playground.markup", "playground.text", "playground.workspaces", "gradio"},
     "playground/plots.py": {
         "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",

@@ -10,10 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from lm import launch, run_dir
+from lm import run_dir
 from lm.config import ModelConfig, TrainConfig, settings
 from lm.errors import ConfigError, RunError
-from playground import overlay, text
+from playground import overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look
 from playground.markup import escape
@@ -128,8 +128,7 @@ def changes_shown(changes: Changes, language: str) -> str:
 def fork(space: Workspace, parent: str, weights: str, name: str, changes: Changes, language: str) -> str:
     """Start a branch. Inputs: the run, the weights to begin from, a name, the changes. Outputs: the new run's name."""
     _known(space, parent, language)
-    wanted = run_dir.free_name(space.runs_dir, name.strip() or f"{parent}-fork")
-    return _start(space, parent, wanted, weights, changes)
+    return _start(space, parent, name.strip() or f"{parent}-fork", weights, changes, language)
 
 
 def race(space: Workspace, parent: str, changes: Changes, language: str) -> list[str]:
@@ -139,12 +138,12 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
         raise ConfigError(say("compare.race_needs", language))
     threads = dict(threads=max(1, (os.cpu_count() or 1) // 2))  # each its own half of the machine
     sides = ((f"{parent}-as-it-was", threads), (f"{parent}-{'-'.join(changes)}", threads | changes))
-    return [_start(space, parent, run_dir.free_name(space.runs_dir, name), "none", given) for name, given in sides]
+    return [_start(space, parent, name, "none", given, language) for name, given in sides]
 
 
-def _start(space: Workspace, parent: str, name: str, weights: str, changes: Changes) -> str:
+def _start(space: Workspace, parent: str, wanted: str, weights: str, changes: Changes, language: str) -> str:
     argv = ["--checkpoint", weights, *(word for item in changes.items() for word in _flag(item))]
-    return launch.start(space.runs_dir, name, argv, command=("fork", str(space.runs_dir.resolve() / parent))).name
+    return trainings.fork(space, parent, wanted, argv, changes, language)
 
 
 def _known(space: Workspace, parent: str, language: str) -> None:
