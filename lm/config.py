@@ -333,8 +333,10 @@ class TrainConfig:
         label="Device", group="Machine", choices=("auto", "cpu", "cuda", "mps"),
     )  # fmt: skip
     precision: str = setting(
-        "auto", "bf16 is faster where the processor has it; auto times both at the start. float32 is exact.",
-        label="Precision", group="Machine", choices=("auto", "float32", "bf16"),
+        "auto",
+        "bf16 is faster where the processor has it; auto times both at the start. fp16 is for older NVIDIA GPUs. "
+        "float32 is exact.",
+        label="Precision", group="Machine", choices=("auto", "float32", "bf16", "fp16"),
     )  # fmt: skip
     threads: int = setting(
         0, "Processor threads; 0 leaves the choice to PyTorch. The same number gives the same run.",

@@ -21,6 +21,7 @@ from lm.errors import ConfigError
 
 # bf16 must win by this factor before it is taken: below it, exactness is worth more than speed. assumed.
 WORTHWHILE_GAIN = 1.15
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MAIN_MEMORY = torch.device("cpu")
 
 
@@ -36,21 +37,31 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device, rows: int, width: int) -> str:
-    """`float32` or `bf16`; `auto` times a (rows, width) × (width, 4 width) product, forward and backward, in both."""
+    """`float32`, `bf16` or `fp16`; on a CPU `auto` times a (rows, width) × (width, 4 width) product, forward and
+    backward, in the first two. `ConfigError` for fp16 where it would only be slower."""
+    if wanted == "fp16" and device.type != "cuda":
+        raise ConfigError(f"precision=fp16 needs an NVIDIA GPU, and this runs on {device.type}; use auto or bf16")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
+        return _best_on_cuda(device)
     if device.type != "cpu":
         return "float32"
     return "bf16" if _bf16_gain(min(rows, 4096), width) >= WORTHWHILE_GAIN else "float32"
+
+
+def _best_on_cuda(device: torch.device) -> str:
+    """bf16 where it is in the hardware, fp16 where there are tensor cores without it (Volta, Turing)."""
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16"
+    return "fp16" if torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
     """The context in which forward passes run."""
     if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=HALVES[precision])
 
 
 def free_bytes(device: torch.device) -> int:

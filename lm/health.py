@@ -25,6 +25,7 @@ EXPLODED = 2.0
 EXPLODED_STEPS = 10
 ROLLBACK_FACTOR = 0.5
 MOST_ROLLBACKS = 6  # assumed: a rate that is still too high at a 64th is not what is wrong
+LEAST_LOSS_SCALE = 1.0  # in fp16: gradients that overflow even unscaled are no matter of the scale
 LOWER_RATE = 1 / 3  # of the rate that diverged, for the next attempt. assumed
 
 
@@ -45,8 +46,8 @@ class Health:
 
     def check(self, loss: float, grad_norm: float) -> None:
         """Look at one step; `Diverged` says what is wrong with the training."""
-        for name, value in (("loss", loss), ("gradient", grad_norm)):
-            check_number(name, value)
+        check_number("loss", loss)
+        check_number("gradient", grad_norm)
         self.bad_steps = self.bad_steps + 1 if loss > self.highest_loss else 0
         if self.bad_steps >= EXPLODED_STEPS:
             raise Diverged(f"loss exploded: it was above {self.highest_loss:.1f} for {EXPLODED_STEPS} logged steps")

@@ -6,7 +6,8 @@ was never interrupted; evaluating more or less often does not change what is lea
 the clock, and no two clocks agree: there the promise is only that nothing is lost.) A state that is saved is a good one:
 every number in it is finite, and the loss is not on its way up (`lm.health`).
 
-Not covered: fp16.
+In fp16 the loss is scaled up before the backward pass, so that small gradients survive, and a step whose gradients then
+overflow is left out (Micikevicius et al. 2018); PyTorch's `GradScaler` finds the scale, which is saved with the run.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ class Trainer:
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
         self.model = first_model(run, setup).to(setup.device)
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
+        self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
         self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
@@ -175,13 +177,17 @@ class Trainer:
                 logits = self.model(x)  # (B / parts, T, V)
             loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)
             share = x.shape[0] / ids.shape[0]
-            ((loss + self.config.balance_weight * self.model.balance_loss()) * share).backward()
+            balance = self.config.balance_weight * self.model.balance_loss()
+            self.scaler.scale((loss + balance) * share).backward()
             total += loss.detach() * share
         self.team.add(self.model.parameters(), total)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
         for optimizer in self.optimizers:
-            optimizer.step()
+            self.scaler.step(optimizer)
             optimizer.zero_grad(set_to_none=True)
+        self.scaler.update()
         self.progress.count_step()
         return total, grad_norm
 
@@ -251,7 +257,11 @@ class Trainer:
     def _numbers(self, loss: torch.Tensor, grad_norm: torch.Tensor) -> Record:
         """The training numbers of this step, which are those of a healthy one."""
         values = dict(loss=float(loss), grad_norm=float(grad_norm))
-        self.health.check(**values)
+        if self.scaler.is_enabled():
+            values["loss_scale"] = self.scaler.get_scale()
+        if values.get("loss_scale", 0.0) >= health.LEAST_LOSS_SCALE and not math.isfinite(values["grad_norm"]):
+            values["grad_norm"] = 0.0  # the step was left out, which is how the scaler learns
+        self.health.check(values["loss"], values["grad_norm"])
         lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
         speed = self.progress.tokens_per_second
         values |= dict(lr=lr) | (dict(tokens_per_second=round(speed, 1)) if speed else {})
@@ -344,7 +354,12 @@ class Trainer:
         tensors |= {"rng.batches": generator_state, "rng.torch": torch.get_rng_state()}
         if self.setup.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.setup.device)
-        state = dict(batches=position, last_evaluation=self.last_evaluation, rollbacks=self.rollbacks)
+        state = dict(
+            batches=position,
+            last_evaluation=self.last_evaluation,
+            rollbacks=self.rollbacks,
+            scaler=self.scaler.state_dict(),
+        )
         for part in (self.progress, self.standing, self.health):
             state |= part.state_dict()
         step, val_loss = self.progress.step, self.last_evaluation.get("val_loss")
@@ -366,6 +381,8 @@ class Trainer:
                 part.load_state_dict(state)
             self.last_evaluation, self.rollbacks = state["last_evaluation"], state.get("rollbacks", 0)
             self.saved_step = self.progress.step
+            if state.get("scaler"):
+                self.scaler.load_state_dict(state["scaler"])
             if damage := checkpoint.damage(self.directory.best):
                 self.standing.best_loss = math.inf
                 self.say(f"{damage}; the next evaluation writes it anew")

@@ -109,7 +109,10 @@ SETTINGS = {
         "checkpoint_interval": ("保存の間隔(ステップ)", "再開用の保存の間隔。0 なら評価のたびに。"),
         "seed": ("シード", "この学習のすべての乱数のもとになる数。"),
         "device": ("装置", "auto は cuda、mps、cpu の順に選ぶ。"),
-        "precision": ("精度", "bf16 は対応する装置では速い。auto は最初に両方を測る。float32 は正確。"),
+        "precision": (
+            "精度",
+            "bf16 は対応する装置では速い。auto は最初に両方を測る。fp16 は古い NVIDIA の GPU 向け。float32 は正確。",
+        ),
         "threads": ("スレッド数", "使うスレッド数。0 なら PyTorch に任せる。同じ数なら同じ学習になる。"),
         "track": (
             "トラッカー",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from runs import metrics, request, weights, write_text
 
 from lm import batches, checkpoint, prepare, run_dir, trainer
 from lm.config import ModelConfig
-from lm.errors import CorpusError, RunError, TrainingError
+from lm.errors import ConfigError, CorpusError, RunError, TrainingError
 from lm.run_dir import RunDir
 
 ROOT = Path(__file__).parent.parent
@@ -104,6 +105,7 @@ _STEADY = dict(eval_interval=50, checkpoint_interval=20, schedule="constant", wa
 _TRAIN = f"""
 import sys
 from pathlib import Path
+from typing import Any
 from runs import request
 from lm import trainer
 from lm.run_dir import RunDir
@@ -291,3 +293,49 @@ def test_a_stopped_run_tells_the_loss_of_where_it_stopped(text: Path) -> None:
     result = trainer.train(run, request(text, eval_interval=100, steps=100, lr=1e-2), on_record=stop_at(run, 30))
     assert result["steps"] == 30 and result["val_loss"] < metrics(run)[0]["val_loss"] - 0.1
     assert [r["step"] for r in metrics(run) if "val_loss" in r] == [0]
+
+
+# ---------------------------------------------------------------------------------------------- fp16
+
+
+def in_fp16(text: Path, name: str, **changes: Any) -> RunDir:
+    """A prepared run whose arithmetic is that of an older GPU. People get it on CUDA only: here it is slow."""
+    run = new(text, name)
+    prepare.prepare(run, request(text, **changes))
+    run_dir.write_json(run.config, run_dir.read_json(run.config) | dict(precision="fp16"))
+    return run
+
+
+def test_fp16_learns_what_float32_learns(text: Path) -> None:
+    changes = dict(steps=60, lr=1e-2, eval_interval=20, sample_tokens=0, model=dict(dropout=0.0))
+    exact, half = new(text, "exact"), in_fp16(text, "half", **changes)
+    losses = [trainer.train(*arguments)["val_loss"] for arguments in ((exact, request(text, **changes)), (half,))]
+    assert losses[1] == pytest.approx(losses[0], abs=0.05) and losses[1] < 2.6
+    assert all(r["loss_scale"] > 1 for r in metrics(half)[1:])
+
+
+def test_fp16_leaves_out_a_step_that_overflows_and_lowers_the_scale(text: Path) -> None:
+    run = in_fp16(text, "overflowing", batch_size=64)
+    trainer.train(run, on_record=stop_at(run, 1))
+    tensors, state = checkpoint.load_resume(run)
+    checkpoint.save_resume(run, tensors, state | dict(scaler=state["scaler"] | dict(scale=2.0**40)))
+    trainer.train(run)
+    scales = [r["loss_scale"] for r in metrics(run)[2:]]
+    assert scales[0] == 2.0**39 and scales[-1] < 2.0**31
+    assert metrics(run)[2]["grad_norm"] == 0.0 and metrics(run)[2]["loss"] == pytest.approx(
+        metrics(run)[3]["loss"], rel=0.1
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_fp16_stopped_and_resumed_is_never_stopped(text: Path, optimizer: str) -> None:
+    whole, broken = (in_fp16(text, name, optimizer=optimizer) for name in ("whole", "broken"))
+    trainer.train(whole)
+    trainer.train(broken, on_record=stop_at(broken, 7))
+    trainer.train(broken)
+    assert metrics(whole) == metrics(broken) and weights(whole) == weights(broken)
+
+
+def test_fp16_is_refused_where_it_would_only_be_slower(text: Path) -> None:
+    with pytest.raises(ConfigError, match="precision=fp16 needs an NVIDIA GPU.*use auto or bf16"):
+        trainer.train(new(text, "half"), request(text, precision="fp16", device="cpu"))
