@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from lm.classes import cures
 from lm.config import PUBLISHED_ENCODINGS, DataConfig, ModelConfig, TrainConfig
 
 EVALUATIONS = 22  # of a run that leaves `eval_interval` open: the milestones of `lm.trainer`
@@ -49,6 +50,8 @@ RULES = {
     "head_size": "n_embd/n_head={head_size} numbers per head is unusual; 16 to 128 is usual",
     "warmup_long": "warmup={warmup:g} steps of {steps}: the learning rate never gets to where it is meant to be",
     "eval_rare": "eval_interval={eval_interval} is more than the {steps} steps: it is measured at its end only",
+    "no_class": "no class of transformers holds arch={arch} with n_experts={n_experts}: this model will write here, but can "
+    "be neither exported nor shared; for that use {cures}",
     "batch_whole": "each step reads {tokens:,} tokens of a text of {characters:,} characters: the whole text at once",
 }
 
@@ -78,7 +81,6 @@ class Rehearsal:
     step_seconds: float
     device: str = ""
     precision: str = ""
-    has_class: bool = True
 
     @property
     def fits(self) -> bool:
@@ -140,7 +142,7 @@ def _evaluating(model: ModelConfig, train: TrainConfig, measured: Rehearsal, ste
 
 def advice(data: DataConfig, model: ModelConfig, train: TrainConfig, characters: int) -> list[Advice]:
     """What is unwise about these settings for a text of so many characters; empty when nothing is."""
-    return [*_of_the_text(data, model, train, characters), *_of_the_rates(model, train), *_of_the_length(train)]
+    return [*_of_the_text(data, model, train, characters), *_of_the_model(model, train), *_of_the_length(train)]
 
 
 def _of_the_text(data: DataConfig, model: ModelConfig, train: TrainConfig, characters: int) -> list[Advice]:
@@ -170,7 +172,7 @@ def _of_the_text(data: DataConfig, model: ModelConfig, train: TrainConfig, chara
     return found
 
 
-def _of_the_rates(model: ModelConfig, train: TrainConfig) -> list[Advice]:
+def _of_the_model(model: ModelConfig, train: TrainConfig) -> list[Advice]:
     found = []
     if model.arch != "bigram" and train.optimizer == "adamw":
         weights = 12 * model.n_layer * model.n_embd**2  # of the blocks, roughly: the rate follows its logarithm
@@ -183,6 +185,9 @@ def _of_the_rates(model: ModelConfig, train: TrainConfig) -> list[Advice]:
         found.append(Advice("muon_lr", "muon_lr_high", _values(train, "muon_lr")))
     if model.arch != "bigram" and model.dropout >= 0.5:
         found.append(Advice("dropout", "dropout_half", _values(model, "dropout")))
+    if ways := cures(model):
+        values = dict(arch=model.arch, n_experts=model.n_experts, cures=" / ".join(ways))
+        found.append(Advice("n_experts", "no_class", values))
     if model.arch != "bigram" and not USUAL_HEADS[0] <= model.head_size <= USUAL_HEADS[1]:
         found.append(Advice("n_head", "head_size", dict(head_size=model.head_size)))
     return found

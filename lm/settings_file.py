@@ -45,6 +45,9 @@ def recipe_of(said: Any, name: str) -> Recipe:
     parts = {part: said.get(part) for part in SECTIONS} if isinstance(said, dict) else {}
     if not any(isinstance(part, dict) for part in parts.values()):
         raise ConfigError(f"{name} holds no settings: it has none of {', '.join(SECTIONS)}; use one that `lm` wrote")
+    for part, given in parts.items():
+        if given is not None and not isinstance(given, dict):
+            raise ConfigError(f"{name}: {part}={given!r} is not a group of settings; use a file that `lm` wrote")
     known = said.get("recipe")
     base = recipes.find(known if isinstance(known, str) and known else "quickstart")
     made = replace(base, **{part: _replaced(getattr(base, part), given) for part, given in parts.items()})

@@ -21,7 +21,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from lm.threads import sleep_at_barriers
-from playground import frame, markup, settings_form, shelf, text, theme
+from playground import frame, guest, limits, markup, settings_form, shelf, text, theme
 from playground.door import Door
 from playground.edge import Edge
 from playground.plots import plotly_bundle
@@ -36,7 +36,7 @@ TICK_SECONDS = 1.0
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
 TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, share=share)
-WATCHER = Watcher(dict(frame=frame, train=train, generate=generate, compare=compare, share=share))
+WATCHER = Watcher(dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, share=share))
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -51,6 +51,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
             with gr.Column(elem_id="library"):
                 page.frame.library = frame.component("runs")
                 page.frame.told = gr.HTML(elem_id="library-told", apply_default_css=False)
+                page.guest = guest.build()
             with gr.Column(elem_id="work"), gr.Tabs(selected="train", elem_id="tabs"):
                 for name, tab in TABS.items():
                     with gr.Tab(text.label(f"tab.{name}"), id=name, render_children=True) as opened:
@@ -101,6 +102,7 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
         language,
         gr.update(choices=names, value=names[0] if names else None),
         _tokenizers_title(language),
+        _fine(limits.upload_words(space.share.limits, language)),
         generate.empty(language),
         *WATCHER.choose(space, space.library.default(), language),
     )
@@ -112,6 +114,7 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
 def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     watcher = page.watcher
     shelf.connect(page, on)
+    guest.connect(page, on)
 
     def load(space: Workspace, request: gr.Request) -> tuple[Any, ...]:
         return *enter(space, request.headers.get("accept-language", "")), gr.Timer(active=True)
@@ -122,12 +125,16 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     def tick(space: Workspace, *seen: Any) -> tuple[Any, ...]:
         return watcher.watch(space, *seen)
 
-    entered = [page.language, page.corpus.corpus, page.corpus.title, page.generate.page]
+    entered = [page.language, page.corpus.corpus, page.corpus.title, page.corpus.limits, page.generate.page]
     on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]
     manners = dict(concurrency_limit=None, trigger_mode="once")
     on(page.timer.tick, tick, seen, page.watched, is_look=True, **manners)
+
+
+def _fine(words: str) -> str:
+    return f'<p class="fine">{markup.escape(words)}</p>' if words else ""
 
 
 def _tokenizers_title(language: str) -> str:

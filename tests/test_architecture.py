@@ -45,8 +45,12 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.model", "lm.tokenizer", "lm.convert", "lm.tensors", "torch",
         "safetensors",
     },
-    "lm/generate.py": {"lm.errors", "lm.config", "lm.model", "lm.tokenizer", "torch"},
-    "lm/lens.py": {"lm.config", "lm.evaluate", "lm.generate", "lm.model", "lm.tokenizer", "numpy", "torch"},
+    "lm/decode.py": {"lm.fast_block", "lm.model", "torch"},
+    "lm/generate.py": {"lm.errors", "lm.config", "lm.decode", "lm.model", "lm.tokenizer", "torch"},
+    "lm/lens.py": {
+        "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.tokenizer",
+        "numpy", "torch",
+    },
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/merging.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "lm.tokenizer_json", "tokenizers"},
     "lm/threads.py": set(),
@@ -129,6 +133,10 @@ ROOMS: dict[str, set[str]] = {
     "playground/trainings.py": {
         "lm.config", "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
     },
+    "playground/guest.py": {
+        "lm.run_dir", "playground.edge", "playground.limits", "playground.look", "playground.markup", "playground.text",
+        "playground.trainings", "playground.workspace", "playground.workspaces", "gradio",
+    },
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor"},
@@ -151,7 +159,7 @@ ROOMS: dict[str, set[str]] = {
         "gradio",
     },
     "playground/coach.py": {"playground.views"},
-    "playground/edge.py": {"lm.errors", "playground.markup", "playground.text", "playground.workspaces", "gradio"},
+    "playground/edge.py": {"lm.errors", "playground.markup", "playground.workspaces", "gradio"},
     "playground/plots.py": {
         "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",
     },
@@ -180,7 +188,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.workspace", "gradio",
     },
     "playground/tabs/train.py": {
-        "lm.errors", "lm.recipes", "lm.run_dir", "playground.choosing", "playground.edge", "playground.limits",
+        "lm.errors", "lm.recipes", "lm.run_dir", "playground.choosing", "playground.edge", "playground.guest", "playground.limits",
         "playground.live", "playground.look", "playground.trainings", "playground.plots", "playground.text", "playground.timeline",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
@@ -218,7 +226,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {"playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio"},
     "playground/app.py": {
-        "lm.threads", "playground.door", "playground.edge", "playground.queue", "starlette", "playground.frame", "playground.markup", "playground.plots",
+        "lm.threads", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.markup", "playground.plots",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

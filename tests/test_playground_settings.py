@@ -12,9 +12,9 @@ from lm import recipes
 from lm.__main__ import build_parser
 from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from lm.errors import ConfigError
-from playground import settings_form
+from playground import choosing, settings_form
 from playground.app import build_app
-from playground.tabs import generate, train
+from playground.tabs import generate
 from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
@@ -68,7 +68,7 @@ def test_a_symbol_of_the_chapters_stands_at_its_label(config: type, f: dataclass
 def test_a_recipe_survives_its_way_through_the_widgets(name: str) -> None:
     recipe = recipes.RECIPES[name]
     bases = [DataConfig(), ModelConfig(), TrainConfig()]
-    through = settings_form.gather(train.FIELDS, train.recipe_values(name), bases, "en")
+    through = settings_form.gather(choosing.FIELDS, choosing.recipe_values(name), bases, "en")
     read = {f: getattr(recipe.data, f) for f in settings_form.READING}
     assert [dataclasses.replace(through[0], **read), *through[1:]] == [recipe.data, recipe.model, recipe.train]
 
@@ -77,9 +77,9 @@ def test_what_is_set_on_the_page_is_what_the_command_line_reads(space: Workspace
     [corpus] = space.names()
     wanted = dict(n_layer=7, lr=0.5, bias=False, sample_prompt="--so", minutes=0.0, steps=30, tokenizer="bpe")
     values = [
-        wanted.get(f.name, value) for (_, f), value in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+        wanted.get(f.name, value) for (_, f), value in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
     ]
-    argv = train._argv(space, corpus, "llm0", "en", tuple(values))
+    argv = choosing.argv(space, corpus, "llm0", "en", tuple(values))
     parsed = build_parser().parse_args(["train", *argv])
     read = recipes.override(recipes.RECIPES["llm0"], vars(parsed))
     assert {name: value for config in read for name, value in vars(config).items() if name in wanted} == wanted
@@ -90,9 +90,9 @@ def test_what_is_set_on_the_page_is_what_the_command_line_reads(space: Workspace
 )
 def test_a_value_that_cannot_be_is_told_as_it_is_typed(space: Workspace, name: str, value: int, cure: str) -> None:
     values = [
-        value if f.name == name else v for (_, f), v in zip(train.FIELDS, train.recipe_values("llm0"), strict=True)
+        value if f.name == name else v for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
     ]
-    shown = train.command(space, space.names()[0], "llm0", "", "en", *values)
+    shown = choosing.command(space, space.names()[0], "llm0", "", "en", *values)
     assert f"{name}={value}" in shown and cure in shown and 'role="alert"' in shown
 
 

