@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import gradio as gr
+
 from lm.run_dir import Status
-from playground import markup
+from playground import coach, markup
 from playground.markup import bar, count, duration, escape, figure, step_words
 from playground.text import say
+from playground.theme import asset
 from playground.views import Curve, Row, progress
-
-# Unseen text must have been this many evaluations without a gain before the page says that the curves parted. assumed.
-PARTED_EVALUATIONS = 4
 
 
 def numbers(row: Row | None, curve: Curve | None, language: str) -> str:
@@ -52,8 +52,14 @@ def _how_far(row: Row, language: str) -> str:
     return f'<div class="how-far">{bar(progress(row.status))}<span>{words}</span></div>'
 
 
-def note(row: Row | None, curve: Curve | None, is_stopping: bool, language: str) -> str:
-    """One sentence about what is seen and what to do next; an error in the words of its cause."""
+def note_box() -> gr.HTML:
+    """Where `note` stands; a press of a button in it is an event of its name, as `stop`."""
+    script = asset("note.js").read_text(encoding="utf-8")
+    return gr.HTML(elem_id="note", apply_default_css=False, js_on_load=script)
+
+
+def note(row: Row | None, curve: Curve | None, about: dict[str, Any], is_stopping: bool, language: str) -> str:
+    """What is seen and what to do next, then what the coach remarks; an error in the words of its cause."""
     if row is None or curve is None:
         return markup.note("calm", say("train.say.new", language))
     if row.state == "failed":
@@ -61,21 +67,37 @@ def note(row: Row | None, curve: Curve | None, is_stopping: bool, language: str)
         return markup.note("wrong", say("train.say.failed", language), cause)
     if curve.fault:
         return markup.note("wrong", curve.fault)
-    if row.state == "running":
-        return _running_note(curve, is_stopping, language)
-    if row.state == "finished":
-        key = "train.say.finished_bare" if row.best_step is None else "train.say.finished"
-        return markup.note("calm", say(key, language, step=count(row.best_step or 0)))
-    return markup.note("attention" if row.state == "dead" else "calm", say(f"train.say.{row.state}", language))
-
-
-def _running_note(curve: Curve, is_stopping: bool, language: str) -> str:
-    if is_stopping:
+    if row.state == "running" and is_stopping:
         return markup.note("calm", say("train.say.stopping", language))
-    since = [step for step, _, _ in curve.evaluations if step > curve.best.get("step", 0)]
-    if len(since) >= PARTED_EVALUATIONS:
-        return markup.note("attention", say("train.say.parted", language, step=count(curve.best["step"])))
-    return markup.note("calm", say("train.say.running", language))
+    found = coach.remarks(curve, about, progress(row.status), row.is_active)
+    told = "".join(_remark(remark, curve, language) for remark in found)
+    if row.state == "running":
+        return told or markup.note("calm", say("train.say.running", language))
+    return _ended(row, curve, language) + told
+
+
+def _ended(row: Row, curve: Curve, language: str) -> str:
+    if row.state != "finished":
+        return markup.note("attention" if row.state == "dead" else "calm", say(f"train.say.{row.state}", language))
+    key = "train.say.finished_bare" if row.best_step is None else "train.say.finished"
+    words = say(key, language, step=count(row.best_step or 0))
+    after = coach.what_next(curve)
+    return markup.note("calm", f"{words}\n{say(after.key, language)}" if after else words)
+
+
+def _remark(remark: coach.Remark, curve: Curve, language: str) -> str:
+    """A remark in words, with its button at its end."""
+    values = {name: _for_people(value) for name, value in remark.values.items()}
+    act = ""
+    if remark.action:
+        best = curve.best.get("step")
+        words = say("coach.stop", language, step=count(best)) if best else say("coach.stop_now", language)
+        act = f'<button type="button" class="act" data-act="{remark.action}">{escape(words)}</button>'
+    return f'<div class="note attention" role="note"><p>{escape(say(remark.key, language, **values))}</p>{act}</div>'
+
+
+def _for_people(value: Any) -> Any:
+    return value if isinstance(value, str) else f"{value:.1f}" if isinstance(value, float) else count(value)
 
 
 def log(text: str) -> str:

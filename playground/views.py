@@ -228,6 +228,7 @@ def description(run: RunDir) -> dict[str, Any]:
         arch=model.get("arch", ""),
         tokenizer=data.get("tokenizer", ""),
         vocab_size=model.get("vocab_size"),
+        train_tokens=(config.get("tokens") or {}).get("train"),
         block_size=model.get("block_size"),
     )
 

@@ -57,7 +57,7 @@ PAGES = {
     "status bar": lambda _: frame.status_bar([row(seconds_left=3)], (1e9, 2e9), "en"),
     "header": lambda _: frame.header(HOSTILE, "en"),
     "headline": lambda _: live.headline(row(), dict(arch=HOSTILE, corpus=HOSTILE, tokenizer=HOSTILE), "en"),
-    "error": lambda tmp: live.note(row("failed", error=HOSTILE), Curve(run=None), False, "en"),
+    "error": lambda tmp: live.note(row("failed", error=HOSTILE), Curve(run=None), {}, False, "en"),
     "log": lambda _: live.log(HOSTILE),
     "corpus": lambda tmp: corpus.card(hostile_corpus(tmp), "en"),
     "tokens": lambda _: corpus.table([Cut(HOSTILE, 3, 3, 3, (HOSTILE,)), Cut("x", fault=HOSTILE)], "en"),
@@ -78,20 +78,20 @@ def test_hostile_text_is_shown_and_not_obeyed(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_failed_run_says_why_in_the_trainers_words(language: str) -> None:
     error = "the loss became nan at step 212; lower lr=3.0"
-    page = live.note(row("failed", error=error), Curve(run=None), False, language)
+    page = live.note(row("failed", error=error), Curve(run=None), {}, False, language)
     assert error in page and 'role="alert"' in page
 
 
 def test_parted_curves_are_pointed_out(tmp_path: Path) -> None:
     fabricate(tmp_path, "one", steps=900, parted_at=300)
     curve = Library(tmp_path).curve("one")
-    note = live.note(row("running"), curve, False, "en")
+    note = live.note(row("running"), curve, {}, False, "en")
     assert f"since step {curve.best['step']}" in note and "attention" in note
 
 
 def test_a_calm_run_is_not_warned_about(tmp_path: Path) -> None:
     fabricate(tmp_path, "one", steps=600)
-    assert "attention" not in live.note(row("running"), Library(tmp_path).curve("one"), False, "en")
+    assert "attention" not in live.note(row("running"), Library(tmp_path).curve("one"), {}, False, "en")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (43.9, "0:43"), (725, "12:05"), (11_220, "3:07:00")])

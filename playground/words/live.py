@@ -109,4 +109,60 @@ WORDS = {
     "timeline.keep": ("Keep as", "保存"),
     "timeline.keep_html": ("Keep the timeline as an HTML page", "HTML ページとして保存"),
     "timeline.keep_gif": ("Keep the timeline as an animated GIF", "アニメーション GIF として保存"),
+    "coach.parted": (
+        "It has begun to memorise: unseen text has got worse since step {step}, while the learnt text still gets better. "
+        "The best was step {step}; it is kept.",
+        "丸暗記がはじまりました。ステップ {step} から、学習テキストは良くなるのに、未見テキストは悪くなっています。"
+        "最良だったステップ {step} は残っています。",
+    ),
+    "coach.had_parted": (
+        "After step {step} it learnt your text by heart; the model of step {step} is the one that is kept. "
+        "More text helps most; more dropout or a smaller model helps too.",
+        "ステップ {step} より後は丸暗記でした。残るのはステップ {step} のモデルです。"
+        "いちばん効くのはテキストを増やすこと。ドロップアウトを強める、モデルを小さくする、も有効です。",
+    ),
+    "coach.plateau": (
+        "Unseen text has hardly improved since step {step}. What this model can learn here, it has learnt: "
+        "try a larger one, a lower rate, or more text.",
+        "ステップ {step} から、未見テキストの損失がほとんど下がっていません。この設定で学べることは学び終えたようです。"
+        "大きめのモデル、低い学習率、あるいは長いテキストを試してください。",
+    ),
+    "coach.spikes": (
+        "The loss has jumped up {n} times lately, last at step {step}. One jump heals by itself; if they go on, "
+        "lower the learning rate or clip gradients at 1.",
+        "損失が最近 {n} 回跳ね上がりました(最後はステップ {step})。一度なら自然に戻ります。"
+        "続くようなら、学習率を下げるか、勾配を 1 で切り詰めてください。",
+    ),
+    "coach.too_high": (
+        "The loss rises instead of falling: a learning rate of {lr} is too high. Stop, and try {lower}.",
+        "損失が下がらずに上がっています。学習率 {lr} は高すぎます。停止して、{lower} で試してください。",
+    ),
+    "coach.too_low": (
+        "The loss still falls as evenly as at the beginning: the learning rate is too low, or the run too short. "
+        "Try three times the rate.",
+        "終わり近くでも、損失がはじめと同じ調子で下がりつづけています。学習率が低すぎるか、時間が短すぎます。"
+        "3倍の学習率を試してください。",
+    ),
+    "coach.vocabulary": (
+        "The tokenizer is too large for this text: {entries} entries share {tokens} tokens, {each} each. "
+        "Characters, or a vocabulary of a few hundred, learn faster here.",
+        "このテキストにはトークナイザが大きすぎます。{entries} 語に対して {tokens} トークン、1語あたり {each} 個しかありません。"
+        "文字単位か、数百語の語彙のほうが早く学べます。",
+    ),
+    "coach.little_text": (
+        "{parameters} parameters for {tokens} tokens: it can learn the text by heart before it learns the language. "
+        "A smaller model, or much more text, writes better.",
+        "{tokens} トークンに対してパラメータが {parameters} 個あります。言葉を覚える前に丸暗記できてしまう大きさです。"
+        "小さめのモデルか、ずっと長いテキストのほうが上手に書けます。",
+    ),
+    "coach.more": (
+        "It was still getting better when it ended: with twice the time it would write better yet.",
+        "終わるまで良くなりつづけていました。倍の時間をかければ、もっと上手に書けます。",
+    ),
+    "coach.enough": (
+        "More time would not help now; a larger model or more text would.",
+        "これ以上時間をかけても変わりません。大きめのモデルか、長いテキストが効きます。",
+    ),
+    "coach.stop": ("Stop and keep step {step}", "停止してステップ {step} を残す"),
+    "coach.stop_now": ("Stop now", "今すぐ停止"),
 }
