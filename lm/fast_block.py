@@ -147,7 +147,7 @@ def as_rows(x: Tensor) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Weight) -> Tensor:
     """x (N, in) bf16 → (N, out), adding the float32 bias while the product is written, where oneDNN can."""
-    if bias is not None and _has_onednn():
+    if bias is not None and has_onednn():
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias.bfloat16(), "none", [], "")
     return F.linear(x, weight, None if bias is None else bias.bfloat16())
 
@@ -211,6 +211,6 @@ def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 @functools.cache
-def _has_onednn() -> bool:
+def has_onednn() -> bool:
     """Whether torch was built with oneDNN and this processor has what its bf16 products need."""
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

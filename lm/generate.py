@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from lm.config import SampleConfig
+from lm.decode import Decoder, can_decode
 from lm.errors import CheckpointError
 from lm.model import GPT, KVCache
 from lm.tokenizer import Tokenizer
@@ -95,21 +96,20 @@ def stream(
     start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
-    cache = KVCache(model.config, config.num_samples, model.device) if use_cache else None
+    reader = Reader(model, config.num_samples, use_cache)
     generators = [torch.Generator().manual_seed(config.seed + i) for i in range(config.num_samples)]
     for generator in generators:
         torch.rand(drawn, generator=generator, dtype=torch.float64)
     decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
     waiting: list[list[int]] = [[] for _ in generators]  # the tokens of a character that is not whole yet
-    mute = mute_ids(model, tokenizer)
+    mute = torch.tensor(mute_ids(model, tokenizer), dtype=torch.int64)
     was_training = model.training
     model.eval()
     try:
         for end in range(len(start), ids.size(1)):
             if should_stop is not None and should_stop():
                 break
-            logits = _next_logits(model, ids[:, :end], cache)  # (B, V)
-            logits[:, mute] = -math.inf
+            logits = reader.read(ids[:, :end]).index_fill_(1, mute, -math.inf)  # (B, V)
             ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
             for sample, i in enumerate(ids[:, end].tolist()):
                 waiting[sample].append(i)
@@ -123,14 +123,25 @@ def stream(
         model.train(was_training)
 
 
-def _next_logits(model: GPT, ids: Tensor, cache: KVCache | None) -> Tensor:
-    """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
-    window = model.config.block_size
-    if cache is None or ids.size(1) > window:
-        logits = model(ids[:, -window:].to(model.device), last_only=True)
-    else:
-        logits = model(ids[:, cache.length :].to(model.device), cache, last_only=True)
-    return logits[:, -1].float().cpu()
+class Reader:
+    """What a model says next of a text that grows by a token each time, by the shortest way that the text allows."""
+
+    def __init__(self, model: GPT, batch_size: int, use_cache: bool) -> None:
+        self.model = model
+        self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
+        self._decoder: Decoder | None = None
+
+    def read(self, ids: Tensor) -> Tensor:
+        """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
+        window = self.model.config.block_size
+        if self.cache is None or ids.size(1) > window:
+            logits = self.model(ids[:, -window:].to(self.model.device), last_only=True)
+        elif self.cache.length and can_decode(self.model):
+            self._decoder = self._decoder or Decoder(self.model, self.cache)
+            return self._decoder(ids[:, -1])
+        else:
+            logits = self.model(ids[:, self.cache.length :].to(self.model.device), self.cache, last_only=True)
+        return logits[:, -1].float().cpu()
 
 
 def prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:

@@ -1,0 +1,120 @@
+"""Writing beside nanoGPT's and transformers' `generate`: the same weights, sampling included, in tokens a second.
+
+    python benchmarks/generation.py --nanogpt DIR [--rounds 5]
+
+All three continue one line break to a full context with temperature 0.8 and top-k 40 (the weights are random: speed does
+not depend on them). nanoGPT has no cache; transformers uses its own. Ours is `lm.generate.generate`, text and all; with
+eight sequences at once, and the seconds from a call to its first token, too. Before anything is timed the three must
+have as many parameters and the same scores for the same ids.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from lm import checkpoint
+from lm.config import ModelConfig, SampleConfig
+from lm.generate import generate, stream
+from lm.model import GPT
+from lm.tokenizer import CharTokenizer
+from sidebyside import Spread, as_nanogpt, finish, nanogpt, ratio, table, take_turns
+
+SIZES = ((4, 4, 256, 256), (6, 6, 384, 256))  # layers, heads, width, context
+TOKENIZER = CharTokenizer("\n" + "".join(map(chr, range(32, 32 + 64))))  # about as many as Tiny Shakespeare has
+SAMPLING = dict(temperature=0.8, top_k=40)
+TOGETHER = 8
+SAME_SCORES = 1e-4
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--nanogpt", type=Path, required=True, metavar="DIR", help="a clone of nanoGPT")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
+    arguments = parser.parse_args()
+    found = [compare(size, nanogpt(arguments.nanogpt), arguments.rounds) for size in SIZES]
+    print(table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found]))
+    finish("generation", unit="tokens per second", sizes=found)
+    return 0
+
+
+def compare(size: tuple[int, ...], module: ModuleType, rounds: int) -> dict:
+    """One line of the table."""
+    n_layer, n_head, n_embd, block_size = size
+    config = ModelConfig(block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
+    model = GPT(replace(config, vocab_size=TOKENIZER.vocab_size), torch.Generator().manual_seed(0)).eval()
+    nano, there = as_nanogpt(module, model).eval(), as_transformers(model)
+    same_scores_or_exit(model, nano, there)
+    prompt, length = torch.tensor([TOKENIZER.encode("\n").tolist()]), block_size - 1
+    wanted = SampleConfig(max_new_tokens=length, **SAMPLING)
+    contestants = {
+        "ours": lambda: generate(model, TOKENIZER, "\n", wanted),
+        "nanogpt": lambda: nano.generate(prompt, length, **SAMPLING),
+        "transformers": lambda: there.generate(
+            prompt, do_sample=True, min_new_tokens=length, max_new_tokens=length, pad_token_id=0, **SAMPLING
+        ),
+        "ours_together": lambda: generate(model, TOKENIZER, "\n", replace(wanted, num_samples=TOGETHER)),
+    }
+    texts = {name: TOGETHER if name == "ours_together" else 1 for name in contestants}
+    turns = {name: speed(write, length * texts[name]) for name, write in contestants.items()}
+    speeds = take_turns(turns, rounds)
+    first = Spread.of([first_token_seconds(model, wanted) for _ in range(rounds)])
+    return dict(
+        size=size,
+        **{name: Spread.of(numbers) for name, numbers in speeds.items()},
+        to_nanogpt=ratio(speeds["ours"], speeds["nanogpt"]),
+        to_transformers=ratio(speeds["ours"], speeds["transformers"]),
+        together_to_one=ratio(speeds["ours_together"], speeds["ours"]),
+        first_token_seconds=first,
+    )
+
+
+def as_transformers(model: GPT) -> torch.nn.Module:
+    """The model as transformers loads it from our checkpoint."""
+    from transformers import AutoModelForCausalLM
+
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint.save_model(Path(folder) / "model", model, TOKENIZER, step=0, val_loss=None)
+        return AutoModelForCausalLM.from_pretrained(Path(folder) / "model").eval()
+
+
+def same_scores_or_exit(model: GPT, nano: torch.nn.Module, there: torch.nn.Module) -> None:
+    ids = torch.randint(TOKENIZER.vocab_size, (1, model.config.block_size), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        scores = model(ids)[:, -1]
+        others = {"nanoGPT": nano(ids)[0][:, -1], "transformers": there(ids).logits[:, -1]}
+    for name, other in others.items():
+        if (scores - other).abs().max() > SAME_SCORES:
+            sys.exit(f"not the same model: {name}'s scores differ by {(scores - other).abs().max():.2g}")
+
+
+def speed(write: Callable[[], object], tokens: int) -> Callable[[], float]:
+    def turn() -> float:
+        start = time.perf_counter()
+        with torch.no_grad():
+            write()
+        return tokens / (time.perf_counter() - start)
+
+    return turn
+
+
+def first_token_seconds(model: GPT, wanted: SampleConfig) -> float:
+    """From the call to the first piece of text, of a prompt that fills half of the context."""
+    start = time.perf_counter()
+    text = stream(model, TOKENIZER, "A" * (model.config.block_size // 2), wanted)
+    next(text)
+    seconds = time.perf_counter() - start
+    text.close()
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
