@@ -16,7 +16,7 @@ from typing import Any
 
 from lm import run_dir
 from lm.errors import RunError
-from lm.run_dir import ACTIVE_STATES, RunDir
+from lm.run_dir import ACTIVE_STATES, WAITING, RunDir
 
 TRASH = ".trash"
 SHELF = "library.json"
@@ -99,8 +99,8 @@ def pin(runs_dir: Path, name: str, is_pinned: bool = True) -> None:
 def _resting(runs_dir: Path, name: str, deed: str) -> RunDir:
     """The run of that name, if nothing trains it."""
     run = run_dir.find(runs_dir, Path(runs_dir) / run_dir.check_name(name))
-    if run_dir.state(run) in ACTIVE_STATES:
-        raise RunError(f"run {name!r} is being trained; stop it, then {deed} it")
+    if run_dir.state(run) in (WAITING, *ACTIVE_STATES):
+        raise RunError(f"run {name!r} is being trained, or waits for it; stop it, then {deed} it")
     return run
 
 

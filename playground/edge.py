@@ -15,9 +15,8 @@ from typing import Any
 
 import gradio as gr
 
-from lm.errors import LMError, RunError
+from lm.errors import LMError
 from playground.markup import escape, fault
-from playground.text import language_of, say
 from playground.workspaces import Workspaces
 
 MESSAGE_SECONDS = 30
@@ -25,6 +24,10 @@ QUIET = dict(show_progress="hidden", api_visibility="private")
 
 Handler = Callable[..., Any]
 Components = Sequence[gr.components.Component]
+
+
+class OnlyLook(LMError):
+    """A spectator's page caused an event that does more than look; nothing happens, and nothing needs to be said."""
 
 
 class Edge:
@@ -94,7 +97,7 @@ class Edge:
             own = args if "request" in names else args[1:]
             space = self.workspaces.of(args[at])
             if space.share.is_shown and not is_look:
-                raise RunError(say("visitor.only_look", language_of(args[at].headers.get("accept-language", ""))))
+                raise OnlyLook("a spectator only looks")
             return handler(space, *own)
 
         request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
@@ -122,12 +125,13 @@ class _Outputs:
 
     def wrong(self, error: LMError) -> Any:
         """The words of `error` where they belong; everything else as it is."""
-        if not self.is_told:
+        shown = [gr.skip()] * (self.n + self._is_after)
+        if self.is_told and not isinstance(error, OnlyLook):
+            shown[-1 if self.told_at is None else self.told_at] = fault(error)
+        elif not isinstance(error, OnlyLook):
             words = escape(error).replace("\n", "<br>")
             raise gr.Error(words, duration=MESSAGE_SECONDS, title="", print_exception=False) from error
-        shown = [gr.skip()] * (self.n + self._is_after)
-        shown[-1 if self.told_at is None else self.told_at] = fault(error)
-        return tuple(shown) if len(shown) > 1 else shown[0]
+        return tuple(shown) if len(shown) > 1 else next(iter(shown), None)
 
 
 def _bare(handler: Handler) -> Handler:

@@ -181,6 +181,7 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
                 )  # fmt: skip
                 w.read_sample = gr.Button(text.label("corpus.take"), variant="primary", elem_id="read-sample")
         w.told = gr.HTML(elem_id="read-told", apply_default_css=False)
+        w.limits = gr.HTML(elem_id="text-limits", apply_default_css=False)
     return w
 
 

@@ -56,10 +56,23 @@ WORDS = {
         "This link shows nothing any more: its run was deleted, or is no longer shown.",
         "このリンクの学習は、削除されたか公開が終わっています。",
     ),
-    "visitor.only_look": (
-        "This link lets you look at one run; open the page without it to train your own.",
-        "このリンクでは一つの学習を見ることだけができます。自分で学習するには、リンクなしでページを開いてください。",
+    "guest.only_look": (
+        "You are looking at a run that someone shows you. <a>Train one of your own</a>",
+        "公開された学習を見ています。<a>自分でも学習する</a>",
     ),
+    "guest.show": ("Let others watch this run", "この学習を公開する"),
+    "guest.hide": ("Stop showing it", "公開をやめる"),
+    "guest.link": (
+        "Whoever has this link sees the curve and the samples, live, and can change nothing:",
+        "このリンクを知っている人は、曲線と文をその場で見られます。操作はできません。",
+    ),
+    "guest.hidden": ("Links to this run show nothing any more.", "この学習のリンクは無効になりました。"),
+    "guest.waiting": (
+        "Waiting: number {position} in the line; it begins in {time} at the latest. You can close the page meanwhile.",
+        "順番待ち: {position} 番目。遅くとも {time} 後にはじまります。ページを閉じても順番は残ります。",
+    ),
+    "guest.next": ("Its turn has come: it begins.", "順番が来ました。まもなくはじまります。"),
+    "state.waiting": ("waiting", "順番待ち"),
     "limit.upload": (
         "{asked} MB are more than one visitor may bring at a time here; cut the text to at most {most} MB",
         "{asked} MB は一度に持ち込める量を超えています。{most} MB 以下に分けてください",
