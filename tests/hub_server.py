@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
+from sign_in import Provider
 
 LARGE = re.compile(r"\.(safetensors|bin|png|gguf|zip)$")
 LICENCES = {"mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "openrail", "other", "unknown"}
@@ -75,6 +76,7 @@ class Repo:
     private: bool = False
     sdk: str | None = None
     commits: list[tuple[str, str, dict[str, bytes]]] = field(default_factory=list)  # (sha, message, files)
+    authors: list[str] = field(default_factory=list)  # of the commits
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -86,9 +88,10 @@ class Repo:
             return self.commits[-1][0], self.commits[-1][2]
         return next(((sha, files) for sha, _, files in self.commits if sha == revision), None)
 
-    def commit(self, message: str, files: dict[str, bytes]) -> str:
+    def commit(self, message: str, files: dict[str, bytes], author: str = "hub") -> str:
         sha = hashlib.sha1(f"{self.name} {len(self.commits)} {message}".encode()).hexdigest()
         self.commits.append((sha, message, files))
+        self.authors.append(author)
         return sha
 
 
@@ -103,6 +106,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.free_bytes = 1 << 40
         self.endpoint = self.storage = ""
+        self.provider: Provider | None = None  # of "Sign in with Hugging Face"
         self.lock = threading.RLock()
 
     def repo(self, name: str, kind: str = "model") -> Repo:
@@ -174,6 +178,10 @@ ROUTES = (
     (r"PUT /upload/(?P<oid>\w+)", "upload"),
     (r"POST /verify/(?P<oid>\w+)", "verify"),
     (r"(?:GET|HEAD) /signed/(?P<oid>\w+)", "signed"),
+    (r"GET /\.well-known/openid-configuration", "provider_configuration"),
+    (r"GET /oauth/jwks", "provider_keys"),
+    (r"GET /oauth/authorize", "authorize"),
+    (r"POST /oauth/token", "exchange"),
     (rf"(?:GET|HEAD) {PLACE}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", "resolve"),
 )
 
@@ -392,7 +400,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {}
 
     def _commit(self, kind: str, name: str, revision: str) -> Any:
-        self._writer(name.split("/")[0])
+        author = self._writer(name.split("/")[0])
         repo, _, files = self._files(kind, name, revision)
         lines = [json.loads(line) for line in self.request_seen.body.splitlines()]
         after, message = dict(files), ""
@@ -409,8 +417,35 @@ class _Handler(BaseHTTPRequestHandler):
             elif key in ("deletedFile", "deletedFolder"):
                 gone = value["path"].rstrip("/")
                 after = {path: data for path, data in after.items() if path != gone and not path.startswith(gone + "/")}
-        sha = repo.commit(message, after)
+        sha = repo.commit(message, after, author.name)
         return {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{sha}"}
+
+    def _provider_configuration(self) -> Any:
+        return self._provider().configuration()
+
+    def _provider_keys(self) -> Any:
+        return self._provider().keys()
+
+    def _authorize(self) -> Any:
+        try:
+            page = self._provider().consent({name: values[0] for name, values in self.query.items()})
+        except (ValueError, KeyError) as error:
+            raise _Refused(400, str(error)) from None
+        return 200, {"Content-Type": "text/html"}, page.encode()
+
+    def _exchange(self) -> Any:
+        asked = {name: values[0] for name, values in parse_qs(self.request_seen.body.decode()).items()}
+        try:
+            issued = self._provider().exchange(self.request_seen.headers.get("authorization", ""), asked)
+        except ValueError as error:
+            raise _Refused(400, str(error)) from None
+        self.hub.tokens[issued["access_token"]] = User(self._provider().visitor)
+        return issued
+
+    def _provider(self) -> Provider:
+        if self.hub.provider is None:
+            raise _Refused(404, "Nobody signs in here")
+        return self.hub.provider
 
     def _info(self, kind: str, name: str, revision: str | None) -> Any:
         repo, sha, files = self._files(kind, name, revision or "main")

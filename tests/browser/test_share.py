@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sign_in
 from conftest import App
 from hub_server import Hub, User
 
@@ -139,15 +141,46 @@ def test_a_push_can_be_cancelled_and_its_page_closed(visit, app: App, hub: Hub) 
     assert list(hub.repo("alice/fox").files) == [".gitattributes"]
 
 
-def test_a_space_asks_to_sign_in(visit, app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def begin_as_space(app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start the app anew as the Hub starts a Space that people sign in to."""
     app.end()
-    sign_in = dict(CLIENT_ID="1", CLIENT_SECRET="2", SCOPES="openid write-repos")
-    for name, value in dict(SPACE_ID="lab/playground", SYSTEM="spaces", GRADIO_SERVER_NAME="127.0.0.1").items():
+    said = dict(SPACE_ID="lab/playground", SYSTEM="spaces", GRADIO_SERVER_NAME="127.0.0.1")
+    said |= dict(OAUTH_CLIENT_ID=sign_in.CLIENT, OAUTH_CLIENT_SECRET=sign_in.SECRET, OAUTH_SCOPES=sign_in.SCOPES)
+    for name, value in (said | dict(OPENID_PROVIDER_URL=hub.endpoint)).items():
         monkeypatch.setenv(name, value)
-    for name, value in sign_in.items():
-        monkeypatch.setenv(f"OAUTH_{name}", value)
-    monkeypatch.setenv("OPENID_PROVIDER_URL", hub.endpoint)
     app.start()
+
+
+def test_a_visitor_signs_in_on_a_space_and_pushes_as_themselves(
+    visit, app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.provider = sign_in.Provider(hub.endpoint, visitor="alice")
+    begin_as_space(app, hub, monkeypatch)
+    visitor = visit(reduced_motion="reduce")
+    visitor.tab("share")
+    visitor.page.click("#sign-in")
+    visitor.page.click("a:has-text('Authorize')")
+    visitor.page.wait_for_selector("#sign-in:has-text('alice')", state="attached")
+
+    [folder] = (app.folder / "runs").parent.rglob("seen.json")  # the workspace of who signed in
+    shutil.copytree(app.runs_dir / "fox", folder.parent / "runs" / "fox")
+    visitor.open()
+    visitor.tab("share")
+    visitor.page.wait_for_function("document.querySelector('#share-run input').value === 'fox'")
+    visitor.page.wait_for_function("document.querySelector('#repo textarea, #repo input').value === 'alice/fox'")
+    visitor.page.click("#push")
+    visitor.page.wait_for_selector(f"#pushed a[href='{hub.endpoint}/alice/fox']")
+    visitor.screenshot("share-signed-in")
+    assert hub.repo("alice/fox").authors[-1] == "alice"
+    [token] = hub.provider.issued
+    commits = hub.asked("POST /api/models/alice/fox/commit/")
+    assert [commit.headers["authorization"] for commit in commits] == [f"Bearer {token}"]
+    assert token not in visitor.page.content() and not any(token in request.target for request in hub.requests)
+    visitor.complaints.clear(), visitor.strangers.clear()  # on a Space, Gradio itself asks the Hub for its badge
+
+
+def test_a_space_asks_to_sign_in(visit, app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_as_space(app, hub, monkeypatch)
     visitor = visit(color_scheme="light", reduced_motion="reduce")
     visitor.tab("share")
     visitor.page.wait_for_selector("#sign-in")
