@@ -338,6 +338,10 @@ class TrainConfig:
         "float32 is exact.",
         label="Precision", group="Machine", choices=("auto", "float32", "bf16", "fp16"),
     )  # fmt: skip
+    compile: str = setting(
+        "auto", "Fuse the model's operations by a compiler, which takes a while at the start; auto does so on CUDA only.",
+        label="Compile", group="Machine", choices=("auto", "on", "off"),
+    )  # fmt: skip
     threads: int = setting(
         0, "Processor threads; 0 leaves the choice to PyTorch. The same number gives the same run.",
         label="Threads", group="Machine", low=0, high=1024,

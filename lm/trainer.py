@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from lm import batches, checkpoint, health, run_dir
+from lm.compiled import compiled, is_wanted
 from lm.config import SampleConfig
 from lm.device import MAIN_MEMORY, autocast, free_bytes
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
@@ -90,6 +91,10 @@ class Trainer:
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
         self.model = first_model(run, setup).to(setup.device)
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
+        self.forward = self.model
+        if is_wanted(self.config.compile, self.model):
+            rows = self.config.batch_size // setup.grad_accum_steps // team.size
+            self.forward = compiled(self.model, rows, autocast(setup.device, setup.precision), say)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
@@ -174,7 +179,7 @@ class Trainer:
         for x, y in zip(*(self.team.rows(rows).chunk(parts) for rows in (ids, targets))):
             x, y = x.to(self.setup.device, non_blocking=True), y.to(self.setup.device, non_blocking=True)
             with autocast(self.setup.device, self.setup.precision):
-                logits = self.model(x)  # (B / parts, T, V)
+                logits = self.forward(x)  # (B / parts, T, V)
             loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)
             share = x.shape[0] / ids.shape[0]
             balance = self.config.balance_weight * self.model.balance_loss()

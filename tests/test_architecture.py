@@ -61,11 +61,12 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.memory", "lm.prepare", "lm.run_dir", "psutil"},
+    "lm/compiled.py": {"lm.model", "torch"},
     "lm/memory.py": {"lm.config", "lm.model", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.device", "lm.evaluate", "lm.generate",
+        "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.compiled", "lm.device", "lm.evaluate", "lm.generate",
         "lm.health", "lm.heap", "lm.optim", "lm.prepare", "lm.progress", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
@@ -118,10 +119,11 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/choosing.py": set(),
     "playground/words/limits.py": set(),
     "playground/words/generate.py": set(),
+    "playground/words/inside.py": set(),
     "playground/words/share.py": set(),
     "playground/text.py": {
         "lm.config", "playground.text_settings", "playground.words.compare", "playground.words.choosing", "playground.words.corpus", "playground.words.frame",
-        "playground.words.generate", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
+        "playground.words.generate", "playground.words.inside", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
     "playground/views.py": {"lm.errors", "lm.library", "lm.run_dir"},
     "playground/workspace.py": {
@@ -151,7 +153,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.workspace", "gradio",
     },
     "playground/shelf.py": {
-        "lm.launch", "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text",
+        "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text", "playground.trainings",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/live.py": {
@@ -166,12 +168,16 @@ ROOMS: dict[str, set[str]] = {
     "playground/references.py": {"lm.errors", "lm.run_dir", "lm.recipes", "lm.baselines"},
     "playground/timeline.py": {"playground.look", "playground.text", "playground.theme", "playground.views", "gradio"},
     "playground/words/live.py": set(),
+    "playground/keepsake.py": {
+        "lm.errors", "playground.text", "playground.theme", "playground.timeline", "playground.views", "PIL", "matplotlib",
+    },
     "playground/settings_form.py": {"lm.errors", "lm.config", "playground.text", "gradio"},
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
         "lm.errors", "lm.config", "lm.corpus", "lm.texts", "playground.edge", "playground.markup",
         "playground.settings_form", "playground.text", "playground.workspace", "gradio",
     },
+    "playground/installable.py": {"playground.theme"},
     "playground/planner.py": {"lm.errors", "lm.launch", "psutil"},
     "playground/recipe_cards.py": {"lm.recipes", "playground.markup", "playground.text", "playground.words.choosing"},
     "playground/forecast_view.py": {
@@ -189,7 +195,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/tabs/train.py": {
         "lm.errors", "lm.recipes", "lm.run_dir", "playground.choosing", "playground.edge", "playground.guest", "playground.limits",
-        "playground.live", "playground.look", "playground.trainings", "playground.plots", "playground.text", "playground.timeline",
+        "playground.keepsake", "playground.live", "playground.look", "playground.trainings", "playground.plots", "playground.text", "playground.timeline",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/words/compare.py": set(),
@@ -207,6 +213,13 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.generate", "lm.lens", "lm.memorised", "lm.run_dir", "playground.drafts",
         "playground.elsewhere", "playground.limits", "playground.markup", "playground.models", "playground.settings_form",
         "playground.text", "playground.workspace", "playground.written", "gradio",
+    },
+    "playground/insight.py": {
+        "lm.errors", "lm.batches", "lm.checkpoint", "lm.generate", "lm.lens", "lm.merging", "lm.run_dir", "playground.text", "numpy",
+    },
+    "playground/tabs/inside.py": {
+        "lm.errors", "playground.edge", "playground.elsewhere", "playground.insight", "playground.look", "playground.markup",
+        "playground.models", "playground.text", "playground.theme", "playground.trials", "playground.workspace", "gradio",
     },
     "playground/trials.py": {
         "lm.errors", "lm.config", "lm.generate", "playground.edge", "playground.limits", "playground.markup", "playground.models",
@@ -226,7 +239,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {"playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio"},
     "playground/app.py": {
-        "lm.threads", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.markup", "playground.plots",
+        "lm.threads", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",
