@@ -37,6 +37,12 @@ def timeline() -> gr.HTML:
     )
 
 
+def kept() -> gr.HTML:
+    """A component that hands a file to the browser; its value is what `playground.keepsake.kept` gives."""
+    script = asset("kept.js").read_text(encoding="utf-8")
+    return gr.HTML({}, elem_id="kept", apply_default_css=False, html_template="<p class='fine'></p>", js_on_load=script)
+
+
 def follow(look: Look, cursor: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """The timeline's next value, if there is any, and the cursor after that; a new run brings its words along."""
     samples = look.space.library.samples(look.run.name) if look.run else None

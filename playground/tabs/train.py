@@ -11,7 +11,7 @@ import gradio as gr
 from lm import recipes
 from lm.errors import CorpusError
 from lm.run_dir import WAITING
-from playground import choosing, guest, limits, live, plots, text, timeline, trainings, views
+from playground import choosing, guest, keepsake, limits, live, plots, text, timeline, trainings, views
 from playground.edge import Edge
 from playground.look import Look
 from playground.text import say
@@ -77,6 +77,11 @@ def resume(space: Workspace, run: str) -> None:
     trainings.resume(space, run)
 
 
+def keep(space: Workspace, run: str, language: str, event: gr.EventData) -> dict[str, str]:
+    """Inputs: the name of a run; the event says html or gif. Outputs: its timeline as a file for the browser."""
+    return keepsake.kept(run, space.library.samples(run).written, str(event.kind), language)
+
+
 # ---------------------------------------------------------------------------------------------- layout and events
 
 
@@ -99,6 +104,8 @@ def _live(w: SimpleNamespace) -> None:
         w.note = live.note_box()
     with gr.Column(elem_classes="card hero"):
         w.timeline = timeline.timeline()
+        w.kept = timeline.kept()
+        w.kept_told = gr.HTML(elem_id="kept-told", apply_default_css=False)
     with gr.Column(elem_classes="card", elem_id="meters"):
         w.panels = plots.panels()
     with gr.Column(elem_classes="card settings"), gr.Accordion(text.label("train.log"), open=False):
@@ -115,6 +122,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
         return page.watcher.choose(space, start(space, *values), values[3])
 
     on(w.go.click, begin, asked, page.chosen, told=w.choice_told)
+    on(w.timeline.keep, keep, [page.selected, language], w.kept, told=w.kept_told)
     for pressed, act in (([w.stop.click, w.note.stop], stop), (w.resume.click, resume)):
         on(pressed, _then_look(act, page.watcher), [page.selected, page.cursor, language], page.watched)
 

@@ -107,6 +107,15 @@ WORDS = {
     "timeline.pause": ("Pause", "一時停止"),
     "timeline.newest": ("newest", "最新へ"),
     "timeline.keep": ("Keep as", "保存"),
+    "timeline.kept": ("Kept as {name}, {size}.", "{name} として保存しました({size})。"),
+    "timeline.nothing": (
+        "This run has not written anything yet; it does at its first measurement.",
+        "まだ何も書いていません。最初の測定のときに書きます。",
+    ),
+    "timeline.no_font": (
+        "No font on this machine has all the characters of these samples; install Noto Serif CJK, or keep the HTML page.",
+        "この文の文字をすべて持つフォントが見つかりません。Noto Serif CJK を入れるか、HTML で保存してください。",
+    ),
     "timeline.keep_html": ("Keep the timeline as an HTML page", "HTML ページとして保存"),
     "timeline.keep_gif": ("Keep the timeline as an animated GIF", "アニメーション GIF として保存"),
     "coach.parted": (
