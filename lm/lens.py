@@ -19,10 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm import prepare
+from lm.checkpoint import load_model
 from lm.config import SampleConfig
 from lm.evaluate import evaluating
 from lm.generate import mute_ids, penalise, probabilities
 from lm.model import GPT, RMS_NORM_EPS, Attention, rotate
+from lm.run_dir import RunDir
 from lm.tokenizer import Tokenizer
 
 MOST_SURPRISE_TOKENS = 4096
@@ -211,6 +214,14 @@ def embedding(model: GPT) -> np.ndarray:
     """A row for each token, (V, C) float32; of a bigram its scores."""
     table = model.table if model.config.arch == "bigram" else model.token_embedding
     return table.weight.detach().float().cpu().numpy()
+
+
+def first_embedding(run: RunDir) -> np.ndarray:
+    """`embedding` before the first step: drawn again from the run's seed, or what `--init-from` brought."""
+    if run.initial.exists():
+        return embedding(load_model(run.initial))
+    setup = prepare.load(run)
+    return embedding(GPT(setup.model, torch.Generator().manual_seed(setup.train.seed)))
 
 
 def maps(tables: Sequence[np.ndarray], ids: Sequence[int]) -> list[Map]:

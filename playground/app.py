@@ -21,12 +21,13 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from lm.threads import sleep_at_barriers
-from playground import frame, guest, limits, markup, settings_form, shelf, text, theme
+from playground import frame, guest, installable, limits, markup, settings_form, shelf, text, theme
 from playground.door import Door
 from playground.edge import Edge
+from playground.installable import Installable
 from playground.plots import plotly_bundle
 from playground.queue import TrainingQueue, slots_here
-from playground.tabs import compare, corpus, generate, share, train
+from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
 from playground.watch import Watcher
 from playground.workspace import Workspace
@@ -35,8 +36,8 @@ from playground.workspaces import Workspaces
 TICK_SECONDS = 1.0
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
-TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, share=share)
-WATCHER = Watcher(dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, share=share))
+TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, inside=inside, share=share)
+WATCHER = Watcher(dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, inside=inside, share=share))
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -76,10 +77,10 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
         theme=theme.theme(),
         css=settings_form.symbols_css([*train.FIELDS, *generate.FIELDS]),
         css_paths=[theme.asset("style.css")],
-        head=f'<script src="gradio_api/file={bundle}" defer></script>',
+        head=f'<script src="gradio_api/file={bundle}" defer></script>{installable.head()}',
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
-        app_kwargs=dict(middleware=[Middleware(Door, keeper=workspaces)]),
+        app_kwargs=dict(middleware=[Middleware(Installable), Middleware(Door, keeper=workspaces)]),
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
         run_history=False,

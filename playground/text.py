@@ -15,12 +15,12 @@ from gradio.i18n import I18nData
 
 from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from playground.text_settings import GROUPS, SETTINGS
-from playground.words import choosing, compare, corpus, frame, generate, limits, live, share, train
+from playground.words import choosing, compare, corpus, frame, generate, inside, limits, live, share, train
 
 LANGUAGES = ("en", "ja")
 CONFIGS = (DataConfig, ModelConfig, TrainConfig, SampleConfig)
 
-PLACES = (frame, limits, corpus, choosing, train, live, generate, compare, share)
+PLACES = (frame, limits, corpus, choosing, train, live, generate, compare, inside, share)
 # key: (English, Japanese)
 WORDS: dict[str, tuple[str, str]] = {key: pair for place in PLACES for key, pair in place.WORDS.items()}
 

@@ -21,7 +21,7 @@ Cursor = dict[str, Any]
 # Components that keep what they were told: a tick brings them what is new since their cursor, if anything.
 STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 # Choices that move on to the selected run as soon as it has a model.
-MOVING = ("generate.checkpoint", "share.run")
+MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
 
 
 class Part(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lm import lens
+from lm import lens, prepare
 from lm.config import ModelConfig, SampleConfig
 from lm.model import GPT, Attention
 from lm.tokenizer import SPLIT_PATTERN, BPETokenizer, CharTokenizer
@@ -195,3 +195,9 @@ def test_what_stays_stays_where_it_is_and_neighbours_point_the_same_way() -> Non
 @pytest.mark.parametrize("shape", ["gpt2", "bigram"])
 def test_the_embedding_has_a_row_for_each_token(shape: str) -> None:
     assert len(lens.embedding(lively(shape))) == CHARACTERS.vocab_size
+
+
+def test_the_first_embedding_is_the_one_that_training_began_with(shared_fox) -> None:
+    setup = prepare.load(shared_fox)
+    torch.manual_seed(setup.train.seed)  # as the trainer does
+    assert np.array_equal(lens.first_embedding(shared_fox), lens.embedding(prepare.first_model(shared_fox, setup)))

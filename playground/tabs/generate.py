@@ -116,6 +116,7 @@ def build() -> SimpleNamespace:
                     w.stop = gr.Button(text.label("generate.stop"), elem_id="stop-writing")
             with gr.Column(elem_classes="card hero"):
                 w.page = written.component()
+                w.lost = gr.HTML(elem_id="lost", apply_default_css=False)
                 w.told = gr.HTML(elem_id="told", apply_default_css=False)
                 with gr.Row(elem_classes="pair"):
                     w.go_on = gr.Button(text.label("generate.go_on"), elem_id="go-on")
@@ -171,7 +172,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     ]
     on(w.stop.click, writing.halt, [w.draft, language], shown, told=w.told, cancels=underway)
     on(w.undo.click, writing.undo, [w.draft, language], shown, told=w.told)
-    on(w.page.select, writing.unfold, [w.draft, language], w.page, told=w.told)
+    on(w.page.select, writing.unfold, [w.draft, language], w.page, told=w.lost)
     on(w.preset.input, preset, w.preset, w.settings)
     on([widget.input for widget in w.settings[1:4]], preset_of, w.settings, w.preset)
     fetched = [w.checkpoint, w.fetched, w.fetch, w.cancel]

@@ -1,0 +1,202 @@
+"""What a model makes of a text, as the values that the panels of *Look inside* draw: one function a panel.
+
+Each takes a `Subject` and gives a dictionary of numbers and strings for `assets/inside_<panel>.js`. Texts are bounded
+here, so that every panel answers within about a second for a small model on two cores, whoever asks.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lm.errors import CheckpointError, LMError
+from lm.run_dir import RunDir
+from playground.text import say
+
+PASSAGE_CHARACTERS = 2000  # of the text that is looked at
+HARD_CHARACTERS, HARD_PASSAGES = 24, 5
+MAP_TOKENS = 160  # a map of more could not be read
+MAP_COUNTED = 1 << 20
+MAP_PARAMETERS = 30_000_000  # of a larger model the first weights are not drawn again
+PAIR_TOKENS = 16
+LAB_SIZES = (300, 512, 1024, 2048, 4096)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, its tokenizer and folder, the folders of its run's other checkpoints, and the text to look at."""
+
+    model: Any
+    tokenizer: Any
+    folder: Path
+    stages: tuple[tuple[str, Path], ...]  # (best or last, folder)
+    text: str
+
+    @property
+    def run(self) -> RunDir:
+        return RunDir(self.folder.parent)
+
+    @property
+    def ids(self) -> list[int]:
+        return self.tokenizer.encode(self.text).tolist()
+
+
+def surprise(subject: Subject, language: str) -> dict[str, Any]:
+    """Every character's loss, and the passages that were hardest."""
+    from lm import lens
+
+    found = lens.surprise(subject.model, subject.tokenizer, subject.text)
+    pieces = [(one.text, None if one.nats is None else round(one.nats, 3), one.n_tokens) for one in found]
+    nats = sum(one.nats for one in found if one.nats is not None)
+    n_bytes = len("".join(one.text for one in found if one.nats is not None).encode("utf-8"))
+    return dict(pieces=pieces, hardest=_hardest(pieces), bits=nats / math.log(2) / max(1, n_bytes))
+
+
+def _hardest(pieces: Sequence[tuple[str, float | None, int]]) -> list[tuple[int, int, float]]:
+    """(first piece, piece after the last, nats per character) of the hardest stretches, which do not overlap."""
+    losses = np.array([nats or 0.0 for _, nats, _ in pieces])
+    lengths = np.array([len(text) for text, _, _ in pieces])
+    starts, found = np.cumsum(lengths) - lengths, []
+    ends = np.searchsorted(starts, starts + HARD_CHARACTERS)
+    sums = np.append(0.0, np.cumsum(losses))
+    means = (sums[ends] - sums[:-1]) / HARD_CHARACTERS if len(pieces) else np.empty(0)
+    for first in np.argsort(-means, kind="stable").tolist():
+        last = int(ends[first])
+        if len(found) < HARD_PASSAGES and all(last <= a or first >= b for a, b, _ in found):
+            found.append((first, last, round(float(means[first]), 2)))
+    return found
+
+
+def next_tokens(subject: Subject, language: str) -> dict[str, Any]:
+    """The scores of what comes after the text, from which the page computes every setting."""
+    from lm import lens
+    from lm.generate import prompt_ids
+
+    ids = prompt_ids(subject.model, subject.tokenizer, subject.text).tolist()
+    found = lens.next_tokens(subject.model, subject.tokenizer, ids)
+    names = [lens.named(subject.tokenizer, i) for i in found.ids]
+    tail = [(round(score, 3), n) for score, n in found.tail]
+    return dict(tokens=names, logits=[round(score, 4) for score in found.logits], tail=tail, end=subject.text[-60:])
+
+
+def attention(subject: Subject, language: str) -> dict[str, Any]:
+    """The weights of every layer and head over the first tokens, in steps of 1/255."""
+    from lm import lens
+
+    ids = subject.ids[: min(lens.MOST_ATTENTION_TOKENS, subject.model.config.block_size)]
+    weights = lens.attention(subject.model, ids)
+    if not weights.size:
+        raise CheckpointError(say("inside.no_attention", language))
+    n_layer, n_head, length, _ = weights.shape
+    packed = np.rint(weights[:, :, *np.tril_indices(length)] * 255).astype(np.uint8)
+    tokens = [lens.named(subject.tokenizer, i) for i in ids]
+    return dict(tokens=tokens, layers=n_layer, heads=n_head, weights=base64.b64encode(packed.tobytes()).decode("ascii"))
+
+
+def embeddings(subject: Subject, language: str) -> dict[str, Any]:
+    """The tokens as points, before training and at every checkpoint there is."""
+    from lm import lens
+
+    tables, stages = [], []
+    for name, step, table in _stages(subject):
+        tables.append(table)
+        stages.append(dict(name=say(f"inside.stage.{name}", language), step=step))
+    ids = _frequent(subject)
+    for stage, one in zip(stages, lens.maps(tables, ids)):
+        stage |= dict(points=one.points.round(4).tolist(), near=one.neighbours.tolist(), explained=one.explained)
+    return dict(tokens=[lens.named(subject.tokenizer, i) for i in ids], stages=stages)
+
+
+def _stages(subject: Subject) -> list[tuple[str, int | None, np.ndarray]]:
+    """(name, step, embedding), the earliest first."""
+    from lm import checkpoint, lens
+
+    known = [
+        (name, checkpoint.facts(folder).step, lens.embedding(checkpoint.load_model(folder)))
+        for name, folder in subject.stages
+    ]
+    known = sorted(known, key=lambda stage: stage[1] or 0)
+    try:
+        is_small = subject.model.parameter_count() <= MAP_PARAMETERS
+        first = [("first", 0, lens.first_embedding(subject.run))] if is_small and subject.run.config.is_file() else []
+    except LMError:  # a run of an older version, or a folder that is no run's: its beginning is not known
+        first = []
+    return first + (known or [("fetched", None, lens.embedding(subject.model))])
+
+
+def _frequent(subject: Subject) -> list[int]:
+    """The ids that the map shows: the most frequent of the training text, or the first merges of a model without."""
+    from lm.batches import open_tokens
+
+    size, nameless = subject.tokenizer.vocab_size, {subject.tokenizer.unk_id}
+    if not subject.run.train_tokens.is_file():
+        first = 256 if size > 256 + MAP_TOKENS else 0
+        return [i for i in range(first, size) if i not in nameless][:MAP_TOKENS]
+    counts = np.bincount(open_tokens(subject.run.train_tokens, size)[:MAP_COUNTED], minlength=size)
+    ranked = np.argsort(-counts, kind="stable")[:MAP_TOKENS].tolist()
+    return [i for i in ranked if counts[i] and i not in nameless]
+
+
+def tokens(subject: Subject, language: str) -> dict[str, Any]:
+    """How byte pairs grow over the text, and what a vocabulary of each size costs."""
+    from lm import merging
+
+    text = subject.text[: merging.MOST_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    made = merging.lab_vocabulary(subject.folder)
+    merges = merging.grow(made.ranks, made.pattern, text)
+    config = subject.model.config
+    width = 1 if config.arch == "bigram" else config.n_embd * (1 if config.tie_weights else 2)
+    n_characters = subject.tokenizer.vocab_size if subject.tokenizer.unk_id is not None else len(set(text)) + 1
+    sizes = [dict(name="char", vocab=n_characters, tokens=len(text))]
+    sizes += [
+        dict(name="bpe", vocab=size, tokens=merging.n_tokens(text, merges, size))
+        for size in (256, *(size for size in LAB_SIZES if size <= made.vocab_size))
+    ]
+    steps = [(m.rank, _bytes(m.left), _bytes(m.right), m.joints) for m in merges]
+    return dict(text=text, bytes=len(text.encode("utf-8")), steps=steps, sizes=sizes, width=width, square=width == 1)
+
+
+def _bytes(spelling: bytes) -> str:
+    try:
+        return spelling.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"⟨{spelling.hex(' ').upper()}⟩"
+
+
+def pairs(subject: Subject, language: str) -> dict[str, Any]:
+    """x and y of the first tokens: the same text, shifted by one; and how likely the model found each answer."""
+    from lm import lens
+
+    ids = subject.ids[: PAIR_TOKENS + 1]
+    losses = lens.token_losses(subject.model, np.array(ids))
+    names = [lens.named(subject.tokenizer, i) for i in ids]
+    odds = [round(math.exp(-loss), 4) for loss in losses]
+    return dict(tokens=names, ids=ids, odds=odds, context=subject.model.config.block_size)
+
+
+PANELS = dict(
+    surprise=surprise, next=next_tokens, attention=attention, embeddings=embeddings, tokens=tokens, pairs=pairs
+)
+
+
+def held_out(run: RunDir, tokenizer: Any, language: str, *, is_learnt: bool = False) -> str:
+    """A passage of the text that a run has never seen, or (`is_learnt`) of the one that it learnt from.
+
+    It begins at a line's beginning in the middle of that text; empty where the text did not come along.
+    """
+    from lm.batches import open_tokens
+
+    path = run.train_tokens if is_learnt else run.val_tokens
+    if not path.is_file():
+        return ""
+    ids = open_tokens(path, tokenizer.vocab_size)
+    start = len(ids) // 2
+    passage = tokenizer.decode(ids[start : start + PASSAGE_CHARACTERS])
+    _, _, rest = passage.partition("\n")
+    return (rest or passage).lstrip()[:600].strip("\ufffd")

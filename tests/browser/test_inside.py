@@ -1,0 +1,132 @@
+"""Look inside in a real browser: every panel draws, answers to mouse and keys, and fits every window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from runs import request, write_text
+
+from lm import run_dir, trainer
+from playground.insight import PANELS
+
+pytestmark = pytest.mark.browser
+
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+
+
+@pytest.fixture
+def fox(app, tmp_path: Path):
+    """A small model; a person who looks may name a folder with a better one."""
+    if os.environ.get("LM_RUNS"):
+        return shutil.copytree(os.environ["LM_RUNS"], app.runs_dir)
+    small = request(write_text(tmp_path / "fox.txt"), model=dict(n_embd=32), steps=60, batch_size=16)
+    return trainer.train(run_dir.create(app.runs_dir, "fox"), small)
+
+
+def open_panel(visitor, name: str) -> None:
+    visitor.page.locator("#panels > .tab-wrapper button[role=tab]").nth(list(PANELS).index(name)).click()
+    visitor.page.wait_for_selector(f"#panel-{name} .drawn[data-state=drawn] > *")
+
+
+def enter(visitor) -> None:
+    visitor.tab("inside")
+    visitor.page.wait_for_selector("#panel-surprise .drawn[data-state=drawn] > *")
+
+
+def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    enter(visitor)
+    assert len(page.input_value("#inside-text textarea")) > 100
+    page.locator(".heat span").nth(5).focus()
+    page.keyboard.press("ArrowRight")
+    assert "nats" in page.locator("#panel-surprise .readout").inner_text()
+    page.locator(".hardest button").first.click()
+    assert page.locator(".heat .marked").count() >= 20
+
+
+def test_the_bars_answer_to_the_sliders_without_the_server(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    enter(visitor)
+    open_panel(visitor, "next")
+    requests = []
+    page.on("request", lambda request: "tick" not in request.url and requests.append(request.url))
+    top = page.locator(".bars button b").first
+    before = top.inner_text()
+    page.locator(".sliders input").first.fill("0")
+    assert top.inner_text() == "100 %" and before != "100 %"
+    page.locator(".sliders input").first.fill("2")
+    page.locator(".sliders input").nth(1).fill("3")
+    assert page.locator(".bars .cut").count() == page.locator(".bars button").count() - 3
+    text = page.input_value("#inside-text textarea")
+    token = page.locator(".bars button:enabled").first
+    page.locator(".bars button").first.click()
+    visitor.wait(f"document.querySelector('#inside-text textarea').value.length > {len(text)}")
+    assert token.count()
+
+
+def test_heads_are_chosen_and_tokens_pointed_at(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    enter(visitor)
+    open_panel(visitor, "attention")
+    page.locator(".heads button").nth(2).click()
+    assert page.locator(".heads button[aria-pressed=true]").count() == 1
+    page.locator(".gaze span").nth(7).hover()
+    assert page.locator(".gaze .asking").get_attribute("data-at") == "7"
+    page.locator(".gaze span").nth(7).focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".gaze .asking").get_attribute("data-at") == "6"
+
+
+def test_the_map_moves_through_its_stages_and_tells_neighbours(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    enter(visitor)
+    open_panel(visitor, "embeddings")
+    place = "document.querySelector('.token-map text').style.transform"
+    last = page.evaluate(place)
+    page.locator(".segments-like [data-stage]").first.click()
+    assert page.evaluate(place) != last
+    page.locator(".segments-like .play").click()
+    visitor.wait(f"{place} === '{last}'")
+    page.locator(".token-map text").nth(3).focus()
+    assert page.locator(".token-map .near line").count() > 0
+
+
+def test_merges_grow_with_the_slider(visit, fox) -> None:
+    visitor = visit()
+    page = visitor.page
+    enter(visitor)
+    open_panel(visitor, "tokens")
+    counts = []
+    for n in ("0", "10", "40"):
+        page.locator("#panel-tokens input[type=range]").fill(n)
+        counts.append(page.locator(".lab-pieces span").count())
+    assert counts[0] > counts[1] > counts[2]
+    assert "→" in page.locator("#panel-tokens .readout").inner_text()
+
+
+def test_a_mistake_stands_beside_the_panel(visit, app) -> None:
+    visitor = visit()
+    visitor.tab("inside")
+    visitor.page.wait_for_selector("#inside-told .note.wrong:has-text('train one first')")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
+def test_every_panel_fits_a_desk_a_tablet_and_a_phone(visit, fox, locale: str) -> None:
+    visitor = visit(locale=locale, color_scheme="light")
+    page = visitor.page
+    enter(visitor)
+    for scheme in ("light", "dark"):
+        for width, height in SIZES:
+            page.set_viewport_size(dict(width=width, height=height))
+            for name in PANELS:
+                open_panel(visitor, name)
+                assert visitor.overflowing() == [], f"{name} at {width}×{height}"
+                visitor.screenshot(f"inside-{name}-{locale}-{width}-{scheme}")
+        page.click("[data-do=dark]")
