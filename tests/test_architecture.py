@@ -102,7 +102,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/report.py": {"lm.errors", "lm.run_dir", "lm.card", "lm.figure"},
     "lm/gguf.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
+        "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
