@@ -16,7 +16,8 @@ async function opened(find) {
 async function show(id, group) {
   const side = element.closest('.side');
   await opened(() => side.querySelector('.settings .label-wrap'));
-  await opened(() => [...side.querySelectorAll('.group > .label-wrap')].find((bar) => bar.textContent.trim() === group));
+  const isIts = (bar) => bar.firstElementChild.textContent.trim() === group;
+  await opened(() => [...side.querySelectorAll('.group > .label-wrap')].find(isIts));
   const field = await awaited(() => document.getElementById(id));
   field.scrollIntoView({block: 'center'});
   field.querySelector('input, textarea')?.focus({preventScroll: true});

@@ -94,6 +94,13 @@ def describe(device: torch.device) -> str:
     return f"{cores} core{'' if cores == 1 else 's'}"
 
 
+def in_words(device: torch.device) -> str:
+    """`describe`, and of a processor also whether bf16 pays on it: `2 cores · bf16`."""
+    if device.type != "cpu" or choose_precision("auto", device, 1024, 384) != "bf16":
+        return describe(device)
+    return f"{describe(device)} · bf16"
+
+
 def _bf16_gain(rows: int, width: int) -> float:
     """How many times faster a linear layer's forward and backward are in bf16 than in float32 on this CPU."""
     generator = torch.Generator().manual_seed(0)  # the run's own random state stays untouched

@@ -29,11 +29,10 @@ from playground.plots import plotly_bundle
 from playground.queue import TrainingQueue, slots_here
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
-from playground.watch import Watcher
+from playground.watch import Watcher, tick_seconds
 from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
-TICK_SECONDS = 1.0
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
 TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, inside=inside, share=share)
@@ -59,7 +58,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
                         setattr(page, name, tab.build())
                         getattr(page, name).tab = opened
             page.frame.status_bar = frame.component("status-bar")
-        page.timer = gr.Timer(TICK_SECONDS, active=False)  # until the page knows what it shows
+        page.timer = gr.Timer(tick_seconds(), active=False)  # until the page knows what it shows
         page.watched = WATCHER.widgets(page)
         page.chosen = [page.selected, *page.watched]
         on = Edge(workspaces)

@@ -80,8 +80,11 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
         space.planner.end(unless=argv(space, corpus, recipe_name, language, values))
     except ConfigError as error:
         return fault(error)
-    name, path = run_name(space, corpus, recipe_name, name), str(space.path(corpus))
-    return elsewhere.panel(name, path, recipe, tuple(configs), language)
+    name, path = run_name(space, corpus, recipe_name, name), space.path(corpus)
+    shown = (
+        path.name if space.share.queue else str(path)
+    )  # a visitor's folder on a shared machine means nothing to them
+    return elsewhere.panel(name, shown, recipe, tuple(configs), language)
 
 
 def forecast(space: Workspace, corpus: str | None, recipe_name: str, language: str, *values: Any) -> Iterator[str]:
@@ -224,7 +227,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     on(w.open.upload, open_settings, [w.open, language], chosen, told=w.choice_told)
     on(page.app.load, arrive, None, chosen, told=w.choice_told)
     on(language.change, speak, [w.recipe, language], [w.cards, w.dial])
-    on([corpus.change, language.change], about_text, [corpus, language], w.about)
+    on([corpus.change, language.change], about_text, [corpus, language], w.about, is_look=True)
     changed = [one.change for one in (w.recipe, corpus, *w.settings)]
     asked = [corpus, w.recipe, w.name, language, *w.settings]
     on([*changed, w.name.change], command, asked, w.command, trigger_mode="always_last")

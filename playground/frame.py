@@ -20,6 +20,13 @@ from playground.views import Row, progress
 GIGABYTE = 1e9
 FOLLOWS = ("header", "library", "status_bar")
 
+# What `assets/keys.js` listens to.
+KEYS = dict(go="Ctrl + Enter", stop="Esc", tab="Alt + 1 … 6", rename="F2", delete="Delete", help="?")
+
+_ICON_KEYS = (
+    '<svg viewBox="0 0 20 20" aria-hidden="true"><rect x="2.5" y="5" width="15" height="10" rx="2"/>'
+    '<path d="M5.5 8h.01M8.5 8h.01M11.5 8h.01M14.5 8h.01M7 12h6"/></svg>'
+)
 _ICON_BARS = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3.5 5.5h13M3.5 10h13M3.5 14.5h13"/></svg>'
 _ICON_HALF = (
     '<svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="10" cy="10" r="6.6"/>'
@@ -33,7 +40,8 @@ _SEAL = (
 
 def component(name: str, value: str = "") -> gr.HTML:
     """A part of the frame as a component; a click on a run is a `select` event that carries it."""
-    script = asset("frame.js").read_text(encoding="utf-8")
+    scripts = ["frame.js", *(["keys.js"] if name == "header" else [])]
+    script = "\n".join(asset(one).read_text(encoding="utf-8") for one in scripts)
     return gr.HTML(value, js_on_load=script, elem_id=name, apply_default_css=False)
 
 
@@ -47,15 +55,28 @@ def follow(look: Look) -> dict[str, Any]:
 
 
 def header(device: str, language: str) -> str:
-    """The strip at the top: library switch, seal, name, device, light or dark."""
-    chip = f'<span class="chip">{escape(device)}</span>' if device else ""
-    library, dark = escape(say("header.library", language)), escape(say("header.dark", language))
+    """The strip at the top: library switch, seal, name, device, sign-in on a Space, keys, light or dark."""
+    chip = f'<span class="chip device">{escape(device)}</span>' if device else ""
+    library, keys, dark = (escape(say(f"header.{name}", language)) for name in ("library", "keys", "dark"))
     return (
         f'<header class="bar" lang="{language}">'
         f'<button class="icon" data-do="library" aria-label="{library}" title="{library}">{_ICON_BARS}</button>'
         f'{_SEAL}<h1>LM Playground</h1><span class="space"></span>{chip}'
+        f'<button class="chip account" data-do="account" hidden></button>'
+        f'<button class="icon keyboard" data-do="keys" aria-label="{keys}" title="{keys}">{_ICON_KEYS}</button>'
         f'<button class="icon" data-do="dark" aria-label="{dark}" title="{dark}">{_ICON_HALF}</button></header>'
+        f"<template>{_keys(language)}</template>"
     )
+
+
+def _keys(language: str) -> str:
+    """The list of keys, which `assets/keys.js` shows."""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(say(f'keys.{name}', language))}</th><td><kbd>{escape(keys)}</kbd></td></tr>"
+        for name, keys in KEYS.items()
+    )
+    title, close = escape(say("header.keys", language)), escape(say("keys.close", language))
+    return f'<h3>{title}</h3><table>{rows}</table><button class="secondary" data-close>{close}</button>'
 
 
 def status_bar(rows: list[Row], memory: tuple[float, float], language: str) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 
 import gradio as gr
 
-from lm import launch, library, run_dir
+from lm import library, run_dir
 from lm.library import Deleted
+from lm.run_dir import WAITING
+from playground import trainings
 from playground.edge import Edge
 from playground.markup import count, escape, figure, step_words
 from playground.text import say
@@ -73,7 +75,7 @@ def _item(row: Row, is_selected: bool, language: str) -> str:
         f'<em title="{bits}">{figure(row.best_bits_per_byte, 2)}</em>'
         f"<small>{escape(about)}</small>{sparkline(row.losses)}</button>"
         f'<button class="icon more" data-more="{name}" data-pinned="{int(row.is_pinned)}" '
-        f'data-active="{int(row.is_active)}" aria-haspopup="menu" aria-label="{more}" title="{more}">'
+        f'data-active="{int(row.is_active or row.state == WAITING)}" aria-haspopup="menu" aria-label="{more}" title="{more}">'
         f"<span></span></button></div>"
     )
 
@@ -92,7 +94,7 @@ def edit(space: Workspace, run: str, deed: str, to: str) -> str:
     if deed == "rename":
         return library.rename(space.runs_dir, run, to.strip()).name
     if deed == "stop":
-        launch.stop(run_dir.find(space.runs_dir, run_dir.check_name(run)))
+        trainings.stop(space, run_dir.check_name(run))
     else:
         library.pin(space.runs_dir, run, deed == "pin")
     return run

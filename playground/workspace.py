@@ -90,8 +90,8 @@ class Workspace:
     def look_at_device(self) -> None:
         """Ask what trains here: takes the import of torch, a second or two."""
         with _one_thread():
-            from lm.device import choose_device, describe
-        self.device = describe(choose_device("auto"))
+            from lm.device import choose_device, in_words
+        self.device = in_words(choose_device("auto"))
 
     def used_bytes(self) -> int:
         """What texts, runs and exports take on disk; measured every few seconds at most."""

@@ -63,12 +63,13 @@ ROOMS: dict[str, set[str]] = {
     "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.memory", "lm.prepare", "lm.run_dir", "psutil"},
     "lm/compiled.py": {"lm.model", "torch"},
+    "lm/recompute.py": {"lm.model", "torch"},
     "lm/memory.py": {"lm.config", "lm.model", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.compiled", "lm.device", "lm.evaluate", "lm.generate",
-        "lm.health", "lm.heap", "lm.optim", "lm.prepare", "lm.progress", "lm.team", "lm.tokenizer", "lm.track", "torch",
+        "lm.health", "lm.heap", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
@@ -238,7 +239,9 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
-    "playground/watch.py": {"playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio"},
+    "playground/watch.py": {
+        "playground.look", "playground.plots", "playground.timeline", "playground.visitor", "playground.workspace", "gradio",
+    },
     "playground/app.py": {
         "lm.threads", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",

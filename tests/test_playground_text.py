@@ -14,8 +14,8 @@ from playground.text_settings import GROUPS, SETTINGS
 
 SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (Path(__file__).parent.parent / "playground").rglob("*.py"))
 # Keys that are put together at run time: what stands before the part that varies.
-BUILT = ("state.", "chart.", "timeline.", "coach.", "train.say.", "tab.", "generate.best", "generate.last", "corpus.tokenizers",
-         "compare.weights.", "overlay.", "generate.preset.", "library.", "choose.", "plan.", "elsewhere.", "written.", "inside.", "insight.", "limit.")
+BUILT = ("state.", "chart.", "timeline.", "coach.", "minute.", "train.say.", "tab.", "generate.best", "generate.last", "corpus.tokenizers",
+         "compare.weights.", "overlay.", "generate.preset.", "library.", "keys.", "header.", "choose.", "plan.", "elsewhere.", "written.", "inside.", "insight.", "limit.")
 
 
 @pytest.mark.parametrize("key", text.WORDS)

@@ -1,0 +1,60 @@
+// Keys for the whole page: start, stop, write, go to a tab, and a list of them. A key that a field, a menu or a list
+// uses itself stays theirs.
+const shown = (selector) => {
+  const found = document.querySelector(selector);
+  return found && found.offsetParent !== null && !found.disabled ? found : null;
+};
+const press = (...selectors) => {
+  const button = selectors.map(shown).find(Boolean);
+  button?.click();
+  return Boolean(button);
+};
+const tabs = () => [...document.querySelectorAll('#tabs > .tab-wrapper .tab-container:not(.visually-hidden) button[role=tab]')];
+const isTyping = ({target}) => target.closest('input, textarea, [contenteditable], [role=listbox], dialog, .menu') !== null;
+
+function help() {
+  const open = document.querySelector('dialog.keys');
+  if (open) return open.close();
+  const dialog = document.createElement('dialog');
+  dialog.className = 'keys';
+  dialog.append(element.querySelector('template').content.cloneNode(true));
+  dialog.addEventListener('click', ({target}) => { if (target === dialog || target.closest('[data-close]')) dialog.close(); });
+  dialog.addEventListener('close', () => dialog.remove());
+  document.getElementById('frame').append(dialog);
+  dialog.showModal();
+}
+switches.keys = help;
+
+document.addEventListener('keydown', (event) => {
+  const {key, altKey, ctrlKey, metaKey} = event;
+  let isDone = false;
+  if ((ctrlKey || metaKey) && key === 'Enter') isDone = press('#write', '#train', '#fork', '#read-files');
+  else if (key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open], .menu')) {
+    isDone = press('#stop-writing') || (!isTyping(event) && press('#stop'));
+  } else if (altKey && /^[1-9]$/.test(key)) {
+    tabs()[Number(key) - 1]?.click();
+    isDone = true;
+  } else if (key === '?' && !isTyping(event)) {
+    help();
+    isDone = true;
+  }
+  if (isDone) event.preventDefault();
+});
+
+// On a Space: the button of the Share tab, at hand everywhere. Its words say who is signed in.
+function account() {
+  const own = document.getElementById('sign-in');
+  const chip = element.querySelector('[data-do=account]');
+  if (!own || !chip) return;
+  const words = own.textContent.trim();
+  if (chip.textContent !== words) chip.textContent = words;
+  chip.hidden = !words;
+}
+switches.account = () => document.getElementById('sign-in')?.click();
+new MutationObserver(account).observe(element, {childList: true, subtree: true});
+const signIn = document.getElementById('sign-in');
+if (signIn) new MutationObserver(account).observe(signIn, {childList: true, characterData: true, subtree: true});
+account();
+
+// The worker says so when the app does not answer; without one (an old browser, plain http) nothing is missing.
+navigator.serviceWorker?.register('sw.js').catch(() => {});
