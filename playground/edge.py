@@ -58,6 +58,8 @@ class Edge:
         shown = self.guarded(handler, len(outputs), told_at, told is not None, is_look)
         if told is not None and told not in outputs:
             outputs = [*outputs, told]
+        if isinstance(when, functools.partial):  # an event of a component's own script, which `gr.on` does not know
+            return when(shown, inputs, outputs, **QUIET | manners)
         return gr.on(when if isinstance(when, list) else [when], shown, inputs, outputs, **QUIET | manners)
 
     def guarded(
