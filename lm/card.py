@@ -284,7 +284,7 @@ def command(run: RunDir, said: Mapping[str, Any]) -> str:
     train = replace(from_dict(TrainConfig, said["train"]), track="")
     lengths = [*said.get("lengths", []), {name: getattr(train, name) for name in LENGTH_SETTINGS}]
     first = replace(train, **{name: lengths[0][name] for name in LENGTH_SETTINGS})
-    recipe = recipes.find(said["recipe"]) if said.get("recipe") in recipes.RECIPES else recipes.RECIPES["quickstart"]
+    recipe = recipes.find(said["recipe"] if said.get("recipe") in recipes.NAMES else "quickstart")
     flags = recipes.flags(recipe, from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), first)
     origin = said.get("forked_from")
     if origin and origin["checkpoint"] != FRESH:

@@ -288,12 +288,14 @@ FINE_TUNE = Recipe(
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
 
+NAMES = (*RECIPES, FINE_TUNE.name)
+
+
 def find(name: str) -> Recipe:
     """The recipe called so; `ConfigError` lists those there are."""
-    known = RECIPES | {FINE_TUNE.name: FINE_TUNE}
-    if name not in known:
-        raise ConfigError(f"recipe={name!r} is unknown; use one of {', '.join(known)}")
-    return known[name]
+    if name not in NAMES:
+        raise ConfigError(f"recipe={name!r} is unknown; use one of {', '.join(NAMES)}")
+    return RECIPES.get(name, FINE_TUNE)
 
 
 def override(recipe: Recipe, values: dict[str, Any]) -> tuple[DataConfig, ModelConfig, TrainConfig]:

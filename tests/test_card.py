@@ -112,6 +112,21 @@ def test_the_told_sequence_makes_the_same_run(shared_fox: RunDir, tmp_path: Path
     assert metrics(RunDir(tmp_path / "runs" / "fox")) == metrics(RunDir(tmp_path / "before" / "fox"))
 
 
+def test_the_told_command_fine_tunes_the_same_run(fox: RunDir, tmp_path: Path, monkeypatch) -> None:
+    write_text(tmp_path / "hill.txt", seed=5)
+    monkeypatch.chdir(tmp_path)
+    brief = "--steps 4 --batch-size 4 --grad-accum-steps 1 --eval-windows 2 --sample-tokens 0 --threads 1 --dropout 0"
+    words = "train --data hill.txt --name hill --init-from fox --precision float32"
+    assert main([*shlex.split(words), *shlex.split(brief)]) == 0
+    first = RunDir(tmp_path / "runs" / "hill")
+    [line] = commands_of(first)
+    assert "--recipe fine-tune" in line and "--init-from fox" in line
+    before = metrics(first)
+    shutil.rmtree(first.path)
+    assert main(shlex.split(line)[1:]) == 0
+    assert metrics(first) == before
+
+
 def test_what_a_run_began_from_is_told(fox: RunDir) -> None:
     said = run_dir.read_json(fox.config)
     run_dir.write_json(fox.config, said | dict(init_from="openai-community/gpt2"))
