@@ -21,7 +21,7 @@ PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_b
 TOKENIZERS = ("char", "bpe", *PUBLISHED_ENCODINGS)
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
-RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "on_nan", "track")
+RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "recompute", "on_nan", "track")
 
 
 def setting(
@@ -218,6 +218,10 @@ class TrainConfig:
     grad_accum_steps: int = setting(
         1, "Cut each batch into this many parts that are summed: the same step in less memory. 0: as few as fit.",
         label="Gradient accumulation", group="Batches", low=0, high=65_536,
+    )  # fmt: skip
+    recompute: bool = setting(
+        False, "Keep no activations inside the blocks but compute them twice: far less memory, a third more time.",
+        label="Recompute activations", group="Batches",
     )  # fmt: skip
     sampling: str = setting(
         "random",

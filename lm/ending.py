@@ -54,13 +54,14 @@ def in_the_users_words(error: Exception, run: RunDir) -> Exception:
         )
     if not memory.is_full(error):
         return error
+    traceback.clear_frames(error.__traceback__)  # they hold what fills the memory, and to say so takes some
     try:
         setup = prepare.load(run)
     except RunError:
         return TrainingError("the memory is full, and no step was taken yet: close other programs, or use less text")
     where = "of the GPU " if setup.device.type == "cuda" else ""
     cure = memory.smaller(setup.model, setup.train, setup.grad_accum_steps)
-    how = f"go on with `lm resume {run.name}`" if cure.startswith("--grad-accum") else "train again"
+    how = f"go on with `lm resume {run.name}`" if cure.startswith("--") else "train again"
     return TrainingError(f"the memory {where}is full: {how}, where {cure}")
 
 

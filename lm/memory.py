@@ -52,6 +52,8 @@ def smaller(model: ModelConfig, train: TrainConfig, parts: int) -> str:
     finer = next((n for n in _divisors(train) if n >= 2 * parts), 0)
     if finer:
         return f"--grad-accum-steps {finer} is the same training in less"
+    if not train.recompute and model.arch != "bigram":
+        return "--recompute is the same training in less"
     if model.block_size > 1:
         return f"use --block-size {model.block_size // 2}, or a smaller network, such as --n-embd {model.n_embd // 2}"
     return "use a smaller network"

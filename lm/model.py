@@ -345,7 +345,7 @@ def initial_std(config: ModelConfig, name: str) -> float:
 def count_parameters(config: ModelConfig) -> int:
     """`GPT(config).parameter_count()` without the memory for it."""
     with torch.device("meta"):
-        return GPT(config, is_blank=True).parameter_count()  # to draw meta weights takes 3 s: torch imports its compiler
+        return GPT(config, is_blank=True).parameter_count()  # drawing meta weights would import torch._dynamo: 2 s
 
 
 def active_parameters(config: ModelConfig) -> int:
@@ -393,11 +393,11 @@ def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
         dense = matrix_parameters(replace(model, n_experts=0)) - model.vocab_size * model.n_embd
         states -= dense + model.n_layer * (n_mlp - 1) * 2 * model.n_embd * model.inner
     tokens = train.batch_size // max(1, train.grad_accum_steps) * model.block_size
-    return 4 * (2 * n_parameters + states + tokens * activations_per_token(model))
+    return 4 * (2 * n_parameters + states + tokens * activations_per_token(model, train.recompute))
 
 
-def activations_per_token(config: ModelConfig) -> int:
-    """Numbers kept per token until backward. The widths are counted, not derived: a test holds them to the truth."""
+def activations_per_token(config: ModelConfig, is_recomputed: bool = False) -> int:
+    """Numbers kept per token until backward; recomputed ones of one block at a time. The widths are counted, not derived: a test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
     per_block = (8 if config.arch == "gpt2" else 13) * config.n_embd + 2 * config.inner
@@ -406,4 +406,5 @@ def activations_per_token(config: ModelConfig) -> int:
         per_block += 3 * config.n_experts
     if config.dropout:  # two masks, and attention that drops keeps its probabilities (not so on CUDA)
         per_block += 2 * config.n_embd + 3 * config.n_head * config.block_size
-    return config.n_layer * per_block + 2 * config.n_embd + 3 * config.vocab_size  # logits, their softmax, its gradient
+    blocks = config.n_layer * config.n_embd + per_block if is_recomputed else config.n_layer * per_block
+    return blocks + 2 * config.n_embd + 3 * config.vocab_size  # logits, their softmax, its gradient

@@ -34,6 +34,7 @@ from lm.heap import keep_freed_memory
 from lm.optim import make_optimizers, scheduled, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.progress import Progress, Standing
+from lm.recompute import recompute
 from lm.run_dir import RunDir, Status
 from lm.team import ALONE, END, GO_BACK, Team
 from lm.tokenizer import Tokenizer, load_tokenizer
@@ -91,6 +92,8 @@ class Trainer:
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
         self.model = first_model(run, setup).to(setup.device)
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
+        if self.config.recompute:
+            recompute(self.model)
         self.forward = self.model
         if is_wanted(self.config.compile, self.model):
             rows = self.config.batch_size // setup.grad_accum_steps // team.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ def test_every_way_to_say_that_the_memory_is_full_is_understood(fox: RunDir, err
 def test_what_is_proposed_is_the_next_smaller_training() -> None:
     assert "--grad-accum-steps 4 " in memory.smaller(MODEL, TRAIN, 2)
     assert "--grad-accum-steps 48 " in memory.smaller(MODEL, TRAIN, 24)
-    assert "--block-size 32" in memory.smaller(MODEL, TRAIN, 48)
+    assert "--recompute " in memory.smaller(MODEL, TRAIN, 48)
+    assert "--block-size 32" in memory.smaller(MODEL, replace(TRAIN, recompute=True), 48)
 
 
 def test_a_training_that_is_estimated_not_to_fit_is_warned_about_with_a_cure_that_fits() -> None:
@@ -79,7 +81,7 @@ def test_a_training_that_is_estimated_not_to_fit_is_warned_about_with_a_cure_tha
     said = memory.warning(MODEL, TRAIN, 1, whole - 1)
     parts = int(said.partition("--grad-accum-steps ")[2].split()[0])
     assert memory.needed_bytes(MODEL, TRAIN, parts) <= memory.SHARE * whole
-    assert "--block-size 32" in memory.warning(MODEL, TRAIN, 48, 1000)
+    assert "--recompute " in memory.warning(MODEL, TRAIN, 48, 1000)
 
 
 def test_the_warning_is_said_before_the_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

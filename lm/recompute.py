@@ -1,0 +1,44 @@
+"""Activation checkpointing: a block's activations are dropped after the forward pass and computed again in the backward.
+
+Chen et al. 2016, with one checkpoint a block: what must be kept per token falls from some 16 C numbers a block to C, for
+about a third more arithmetic. The gradients are the same bit for bit, dropout too: the random state of the forward pass
+comes back for the second one (`torch.utils.checkpoint`, the variant without re-entrance).
+
+The blocks keep their names and parameters. Evaluation and generation are as before: they keep nothing anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from lm.model import GPT, Block
+
+
+def recompute(model: GPT) -> None:
+    """Have every block of `model` computed twice when it trains; a bigram has none."""
+    for block in model.blocks if model.config.arch != "bigram" else ():
+        block.forward = partial(_twice, block, block.forward)
+
+
+def _twice(block: Block, forward: torch.nn.Module.__call__, *inputs: object) -> Tensor:
+    if not torch.is_grad_enabled():
+        return forward(*inputs)
+    contexts = lambda: (contextlib.nullcontext(), _keeping_balance(block))  # noqa: E731 - of the first and second time
+    return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
+
+
+@contextlib.contextmanager
+def _keeping_balance(block: Block) -> Iterator[None]:
+    """The balance loss that a second pass notes would hold that pass's activations until the next step."""
+    kept = getattr(block.mlp, "balance", None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            block.mlp.balance = kept
