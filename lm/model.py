@@ -397,7 +397,8 @@ def memory_estimate(model: ModelConfig, train: TrainConfig) -> int:
 
 
 def activations_per_token(config: ModelConfig, is_recomputed: bool = False) -> int:
-    """Numbers kept per token until backward; recomputed ones of one block at a time. The widths are counted, not derived: a test holds them to the truth."""
+    """Numbers kept per token until backward; of recomputed blocks one at a time. The widths are counted, not derived: a
+    test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
     per_block = (8 if config.arch == "gpt2" else 13) * config.n_embd + 2 * config.inner
