@@ -18,17 +18,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from lm.errors import CorpusError
+from lm.webpage import visible_text
 
-LONGEST_FIELD = 2**31 - 1  # csv refuses fields above 131,072 characters unless told; this fits a C long everywhere
-LONGEST_WHOLE = 1 << 28  # characters of a web page or of one JSON list, which are read whole
+# Characters of one row, record or line of notation: more than any book has, and little enough for any machine. assumed.
+LONGEST_PART = 1 << 24
+MOST_COLUMNS = 1 << 12  # of a table; a text of many commas is no table
 PEEKED_ROWS = 100
 # Assumed: a column of numbers, dates or names is shorter than this on average, and a column of text is not.
 LEAST_TEXT_LENGTH = 16
+_SPACE, _AFTER_VALUE = re.compile(r"\s*"), re.compile(r"\s*([,\]])")
 TABLES, RECORDS, PAGES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json"), (".html", ".htm", ".xhtml")
 
 
@@ -48,35 +50,33 @@ def extracted(chunks: Iterator[str], source: Path, choices: Choices, notes: list
     if suffix in RECORDS:
         return _apart(_record_texts(chunks, source, choices.column, notes))
     if suffix in PAGES:
-        chunks = iter([_visible_text(_whole(chunks, source))])
-    return _aozora_if_wanted(chunks, choices.aozora, notes)
+        chunks = visible_text(chunks)
+    return _aozora_if_wanted(chunks, source, choices.aozora, notes)
 
 
-def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    """The lines of a text that comes in chunks, without their ends."""
+def _lines(chunks: Iterable[str], source: Path) -> Iterator[str]:
+    """The lines of a text that comes in chunks, without their ends; `CorpusError` if one is longer than any line is."""
     parts: list[str] = []
+    length = 0
     for chunk in chunks:
         first, *others = chunk.split("\n")
         parts.append(first)
+        length += len(first)
+        if length > LONGEST_PART:
+            raise _too_long(source)
         if others:
             yield "".join(parts)
             yield from others[:-1]
-            parts = others[-1:]
+            parts, length = others[-1:], len(others[-1])
     if rest := "".join(parts):
         yield rest
 
 
-def _whole(chunks: Iterable[str], source: Path) -> str:
-    parts, length = [], 0
-    for chunk in chunks:
-        parts.append(chunk)
-        length += len(chunk)
-        if length > LONGEST_WHOLE:
-            raise CorpusError(
-                f"{source.name} is larger than {LONGEST_WHOLE:,} characters, and this kind of file is read whole; "
-                f"save its text as .txt or .jsonl, which are read bit by bit"
-            )
-    return "".join(parts)
+def _too_long(source: Path) -> CorpusError:
+    return CorpusError(
+        f"{source.name} has a row, record or line of more than {LONGEST_PART:,} characters, which is read whole; "
+        f"save its text as .txt, which is read bit by bit, with --aozora no"
+    )
 
 
 def _apart(texts: Iterable[str]) -> Iterator[str]:
@@ -91,11 +91,13 @@ def _apart(texts: Iterable[str]) -> Iterator[str]:
 
 def _table_texts(chunks: Iterator[str], source: Path, column: str, notes: list[str]) -> Iterator[str]:
     """One column of a table whose first row names the columns."""
-    before = csv.field_size_limit(LONGEST_FIELD)
+    before = csv.field_size_limit(LONGEST_PART)
     try:
-        lines = (line + "\n" for line in _lines(chunks))
+        lines = (line + "\n" for line in _lines(chunks, source))
         first = next(lines, "")
         delimiter = _delimiter(first, source)
+        if first.count(delimiter) >= MOST_COLUMNS:
+            raise CorpusError(f"{source.name} has more than {MOST_COLUMNS:,} columns; save its text as .txt")
         rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
         header = next(rows, [])
         peeked = list(itertools.islice(rows, PEEKED_ROWS))
@@ -137,20 +139,47 @@ def _records(chunks: Iterator[str], source: Path) -> Iterator[Any]:
     first = next((chunk for chunk in chunks if not chunk.isspace()), "")
     chunks = itertools.chain([first], chunks)
     if source.suffix.lower() == ".json" and first.lstrip().startswith("["):
-        yield from _parsed(_whole(chunks, source), source.name)
+        yield from _listed(chunks, source)
         return
-    for number, line in enumerate(_lines(chunks), 1):
+    for number, line in enumerate(_lines(chunks, source), 1):
         if line.strip():
             yield _parsed(line, f"line {number:,} of {source.name}")
+
+
+def _listed(chunks: Iterator[str], source: Path) -> Iterator[Any]:
+    """The values of one JSON list, each as soon as it is whole; an unfinished one is tried again at twice its length."""
+    decoder, number, is_end = json.JSONDecoder(), 1, False
+    text, place = next(chunks, "").lstrip()[1:], 0
+    while number > 1 or text.strip()[:1] != "]":
+        try:
+            value, end = decoder.raw_decode(text, _SPACE.match(text, place).end())
+            after, fault = _AFTER_VALUE.match(text, end), ValueError("a comma or ] is missing")
+        except (ValueError, RecursionError) as error:
+            after, fault = None, error
+        if after:
+            yield value
+            if after[1] == "]":
+                return
+            place, number = after.end(), number + 1
+        elif is_end or len(text) - place > LONGEST_PART:
+            raise _not_json(fault, text[place:], f"value {number:,} of {source.name}") from None
+        else:
+            text, place, wanted = text[place:], 0, 2 * (len(text) - place)
+            while len(text) <= wanted and not is_end:
+                chunk = next(chunks, None)
+                text, is_end = text + (chunk or ""), chunk is None
 
 
 def _parsed(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        shown = text.strip()[:60]
-        why = getattr(error, "msg", error)
-        raise CorpusError(f"{place} is not JSON ({why}): {shown!r}; mend it, or rename the file to .txt") from None
+        raise _not_json(error, text, place) from None
+
+
+def _not_json(error: Exception, text: str, place: str) -> CorpusError:
+    why = getattr(error, "msg", error)
+    return CorpusError(f"{place} is not JSON ({why}): {text.strip()[:60]!r}; mend it, or rename the file to .txt")
 
 
 def _choose(values: dict[str, list[str]], wanted: str, kind: str, source: Path, notes: list[str]) -> str:
@@ -172,52 +201,6 @@ def _choose(values: dict[str, list[str]], wanted: str, kind: str, source: Path, 
     return texts[0]
 
 
-# ---------------------------------------------------------------------------------------------- web pages
-
-
-class _VisibleText(HTMLParser):
-    """Collects what a page shows: no scripts, styles or titles, no furigana; blocks become lines or paragraphs."""
-
-    HIDDEN = frozenset("script style template noscript title rt rp svg math textarea select".split())
-    LINES = frozenset("br div li tr dt dd section article header footer nav aside main figcaption option hr".split())
-    PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote pre table ul ol dl".split())
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden: list[str] = []
-        self._n_pre = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self.HIDDEN:
-            self._hidden.append(tag)
-        self._n_pre += tag == "pre"
-        self._break(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._hidden:
-            while self._hidden.pop() != tag:
-                pass
-        self._n_pre = max(0, self._n_pre - (tag == "pre"))
-        self._break(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data if self._n_pre else re.sub(r"[ \t\n\r\f]+", " ", data))
-
-    def _break(self, tag: str) -> None:
-        if tag in self.PARAGRAPHS or tag in self.LINES:
-            self.parts.append("\n\n" if tag in self.PARAGRAPHS else "\n")
-
-
-def _visible_text(page: str) -> str:
-    parser = _VisibleText()
-    parser.feed(page)
-    parser.close()
-    text = re.sub(r" *\n *", "\n", "".join(parser.parts))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
 # ---------------------------------------------------------------------------------------------- Aozora Bunko
 
 AOZORA_SEEN_CHARACTERS = 1 << 16  # in so many characters the notation shows itself
@@ -233,7 +216,7 @@ _JIS_NUMBER = re.compile(r"([12])-(\d{1,2})-(\d{1,2})(?!\d)")
 _UNICODE_NUMBER = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
 
 
-def _aozora_if_wanted(chunks: Iterator[str], wanted: str, notes: list[str]) -> Iterator[str]:
+def _aozora_if_wanted(chunks: Iterator[str], source: Path, wanted: str, notes: list[str]) -> Iterator[str]:
     if wanted == "no":
         return chunks
     seen: list[str] = []
@@ -244,13 +227,13 @@ def _aozora_if_wanted(chunks: Iterator[str], wanted: str, notes: list[str]) -> I
     start = "".join(seen)[:AOZORA_SEEN_CHARACTERS]
     chunks = itertools.chain(seen, chunks)
     is_aozora = LEGEND in start or ("［＃" in start and _RUBY.search(start) is not None)
-    return _aozora_cleaned(chunks, notes) if wanted == "yes" or is_aozora else chunks
+    return _aozora_cleaned(chunks, source, notes) if wanted == "yes" or is_aozora else chunks
 
 
-def _aozora_cleaned(chunks: Iterable[str], notes: list[str]) -> Iterator[str]:
+def _aozora_cleaned(chunks: Iterable[str], source: Path, notes: list[str]) -> Iterator[str]:
     """The book in a file of Aozora Bunko, or the books in several that were put together."""
     removed: Counter[str] = Counter()
-    for line in _bare_lines(_lines(chunks), removed):
+    for line in _bare_lines(_lines(chunks, source), removed):
         text = _without_notation(line, removed)
         if text.strip() or not line.strip():  # a line that held a note alone goes with it
             yield text + "\n"
