@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -50,6 +51,25 @@ def _how_far(row: Row, language: str) -> str:
         return ""
     words = escape(step_words(row.status, language))
     return f'<div class="how-far">{bar(progress(row.status))}<span>{words}</span></div>'
+
+
+def first_minute_box() -> gr.HTML:
+    """Where `first_minute` stands; once it was sent away it stays away in this browser."""
+    script = asset("first_minute.js").read_text(encoding="utf-8")
+    return gr.HTML(elem_id="first-minute", apply_default_css=False, js_on_load=script)
+
+
+def first_minute(rows: Sequence[Row], row: Row | None, language: str) -> str:
+    """Three sentences about what is seen, for whoever watches a first run; nothing once there are several."""
+    if row is None or len(rows) > 1 or not (row.is_active or row.state == "finished"):
+        return ""
+    title, seen = (escape(say(f"minute.{name}", language)) for name in ("title", "seen"))
+    told = "".join(
+        f'<li class="{name}"><b>{escape(say(f"minute.{name}", language))}</b>'
+        f"<span>{escape(say(f'minute.{name}_say', language))}</span></li>"
+        for name in ("curve", "unseen", "writing")
+    )
+    return f'<aside aria-label="{title}"><ol>{told}</ol><button type="button">{seen}</button></aside>'
 
 
 def note_box() -> gr.HTML:

@@ -15,6 +15,7 @@ import gradio as gr
 
 from playground import plots, timeline
 from playground.look import Look, look
+from playground.visitor import is_on_space
 from playground.workspace import Workspace
 
 Cursor = dict[str, Any]
@@ -22,6 +23,17 @@ Cursor = dict[str, Any]
 STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 # Choices that move on to the selected run as soon as it has a model.
 MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
+
+
+# Between two looks at the disk; on a Space the pages of many visitors share two processors. assumed.
+TICK_SECONDS, SPACE_TICK_SECONDS, HIDDEN_TICK_SECONDS = 1.0, 2.5, 20.0
+
+
+def tick_seconds(is_hidden: bool = False) -> float:
+    """How long a page waits before it looks again; one that nobody sees looks seldom."""
+    if is_hidden:
+        return HIDDEN_TICK_SECONDS
+    return SPACE_TICK_SECONDS if is_on_space() else TICK_SECONDS
 
 
 class Part(Protocol):

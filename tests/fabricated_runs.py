@@ -9,6 +9,7 @@ from typing import Any
 
 from lm import run_dir
 from lm.run_dir import RunDir, Status
+from lm.tokenizer import CharTokenizer
 
 TEXT = "Mira the miller's daughter went down to the harbour, where the old ferryman was mending his blue nets."
 
@@ -49,3 +50,11 @@ def fabricate(
     said = dict(state="finished", step=steps, max_steps=max_steps, elapsed_seconds=steps * 0.05, heartbeat=time.time())
     run_dir.write_status(run, Status(**said | status))
     return run
+
+
+def add_tokens(run: RunDir, repeats: int = 40) -> None:
+    """Tokenizer and tokens of a short text, as `lm.prepare` writes them: what baselines are counted from."""
+    tokenizer = CharTokenizer(TEXT)
+    tokenizer.save(run.path)
+    for path, times in ((run.train_tokens, repeats), (run.val_tokens, repeats // 4)):
+        tokenizer.encode(TEXT * times).astype("<u2").tofile(path)

@@ -15,11 +15,11 @@ from playground import choosing, guest, keepsake, limits, live, plots, text, tim
 from playground.edge import Edge
 from playground.look import Look
 from playground.text import say
-from playground.watch import Cursor, Watcher
+from playground.watch import Cursor, Watcher, tick_seconds
 from playground.workspace import Workspace
 
 FIELDS = choosing.FIELDS
-FOLLOWS = ("headline", "figures", "note", "log", "go", "stop", "resume")
+FOLLOWS = ("headline", "figures", "first_minute", "note", "log", "go", "stop", "resume")
 
 
 def follow(look: Look) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def follow(look: Look) -> dict[str, Any]:
     return dict(
         headline=live.headline(row, about, language),
         figures=live.numbers(row, curve, language),
+        first_minute=live.first_minute(look.rows, row, language),
         note=_note(look, about),
         log=live.log(views.log_tail(run) if run and not is_shown else ""),
         go=not (is_active or is_shown),
@@ -102,6 +103,7 @@ def _live(w: SimpleNamespace) -> None:
         w.figures = gr.HTML(elem_id="figures", apply_default_css=False)
         w.chart = plots.loss_chart()
         w.note = live.note_box()
+    w.first_minute = live.first_minute_box()
     with gr.Column(elem_classes="card hero"):
         w.timeline = timeline.timeline()
         w.kept = timeline.kept()
@@ -122,9 +124,23 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
         return page.watcher.choose(space, start(space, *values), values[3])
 
     on(w.go.click, begin, asked, page.chosen, told=w.choice_told)
-    on(w.timeline.keep, keep, [page.selected, language], w.kept, told=w.kept_told)
+    seen = [page.selected, page.cursor, language]
+    on(w.chart.pace, _pace(page.watcher), seen, [page.timer, *page.watched], is_look=True)
+    on(w.timeline.keep, keep, [page.selected, language], w.kept, told=w.kept_told, is_look=True)
     for pressed, act in (([w.stop.click, w.note.stop], stop), (w.resume.click, resume)):
-        on(pressed, _then_look(act, page.watcher), [page.selected, page.cursor, language], page.watched)
+        on(pressed, _then_look(act, page.watcher), seen, page.watched)
+
+
+def _pace(watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
+    """A handler for a page that was hidden or is seen again: it is told less often, or at once."""
+
+    def handler(
+        space: Workspace, selected: str, cursor: Cursor, language: str, event: gr.EventData
+    ) -> tuple[Any, ...]:
+        looked = watcher.watch(space, selected, cursor, language)
+        return gr.Timer(tick_seconds(bool(event.hidden))), *looked
+
+    return handler
 
 
 def _then_look(act: Callable[[Workspace, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:

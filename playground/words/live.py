@@ -94,6 +94,23 @@ WORDS = {
         "Which share of the tokens each expert gets: the mean over all blocks, and below each block as it is now.",
         "各エキスパートが受け持つトークンの割合です。線は全ブロックの平均、下の帯はブロックごとの現在の値です。",
     ),
+    "minute.title": ("What you see here", "いま見えているもの"),
+    "minute.seen": ("Got it", "わかりました"),
+    "minute.curve": ("The curve falls", "曲線が下がる"),
+    "minute.curve_say": (
+        "Blue is how surprised the model is by each next token of your text. Lower is better.",
+        "青は、テキストの次のトークンにモデルがどれだけ驚いたかです。低いほど良く予測できています。",
+    ),
+    "minute.unseen": ("Red is the exam", "赤は試験"),
+    "minute.unseen_say": (
+        "The end of your text is held back and never learnt. Only while red falls does it learn to write.",
+        "テキストの終わりは、学習には使わず取ってあります。赤が下がっているあいだだけ、書く力が伸びています。",
+    ),
+    "minute.writing": ("It tries to write", "書いてみる"),
+    "minute.writing_say": (
+        "The same beginning each time, below: first noise, then words, then sentences. Drag to go back.",
+        "下では、毎回同じ書き出しの続きを書きます。でたらめが単語になり、文になります。つまみで戻れます。",
+    ),
     "timeline.title": ("What it writes at step {step}", "ステップ {step} で書いた文"),
     "timeline.of": (" of {steps}", " / {steps}"),
     "timeline.none": ("What it writes", "書いた文"),

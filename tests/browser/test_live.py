@@ -1,0 +1,153 @@
+"""What lives on the Train tab, in a real browser: the chart and its switches, the timeline, the coach, the first minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fabricated_runs import add_tokens, fabricate, record, write_lines
+
+from lm import run_dir
+
+pytestmark = pytest.mark.browser
+
+PLOT = "document.querySelector('#chart .plot')"
+NAMES = f"({PLOT}.layout.annotations || []).map((one) => one.text)"
+RED = f"{PLOT}.data.find((line) => line.mode === 'lines+markers').y"
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+
+
+def grow(run, first: int, last: int) -> None:
+    """More steps, measured now and then, as if a trainer went on."""
+    write_lines(run, first, last)
+
+
+def reload(visitor) -> None:
+    visitor.open()
+    visitor.complaints.clear()  # of the page that was left: a tick was on its way
+
+
+def press(visitor, name: str) -> None:
+    visitor.page.click(f"#chart .switches button[data-to={name}], #chart .switches button[data-toggle={name}]")
+
+
+def test_the_chart_answers_to_its_switches_and_remembers_them(visit, app) -> None:
+    run = fabricate(app.runs_dir, "one", steps=400, max_steps=400)
+    add_tokens(run)
+    visitor = visit()
+    page = visitor.page
+    visitor.wait(f"{NAMES}.includes('bigram')")
+    assert {"uniform", "unigram", "bigram"} <= set(page.evaluate(NAMES))
+    in_nats = page.evaluate(f"{RED}[3]")
+    press(visitor, "bits")
+    visitor.wait(f"Math.abs({RED}[3] - {in_nats / 0.6931472}) < 1e-4")
+    page.focus("#chart button[data-to=log]")
+    page.keyboard.press("Enter")
+    visitor.wait(f"{PLOT}.layout.yaxis.type === 'log'")
+    for axis, end in (("time", 20), ("tokens", 400 * 2048), ("epoch", 1), ("step", 400)):
+        press(visitor, axis)
+        visitor.wait(f"Math.abs({PLOT}.data[0].x.at(-1) - {end}) < {end} / 50")
+    press(visitor, "lines")
+    visitor.wait(f"!{NAMES}.includes('bigram')")
+    reload(visitor)
+    visitor.wait(f"{PLOT}.layout.yaxis.type === 'log' && !{NAMES}.includes('bigram')")
+    assert page.get_attribute("#chart button[data-to=bits]", "aria-pressed") == "true"
+
+    press(visitor, "table")
+    page.wait_for_selector("#chart .numbers tbody tr.best")
+    first = page.locator("#chart .numbers tbody tr").first.inner_text()
+    assert "400" in first and f"{record(400, evaluate=True)['val_loss']:.3f}" in first
+    assert page.locator("#panels .panel").count() == 3
+    assert "unseen text" in page.get_attribute("#chart .plot", "aria-label")
+
+
+def test_a_mixture_shows_the_use_of_its_experts_and_a_chapter_its_curve(visit, app) -> None:
+    run = fabricate(app.runs_dir, "one", steps=60, max_steps=500)
+    run_dir.write_json(run.config, run_dir.read_json(run.config) | dict(recipe="chapter19"))
+    shares = [[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]
+    for step in (61, 62):
+        run_dir.append_record(run.metrics, record(step, evaluate=True) | dict(expert_shares=shares))
+    visitor = visit()
+    visitor.page.wait_for_selector("#panels .panel .blocks", state="attached")
+    assert visitor.page.locator("#panels .panel").nth(3).locator("path.line").count() == 4
+    assert "10 %–50 %" in visitor.page.locator("#panels .panel").nth(3).inner_text()
+    dotted = visitor.page.evaluate(
+        f"{PLOT}.data.filter((line) => line.line?.dash === 'dot').map((line) => line.y.at(-1))"
+    )
+    assert dotted == [2.798, 3.145]
+
+
+def test_the_timeline_goes_back_plays_and_is_kept(visit, app) -> None:
+    run = fabricate(app.runs_dir, "one", steps=200, max_steps=900, state="running")
+    with run_dir.owned(run):
+        visitor = visit()
+        page = visitor.page
+        page.wait_for_selector("#timeline .written[data-step='200']")
+        below = page.locator("#meters").bounding_box()["y"]
+        page.focus("#timeline input")
+        page.keyboard.press("Home")
+        page.wait_for_selector("#timeline .written[data-step='40']")
+        assert page.locator("#meters").bounding_box()["y"] == below  # a shorter text moves nothing
+        visitor.wait(f"{PLOT}.layout.shapes.some((shape) => shape.x0 === 40)")  # marked in the chart
+        grow(run, 201, 240)
+        visitor.wait("document.querySelector('#timeline input').max === '5'")
+        assert page.get_attribute("#timeline .written", "data-step") == "40"  # the reader went back: it stays
+        page.click("#timeline .newest")
+        page.wait_for_selector("#timeline .written[data-step='240']")
+        grow(run, 241, 280)
+        page.wait_for_selector("#timeline .written[data-step='280']")  # at the newest it goes along
+        page.click("#timeline .play")
+        page.wait_for_selector("#timeline .play.playing")
+        page.wait_for_selector("#timeline .written[data-step='40']")
+        page.wait_for_selector("#timeline .play:not(.playing)")
+        assert page.get_attribute("#timeline .written", "data-step") == "280"
+    for kind, start in (("gif", b"GIF89a"), ("html", b"<!doctype html>")):
+        with page.expect_download() as kept:
+            page.click(f"#timeline [data-kind={kind}]")
+        path = Path(kept.value.path())
+        assert kept.value.suggested_filename == f"one-timeline.{kind}" and path.read_bytes().startswith(start)
+    player = visitor.context.new_page()
+    player.goto(path.rename(path.with_suffix(".html")).as_uri())
+    player.focus("input")
+    player.keyboard.press("Home")
+    assert "40" in player.locator("h2").inner_text()
+
+
+def test_the_first_minute_is_explained_and_the_coach_offers_to_stop(visit, app) -> None:
+    run = fabricate(app.runs_dir, "one", steps=900, max_steps=1200, parted_at=300, state="running")
+    with run_dir.owned(run):
+        visitor = visit()
+        page = visitor.page
+        page.wait_for_selector("#first-minute li.unseen >> visible=true")
+        page.wait_for_selector("#note .act:has-text('Stop and keep step')")
+        for scheme in ("light", "dark"):
+            for width, height in SIZES:
+                page.set_viewport_size(dict(width=width, height=height))
+                assert visitor.overflowing() == []
+                visitor.screenshot(f"live-{width}-{scheme}")
+            page.click("[data-do=dark]")
+        page.click("#first-minute button")
+        page.wait_for_selector("#first-minute", state="hidden")
+        reload(visitor)
+        page.wait_for_selector("#note .act")
+        assert not page.locator("#first-minute").is_visible()
+        page.click("#note .act")
+        page.wait_for_selector("#note:has-text('Stopping')")
+        assert run.stop.exists()
+
+
+def test_a_page_that_nobody_sees_looks_seldom(visit, app) -> None:
+    run = fabricate(app.runs_dir, "one", steps=40, max_steps=900, state="running")
+    with run_dir.owned(run):
+        visitor = visit()
+        see = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
+        with visitor.page.expect_response("**/queue/join**"):
+            visitor.page.evaluate(see % "true")
+        visitor.page.wait_for_timeout(1500)  # what was on its way
+        looks = []
+        visitor.page.on("request", lambda request: "queue/join" in request.url and looks.append(request.url))
+        visitor.page.wait_for_timeout(3000)
+        assert len(looks) <= 1
+        grow(run, 41, 80)
+        visitor.page.evaluate(see % "false")
+        visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")  # at once
