@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from lm import checkpoint, launch, recipes, run_dir
+from lm import checkpoint, initial, launch, recipes, run_dir
 from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig, from_dict
 from lm.errors import HubError, RunError
 from lm.run_dir import RunDir
@@ -285,7 +285,11 @@ def command(run: RunDir, said: Mapping[str, Any]) -> str:
     lengths = [*said.get("lengths", []), {name: getattr(train, name) for name in LENGTH_SETTINGS}]
     first = replace(train, **{name: lengths[0][name] for name in LENGTH_SETTINGS})
     recipe = recipes.find(said["recipe"] if said.get("recipe") in recipes.NAMES else "quickstart")
-    flags = recipes.flags(recipe, from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), first)
+    data, model, began = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), []
+    if said.get("init_from"):  # the weights decide the network, but for what they leave open
+        free = [word for name in initial.FREE for word in recipes.flag(name, getattr(model, name))]
+        began, model = ["--init-from", said["init_from"], *free], recipe.model
+    flags = recipes.flags(recipe, data, model, first)
     origin = said.get("forked_from")
     if origin and origin["checkpoint"] != FRESH:
         parent, which, own = origin["run"], origin["checkpoint"], flags[2:]  # a fork has its parent's recipe

@@ -98,7 +98,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.launch", "lm.recipes", "huggingface_hub", "yaml",
+        "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.initial", "lm.launch", "lm.recipes", "huggingface_hub",
+        "yaml",
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
