@@ -21,8 +21,9 @@ LEAST_MINUTES, MOST_MINUTES = 0.1, 10_000.0
 SIZES = (
     (96, 3, 2), (128, 4, 2), (160, 5, 2), (192, 6, 3), (256, 6, 4), (384, 6, 6), (512, 8, 8), (768, 12, 12),
 )  # fmt: skip
-# Tokens that are learnt from, for each weight. The quick start reads 1.3 in its minute on two cores, and was the best of
-# its neighbours there (see benchmarks); compute-optimal training of large models reads 20.
+# Tokens that are learnt from, for each weight. The quick start, tuned for one minute on two cores, reads 1.3 there;
+# compute-optimal training of large models reads 20 (Hoffmann et al. 2022). Assumed to hold for longer times:
+# `benchmarks/dial.py --sizes` tries it.
 TOKENS_PER_WEIGHT = 1.2
 # Distinct tokens of the text for each weight, at the least: those of nanoGPT's characters, which over-fit from there on.
 TEXT_PER_WEIGHT = 0.09
