@@ -1,8 +1,8 @@
 """Train the chapters' systems and print their published numbers beside ours; the last line is JSON.
 
-    python benchmarks/chapters.py                      # every recipe that stands beside numbers
-    python benchmarks/chapters.py bigram chapter19     # these
-    python benchmarks/chapters.py llm0 --minutes 600   # at full length if it fits into ten hours
+    python benchmarks/chapters.py                            # every recipe that stands beside numbers
+    python benchmarks/chapters.py verdict bigram chapter19   # those that two cores train whole, in ten minutes each
+    python benchmarks/chapters.py llm0 --minutes 600         # at full length if it fits into ten hours
 
 A recipe is trained on its source's text with its own settings and seed. If all its steps would take more than
 `--minutes` (measured on a few steps first), as many as fit are taken instead, the schedule drawn together, and the
@@ -37,6 +37,7 @@ from lm.recipes import Recipe
 from lm.tokenizer import load_tokenizer
 
 PROBE_STEPS, PROBE_TOKENS = 4, 4096
+NEVER = 10_000_000  # steps; a state to resume from changes no loss, and one of the verdict has 2 GB
 Result = dict[str, Any]
 
 
@@ -72,6 +73,7 @@ def measure(recipe: Recipe, minutes: float, runs_dir: Path) -> Result:
     seconds_per_step, all_steps = probe(recipe, source, runs_dir)
     steps = min(all_steps, max(1, int(60 * minutes / seconds_per_step)))
     train = recipe.train if steps == all_steps else shortened(recipe.train, steps, all_steps)
+    train = replace(train, checkpoint_interval=NEVER)
     run = run_dir.create(runs_dir, run_dir.free_name(runs_dir, recipe.name))
     say(f"{recipe.name}: {steps:,} of {all_steps:,} steps, about {steps * seconds_per_step / 60:.1f} minutes")
     result = trainer.train(run, Request((source,), recipe.name, recipe.data, recipe.model, train), say=say)

@@ -283,25 +283,28 @@ def command(run: RunDir, said: Mapping[str, Any]) -> str:
     """What a person types, line by line, to get the same run; the files are named as the run knew them."""
     train = replace(from_dict(TrainConfig, said["train"]), track="")
     lengths = [*said.get("lengths", []), {name: getattr(train, name) for name in LENGTH_SETTINGS}]
-    first = replace(train, **{name: lengths[0][name] for name in LENGTH_SETTINGS})
-    recipe = recipes.find(said["recipe"] if said.get("recipe") in recipes.NAMES else "quickstart")
-    data, model, began = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"]), []
-    if said.get("init_from"):  # the weights decide the network, but for what they leave open
-        free = [word for name in initial.FREE for word in recipes.flag(name, getattr(model, name))]
-        began, model = ["--init-from", said["init_from"], *free], recipe.model
-    flags = recipes.flags(recipe, data, model, first)
-    origin = said.get("forked_from")
-    if origin and origin["checkpoint"] != FRESH:
-        parent, which, own = origin["run"], origin["checkpoint"], flags[2:]  # a fork has its parent's recipe
-        lines = [
-            f"# begins with the {which} weights of run {parent}, of its step {origin['step']}",
-            shlex.join(["lm", "fork", parent, "--name", run.name, "--checkpoint", which, *own]),
-        ]
-    else:
-        files = [file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]]
-        began = ["--init-from", said["init_from"]] if said.get("init_from") else []
-        lines = [launch.command(run.name, ["--data", *files, *began, *flags])]
+    lines = _first_lines(run, said, replace(train, **{name: lengths[0][name] for name in LENGTH_SETTINGS}))
     return "\n".join([*lines, *(_resumed(run, before, after) for before, after in itertools.pairwise(lengths))])
+
+
+def _first_lines(run: RunDir, said: Mapping[str, Any], train: TrainConfig) -> list[str]:
+    """What made the run: training, from other weights perhaps, or a fork."""
+    recipe = recipes.find(said["recipe"] if said.get("recipe") in recipes.NAMES else "quickstart")
+    data, model = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"])
+    origin, began = said.get("forked_from"), said.get("init_from")
+    if origin and origin["checkpoint"] != FRESH:
+        flags = recipes.flags(recipe, data, model, train)[2:]  # a fork has its parent's recipe
+        which = origin["checkpoint"]
+        return [
+            f"# begins with the {which} weights of run {origin['run']}, of its step {origin['step']}",
+            shlex.join(["lm", "fork", origin["run"], "--name", run.name, "--checkpoint", which, *flags]),
+        ]
+    words = ["--data", *([file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]])]
+    if began:  # the weights decide the network, but for what they leave open
+        words += ["--init-from", began]
+        words += [word for name in initial.FREE for word in recipes.flag(name, getattr(model, name))]
+        model = recipe.model
+    return [launch.command(run.name, [*words, *recipes.flags(recipe, data, model, train)])]
 
 
 def _resumed(run: RunDir, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
