@@ -72,12 +72,21 @@ def _all() -> dict[str, dict[str, str]]:
     }
 
 
+def default_words(default: object, language: str) -> str:
+    """What a setting is when nobody sets it, as the end of its help; nothing for an empty text."""
+    side = LANGUAGES.index(language)
+    if isinstance(default, bool):
+        default = (("off", "オフ"), ("on", "オン"))[default][side]
+    return (f" Default: {default}.", f"既定値: {default}。")[side] if default != "" else ""
+
+
 def _setting_words(language: str) -> dict[str, str]:
     """Labels and help of every setting, and the names of their groups."""
     words = {group_key(name): pair[LANGUAGES.index(language)] for name, pair in GROUPS.items()}
     for config in CONFIGS:
         for f in settings(config):
             english = (f.metadata["label"], f.metadata["help"])
-            pair = english if language == "en" else SETTINGS[config.__name__][f.name]
+            label, about = english if language == "en" else SETTINGS[config.__name__][f.name]
+            pair = (label, about + default_words(f.default, language))
             words |= {setting_key(config, f.name, part): word for part, word in zip(("label", "help"), pair)}
     return words

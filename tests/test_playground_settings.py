@@ -12,7 +12,7 @@ from lm import recipes
 from lm.__main__ import build_parser
 from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from lm.errors import ConfigError
-from playground import choosing, settings_form
+from playground import choosing, settings_form, text
 from playground.app import build_app
 from playground.tabs import generate
 from playground.workspace import Workspace
@@ -107,3 +107,14 @@ def test_a_whole_number_that_came_as_a_float_is_whole_again() -> None:
     values = [float(f.default) for _, f in generate.FIELDS]
     [config] = settings_form.gather(generate.FIELDS, values, [SampleConfig()], "en")
     assert config == SampleConfig() and isinstance(config.top_k, int)
+
+
+@pytest.mark.parametrize(("config", "f"), ALL, ids=IDS)
+def test_the_help_of_a_setting_ends_with_its_default(config: type, f: dataclasses.Field) -> None:
+    english, japanese = (text.say(text.setting_key(config, f.name, "help"), language) for language in ("en", "ja"))
+    if f.default == "":
+        assert "Default" not in english and "既定値" not in japanese
+    elif isinstance(f.default, bool):
+        assert english.endswith(f" Default: {'on' if f.default else 'off'}.") and "既定値" in japanese
+    else:
+        assert english.endswith(f". Default: {f.default}.") and japanese.endswith(f"既定値: {f.default}。")
