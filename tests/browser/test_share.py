@@ -160,7 +160,9 @@ def test_a_visitor_signs_in_on_a_space_and_pushes_as_themselves(
     visitor.tab("share")
     visitor.page.click("#sign-in")
     visitor.page.click("a:has-text('Authorize')")
-    visitor.page.wait_for_selector("#sign-in:has-text('alice')", state="attached")
+    visitor.page.wait_for_selector("#library .new", state="attached")
+    visitor.tab("share")
+    visitor.page.wait_for_selector("#sign-in:has-text('alice')")
 
     [folder] = (app.folder / "runs").parent.rglob("seen.json")  # the workspace of who signed in
     shutil.copytree(app.runs_dir / "fox", folder.parent / "runs" / "fox")
