@@ -163,7 +163,7 @@ def table(recipe: Recipe, result: Result) -> str:
     width = max(map(len, columns[0]), default=9)
     rows = [("published", "measured"), *itertools.zip_longest(*columns, fillvalue="")]
     shown = [head, *(f"  {left:{width}}  |  {right}" for left, right in rows)]
-    for step, train_loss, val_loss in recipe.curve:
+    for step, train_loss, val_loss in (point for point in recipe.curve if point[0] <= result["steps"]):
         ours = min(result["curve"], key=lambda point: abs(point[0] - step))
         shown.append(
             f"  step {step:>5,}: {train_loss:.3f}/{val_loss:.3f}  |  step {ours[0]:>5,}: {ours[1]:.3f}/{ours[2]:.3f}"
