@@ -96,12 +96,11 @@ _ALL = (
         ),
         curve=((0, 10.847, 10.852), (150, 4.312, 4.387), (400, 2.987, 3.287), (499, 2.798, 3.145)),
         differs=(
-            f"{RANDOM_EVALUATION} The chapter's own curve is of titles of pull requests, 324,523 characters, and a loss "
-            "per token compares only on the same text: compare bits per byte. (The 77,919 tokens that it counts are "
-            "those of the sales textbook, 460,319 characters.) The "
-            "chapter bends with ReLU, adds sines for positions, gives its head a bias and draws its first weights as "
-            "PyTorch does; here it is GELU, learned positions, no such bias and GPT-2's weights, and weight decay "
-            "spares embeddings, biases and norms."
+            f"{RANDOM_EVALUATION} The chapter's own curve is of titles of pull requests, 324,523 characters, and a "
+            "loss per token compares only on the same text: compare bits per byte. (The 77,919 tokens that it counts "
+            "are those of the sales textbook, 460,319 characters.) The chapter bends with ReLU, adds sines for "
+            "positions, gives its head a bias and draws its first weights as PyTorch does; here it is GELU, learned "
+            "positions, no such bias and GPT-2's weights, and weight decay spares embeddings, biases and norms."
         ),
     ),
     Recipe(
