@@ -1,0 +1,351 @@
+"""Many visitors on one small machine: does everybody get an answer, their own, and soon, while one training goes on?
+
+    python benchmarks/soak.py                        # 50 visitors, 10 minutes; the machine should be idle otherwise
+    python benchmarks/soak.py --minutes 1 --visitors 8
+
+It starts `python app.py --multi-user` in a process of its own and visits it as so many browsers would: each with its own
+cookie, page, heartbeat and one-second tick, over the protocol of the page's own script (`tests/page_client.py`). Every
+few seconds a visitor does something: has a text written, reads a text, looks at a run, opens a second page, closes it
+without a word. One of them trains the quick start. Whatever a page is told is searched for the other visitors' names.
+
+Wanted: no error, no cross-talk, 95 of 100 page events within 1.5 s, every text is written, memory flat within 5 % after
+a warm-up, and the training at 60 % or more of what it does before the visitors come. The visitors run on the same
+processors as the app and are niced below it; what they cost, the app and the training lack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from page_client import Fault, Page, client  # noqa: E402
+from runs import request, write_text  # noqa: E402
+
+from lm import run_dir, trainer  # noqa: E402
+from lm.run_dir import RunDir  # noqa: E402
+from playground.door import VISITOR  # noqa: E402
+from playground.workspaces import persons  # noqa: E402
+
+ALONE_SECONDS = 12.0  # how long the training goes on before anybody comes, once it is under way
+LATENCY_SECONDS, MEMORY_SHARE, TRAINING_SHARE = 1.5, 0.05, 0.6
+WARM_SHARE = 0.3  # of the time, after which memory should be flat
+ACTION_SECONDS = 12.0  # between two actions of one visitor, on average
+NEW_TOKENS = 60
+
+
+@dataclass
+class Log:
+    """What all visitors met with."""
+
+    latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: Counter[str] = field(default_factory=Counter)
+    crosstalk: list[str] = field(default_factory=list)
+    texts_asked: int = 0
+    texts_written: int = 0
+
+
+class Visitor:
+    """One browser: a page, a name that appears in all it owns, and a habit of doing things."""
+
+    def __init__(self, number: int, wire: httpx.AsyncClient, log: Log, visitors_dir: Path, model: RunDir) -> None:
+        self.name = f"visitor{number:03d}x"
+        self.wire, self.log, self.visitors_dir, self.model = wire, log, visitors_dir, model
+        self.dice = random.Random(number)
+        self.page = Page(wire)
+
+    async def stay(self, until: float) -> None:
+        """Come, tick every second, now and then do something, leave at `until` (of `time.monotonic`)."""
+        with self._noting("open"):
+            await self.page.open()
+        await self._settle()
+        ticking = asyncio.create_task(self._tick(until))
+        while time.monotonic() < until:
+            await asyncio.sleep(min(self.dice.expovariate(1 / ACTION_SECONDS), max(0.0, until - time.monotonic())))
+            if time.monotonic() < until:
+                await self._act()
+        await ticking
+        await self.page.close()
+
+    async def _settle(self) -> None:
+        """Give the visitor a small model of their own, and a text with their name."""
+        token = self.page.cookie.split("=", 1)[1]
+        home = self.visitors_dir / persons({VISITOR: token})[0].key / "runs" / self.name
+        shutil.copytree(self.model.path, home)
+        with self._noting("settle"):
+            await self.page.send("read-pasted", "click", pasted=f"{self.name} sees the lamp on the hill. " * 60)
+            await self.page.send("runs", "select", dict(run=self.name))
+
+    async def _tick(self, until: float) -> None:
+        while time.monotonic() < until:
+            began = time.monotonic()
+            with self._noting("tick"):
+                await self.page.tick()
+                self._look_for_others()
+            await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
+
+    async def _act(self) -> None:
+        act = self.dice.choices([self._write, self._select, self._read, self._second_page], [5, 3, 1, 1])[0]
+        with self._noting(act.__name__.strip("_")):
+            await act()
+
+    async def _write(self) -> None:
+        self.log.texts_asked += 1
+        made = await self.page.send(
+            "write",
+            "click",
+            checkpoint=f"{self.name}/best",
+            prompt=f"{self.name} ",
+            **{"set-SampleConfig-max_new_tokens": NEW_TOKENS},
+        )
+        assert self.name in json.dumps(made), "the text does not begin with its prompt"
+        self.log.texts_written += 1
+
+    async def _select(self) -> None:
+        await self.page.send("runs", "select", dict(run=self.dice.choice([self.name, ""])))
+
+    async def _read(self) -> None:
+        await self.page.send("read-pasted", "click", pasted=f"{self.name} sings to the fox. " * 80)
+
+    async def _second_page(self) -> None:
+        second = await Page(self.wire, self.page.cookie).open()
+        await second.tick()
+        assert self.name in second.everything(), "the second page does not know its visitor"
+        await second.close()
+
+    def _look_for_others(self) -> None:
+        names = set(re.findall(r"visitor\d{3}x", self.page.everything())) - {self.name}
+        self.log.crosstalk += [f"{self.name} was told of {', '.join(sorted(names))}"] if names else []
+
+    @contextlib.contextmanager
+    def _noting(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (Fault, httpx.HTTPError, AssertionError) as error:
+            self.log.errors[f"{what}: {type(error).__name__} {str(error)[:160]}"] += 1
+        finally:
+            for label, seconds in self.page.latencies:
+                self.log.latencies[label].append(seconds)
+            self.page.latencies.clear()
+
+
+@dataclass(frozen=True)
+class Use:
+    """What the app holds at one moment."""
+
+    at: float
+    memory_bytes: int
+    files: int
+    threads: int
+    children: int
+
+
+async def watch(process: psutil.Process, until: float) -> list[Use]:
+    """The app's use of the machine, every second."""
+    found = []
+    while time.monotonic() < until:
+        with contextlib.suppress(psutil.Error):
+            files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
+            own = [process.memory_info().rss, files, process.num_threads(), len(process.children())]
+            found.append(Use(time.monotonic(), *own))
+        await asyncio.sleep(1.0)
+    return found
+
+
+class App:
+    """`python app.py --multi-user` over an empty folder."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "app.py", "--no-browser", "--multi-user", "--runs-dir", str(folder / "runs")]
+        environment = os.environ | dict(LM_PLAYGROUND_CACHE=str(folder / "cache"), PYTHONUNBUFFERED="1")
+        self.visitors_dir = folder / "visitors"
+        self.log = open(folder / "app.log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [*command, "--port", str(_free_port())],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        said = next((line for line in self.process.stdout if "open at" in line), "")
+        if not said:
+            raise SystemExit(f"the app did not start:\n{(folder / 'app.log').read_text(encoding='utf-8')}")
+        self.address = re.search(r"http://\S+", said)[0]
+
+    def end(self) -> str:
+        """End the app and its trainings; what it complained about."""
+        for run in (RunDir(path) for path in self.visitors_dir.glob("*/runs/*")):
+            with contextlib.suppress(psutil.Error):
+                if run_dir.is_owned(run):
+                    psutil.Process(run_dir.read_status(run).pid).kill()
+        self.process.kill()
+        self.process.wait()
+        self.log.seek(0)
+        return self.log.read()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def train(page: Page, minutes: float) -> None:
+    """Open a page and train the quick start there for as long as one may."""
+    await page.open()
+    await page.send("train", "click", **{"run-name": "the training", "set-TrainConfig-minutes": minutes})
+
+
+async def speed(run: RunDir, seconds: float) -> float:
+    """Tokens a second of the training, by its own count, over so many seconds."""
+    began, tokens = time.monotonic(), _tokens(run)
+    await asyncio.sleep(seconds)
+    return (_tokens(run) - tokens) / (time.monotonic() - began)
+
+
+def _tokens(run: RunDir) -> int:
+    records, _ = run_dir.read_metrics(run.path)
+    return records[-1]["tokens"] if records else 0
+
+
+async def soak(app: App, n_visitors: int, seconds: float, model: RunDir, has_training: bool) -> dict[str, Any]:
+    """Let them come; the figures."""
+    log, figures = Log(), dict[str, Any](visitors=n_visitors, seconds=round(seconds))
+    async with client(app.address) as wire:
+        pages = [Page(wire)] if has_training else []
+        for page in pages:
+            await train(page, min(10.0, (seconds + 120) / 60))
+            run = await _trained(app)
+            figures["tokens_per_second_alone"] = await speed(run, ALONE_SECONDS)
+        until = time.monotonic() + seconds
+        watching = asyncio.create_task(watch(psutil.Process(app.process.pid), until + 5))
+        crowd = [Visitor(n, wire, log, app.visitors_dir, model) for n in range(n_visitors)]
+        coming = [asyncio.create_task(_late(visitor, n * min(0.5, seconds / 4 / n_visitors), until))
+                  for n, visitor in enumerate(crowd)]  # fmt: skip
+        for _ in pages:
+            await asyncio.sleep(seconds * WARM_SHARE)
+            figures["tokens_per_second"] = await speed(run, max(1.0, until - time.monotonic() - 2))
+        await asyncio.gather(*coming)
+        for page in pages:
+            await page.close()
+        used = await watching
+    return figures | report(log, used)
+
+
+async def _late(visitor: Visitor, seconds: float, until: float) -> None:
+    await asyncio.sleep(seconds)
+    await visitor.stay(until)
+
+
+async def _trained(app: App) -> RunDir:
+    """The training, once it has made its first steps."""
+    while True:
+        for path in app.visitors_dir.glob("*/runs/*"):
+            if _tokens(RunDir(path)) > 0:
+                return RunDir(path)
+        await asyncio.sleep(0.5)
+
+
+def report(log: Log, used: list[Use]) -> dict[str, Any]:
+    """What was asked for, as numbers."""
+    quick = [seconds for label, found in log.latencies.items() if label != "write.click" for seconds in found]
+    writes = log.latencies.get("write.click", [])
+    first, last = _after_warm_up(used)
+    return dict(
+        events=len(quick), errors=sum(log.errors.values()), crosstalk=len(log.crosstalk),
+        p50_seconds=_quantile(quick, 0.5), p95_seconds=_quantile(quick, 0.95), slowest_seconds=max(quick, default=0.0),
+        texts=log.texts_written, texts_asked=log.texts_asked, text_p95_seconds=_quantile(writes, 0.95),
+        memory_megabytes=round(last.memory_bytes / 1e6), memory_growth=last.memory_bytes / first.memory_bytes - 1,
+        files=(first.files, last.files), threads=(first.threads, last.threads),
+        children=(first.children, last.children),
+        by_event={label: [len(found), _quantile(found, 0.5), _quantile(found, 0.95)]
+                  for label, found in sorted(log.latencies.items())},
+        what=dict(log.errors.most_common(8)), told=log.crosstalk[:5],
+    )  # fmt: skip
+
+
+def _after_warm_up(used: list[Use]) -> tuple[Use, Use]:
+    """The use of the machine after the warm-up and at the end: medians over a tenth of the time."""
+    rest = used[int(len(used) * WARM_SHARE) :]
+    size = max(1, len(rest) // 10)
+    return tuple(_median(part) for part in (rest[:size], rest[-size - 5 : -5] or rest[-1:]))
+
+
+def _median(used: list[Use]) -> Use:
+    columns = zip(*((one.at, one.memory_bytes, one.files, one.threads, one.children) for one in used))
+    return Use(*(statistics.median(column) for column in columns))
+
+
+def _quantile(values: list[float], share: float) -> float:
+    return round(sorted(values)[min(len(values) - 1, int(share * len(values)))], 3) if values else 0.0
+
+
+def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
+    """Every promise, and whether it held."""
+    held = dict(
+        no_error=figures["errors"] == 0,
+        no_crosstalk=figures["crosstalk"] == 0,
+        page_events=figures["p95_seconds"] < LATENCY_SECONDS,
+        every_text=figures["texts"] == figures["texts_asked"],
+        memory_flat=figures["memory_growth"] < MEMORY_SHARE,
+    )
+    if "tokens_per_second" in figures:
+        share = figures["training_share"] = figures["tokens_per_second"] / figures["tokens_per_second_alone"]
+        held["training"] = share >= TRAINING_SHARE
+    return held
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--visitors", type=int, default=50)
+    parser.add_argument("--without-training", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        model = run_dir.create(folder / "model", "small")
+        trainer.train(model, request(write_text(folder / "fox.txt")))
+        app = App(folder)
+        with contextlib.suppress(psutil.Error):
+            psutil.Process().nice(5 if os.name != "nt" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        try:
+            figures = asyncio.run(
+                soak(app, arguments.visitors, 60 * arguments.minutes, model, not arguments.without_training)
+            )
+        finally:
+            complaints = app.end()
+    figures["complaints"] = complaints.count("Traceback")
+    if complaints.strip():
+        print(complaints[-3000:], file=sys.stderr)
+    held = verdicts(figures)
+    for name, value in figures.items():
+        print(f"{name:26} {value}")
+    print(json.dumps(dict(benchmark="soak", held=held, **figures)))
+    return 0 if all(held.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""A browser's page without a browser: it speaks Gradio's queue protocol as the page's own script does.
+
+Every event of the page is private, so no API client may call them; a page finds them in `/config` by the element they
+belong to. Values that the server sends are kept, as the browser keeps them, and are the inputs of what comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import httpx
+
+API = "/gradio_api"
+
+
+class Fault(Exception):
+    """The server refused, or an event ended in an error."""
+
+
+class Page:
+    """One open page of one visitor. `cookie` comes with the first visit; a second page of a browser is given it."""
+
+    def __init__(self, client: httpx.AsyncClient, cookie: str = "", query: str = "") -> None:
+        self.client, self.cookie, self.query = client, cookie, query
+        self.session = secrets.token_hex(6)
+        self.values: dict[int, Any] = {}
+        self.latencies: list[tuple[str, float]] = []  # of every event, seconds until its last value
+        self._waiting: dict[str, asyncio.Queue] = {}
+        self._stream: asyncio.Task | None = None
+        self._heart: asyncio.Task | None = None
+
+    # ------------------------------------------------------------------------------------------ the visit
+
+    async def open(self) -> Page:
+        """Fetch the page, learn what is on it, open the heartbeat, send the load event."""
+        answer = await self.client.get(f"/{self.query}", headers=self._headers())
+        answer.raise_for_status()
+        if "set-cookie" in answer.headers:
+            self.cookie = answer.headers["set-cookie"].split(";")[0]
+        config = (await self.client.get("/config", headers=self._headers())).json()
+        self.components = {one["id"]: one for one in config["components"]}
+        self.values = {number: one["props"].get("value") for number, one in self.components.items()}
+        self.by_name = {one["props"].get("elem_id"): number for number, one in self.components.items()}
+        self.events = config["dependencies"]
+        self._heart = asyncio.create_task(self._beat())
+        await self.send(None, "load")
+        return self
+
+    async def close(self) -> None:
+        """Leave without a word, as a closed browser does."""
+        for task in (self._heart, self._stream):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, httpx.HTTPError):
+                    await task
+
+    # ------------------------------------------------------------------------------------------ events
+
+    async def send(self, name: str | None, event: str, data: Any = None, **values: Any) -> list[Any]:
+        """Cause `event` on the element with the id `name`; `values` stand in elements by their ids. What came of it."""
+        for elem_id, value in values.items():
+            self.values[self.by_name[elem_id if elem_id in self.by_name else elem_id.replace("_", "-")]] = value
+        began, label = time.perf_counter(), f"{name or 'page'}.{event}"
+        made = [value for caused in self._caused(name, event) for value in await self._run(caused, data)]
+        self.latencies.append((label, time.perf_counter() - began))
+        return made
+
+    async def tick(self) -> list[Any]:
+        """What the page's timer causes every second."""
+        ticks = self._caused(None, "tick")
+        began = time.perf_counter()
+        made = await self._run(max(ticks, key=lambda found: len(found["outputs"])), None)
+        self.latencies.append(("page.tick", time.perf_counter() - began))
+        return made
+
+    def shown(self, name: str) -> Any:
+        """The value of an element, as it stands on the page."""
+        return self.values[self.by_name[name]]
+
+    def everything(self) -> str:
+        """All that the page was told, as one text."""
+        return json.dumps(list(self.values.values()), ensure_ascii=False, default=str)
+
+    def _caused(self, name: str | None, event: str) -> list[dict[str, Any]]:
+        """What `event` on an element, or on any, sets off."""
+        number = self.by_name[name] if name is not None else None
+        return [
+            found
+            for found in self.events
+            if any(what == event and number in (None, target) for target, what in found["targets"])
+        ]
+
+    async def _run(self, dependency: dict[str, Any], data: Any) -> list[Any]:
+        if not dependency["queue"]:
+            return self._keep(dependency, await self._post(f"{API}/run/predict", self._body(dependency, data)))
+        joined = await self._post(f"{API}/queue/join{self.query}", self._body(dependency, data))
+        messages = self._waiting.setdefault(joined["event_id"], asyncio.Queue())
+        if self._stream is None or self._stream.done():
+            self._stream = asyncio.create_task(self._listen())
+        made: list[Any] = []
+        try:
+            while True:
+                message = await messages.get()
+                if message["msg"] == "process_generating":
+                    made = self._keep(dependency, message["output"], is_difference=bool(made))
+                elif message["msg"] == "process_completed":
+                    if not message["success"]:
+                        raise Fault(str(message["output"].get("error")))
+                    return self._keep(dependency, message["output"], is_difference=False) or made
+                elif message["msg"] in ("unexpected_error", "broken"):
+                    raise Fault(str(message))
+        finally:
+            self._waiting.pop(joined["event_id"], None)
+
+    def _body(self, dependency: dict[str, Any], data: Any) -> dict[str, Any]:
+        given = [None if self._is_state(number) else self.values.get(number) for number in dependency["inputs"]]
+        return dict(data=given, fn_index=dependency["id"], session_hash=self.session, event_data=data, trigger_id=None)
+
+    def _is_state(self, number: int) -> bool:
+        return self.components[number]["type"] == "state"
+
+    def _keep(self, dependency: dict[str, Any], output: dict[str, Any], is_difference: bool = False) -> list[Any]:
+        """Take over what came for each output; differences of a stream are not put together, only looked at."""
+        made = output.get("data", [])
+        if not is_difference:
+            for number, value in zip(dependency["outputs"], made):
+                is_update = isinstance(value, dict) and value.get("__type__") == "update"
+                if not is_update:
+                    self.values[number] = value
+                elif "value" in value:
+                    self.values[number] = value["value"]
+        return made
+
+    # ------------------------------------------------------------------------------------------ the wire
+
+    def _headers(self) -> dict[str, str]:
+        return {"cookie": self.cookie} if self.cookie else {}
+
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = await self.client.post(path, json=body, headers=self._headers())
+        if answer.status_code != 200:
+            raise Fault(f"{path}: {answer.status_code} {answer.text[:200]}")
+        return answer.json()
+
+    async def _listen(self) -> None:
+        """Hand out the session's messages until the server closes the stream: when nothing is under way any more."""
+        address = f"{API}/queue/data?session_hash={self.session}"
+        try:
+            async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
+                async for line in stream.aiter_lines():
+                    if not line.startswith("data: "):
+                        continue
+                    message = json.loads(line[6:])
+                    if message["msg"] == "close_stream":
+                        break
+                    if (number := message.get("event_id")) is not None:
+                        self._waiting.setdefault(number, asyncio.Queue()).put_nowait(message)
+        finally:
+            if self._waiting:  # joined while the stream was closing
+                self._stream = asyncio.create_task(self._listen())
+
+    async def _beat(self) -> None:
+        address = f"{API}/heartbeat/{self.session}"
+        async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
+            async for _ in stream.aiter_lines():
+                pass
+
+
+def client(address: str) -> httpx.AsyncClient:
+    """For as many pages as one likes; each brings its own cookie."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    wire = httpx.AsyncClient(base_url=address, timeout=60, limits=limits, trust_env=False)
+    wire.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # pages keep their own
+    return wire
