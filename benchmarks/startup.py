@@ -69,15 +69,16 @@ def page_seconds() -> float:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         command = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", f"{folder}/runs"]
+        return seconds_until(command, lambda: answers(port))
 
-        def answers() -> bool:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LONGEST_SECONDS) as page:
-                    return page.status == 200
-            except OSError:  # nobody listens yet
-                return False
 
-        return seconds_until(command, answers)
+def answers(port: int) -> bool:
+    """Whether a page is served at that port of this machine."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LONGEST_SECONDS) as page:
+            return page.status == 200
+    except OSError:  # nobody listens yet
+        return False
 
 
 def free_port() -> int:

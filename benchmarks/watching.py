@@ -1,0 +1,143 @@
+"""What it costs to watch: a training with the page open in a browser, and the same training alone, in turns.
+
+    python benchmarks/watching.py [--text FILE] [--rounds 3] [--seconds 8] [--points 20000]
+
+One quick start trains from beginning to end. `app.py` and Chromium are held still (suspended) in every other turn: that
+is the bare command line. In the turns between, the page shows the run and follows it. Compared are the tokens a second
+that `metrics.jsonl` tells, without its evaluations. With `--points` so many earlier lines are put before the run's own.
+Also told: the processor time of the app's process for each update of the page (one a second), in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, sync_playwright
+
+from lm import run_dir, texts
+from lm.run_dir import RunDir
+from sidebyside import Spread, finish, ratio, table
+from startup import LONGEST_SECONDS, ROOT, answers, free_port
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu")
+SETTLE_SECONDS = 3.0  # after each change, before it counts
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--text", type=Path, help="what to train on [Tiny Shakespeare]")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each [3]")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of a turn [8]")
+    parser.add_argument("--points", type=int, default=0, help="logged points before the first turn [0]")
+    arguments = parser.parse_args()
+    text = arguments.text or texts.locate("tinyshakespeare")
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(text, Path(folder) / "runs", arguments)
+    print(table(("what", "measured"), list(found.items())))
+    finish("watching", points=arguments.points, found=found)
+    return 0
+
+
+def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, Spread]:
+    run, port = RunDir(runs / "watched"), free_port()
+    train = [sys.executable, "-m", "lm", "train", "--data", str(text), "--runs-dir", str(runs), "--name", "watched"]
+    minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS) / 60 + 1
+    show = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(runs)]
+    with started([*train, "--minutes", f"{minutes:.2f}"]), started(show) as app, sync_playwright() as driver:
+        wait_for(lambda: len(steps_of(run)) > 5)
+        put_before(run, arguments.points)
+        wait_for(lambda: answers(port))
+        path = next(filter(None, map(shutil.which, BROWSERS)))
+        with driver.chromium.launch(executable_path=path, args=FLAGS) as browser:
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.wait_for_selector("#chart")
+            return turns(run, app, page, arguments)
+
+
+def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
+    """Watched and alone, again and again."""
+    server, others = psutil.Process(app.pid), processes_of_the_browser()
+    watched, alone, costs = [], [], []
+    for _ in range(arguments.rounds):
+        page.wait_for_timeout(1000 * SETTLE_SECONDS)
+        before = sum(server.cpu_times()[:2])
+        watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
+        costs.append(1000 * (sum(server.cpu_times()[:2]) - before) / arguments.seconds)
+        for process in (server, *others):
+            process.suspend()
+        time.sleep(SETTLE_SECONDS)
+        alone.append(speed(run, arguments.seconds, time.sleep))
+        for process in (*others, server):
+            process.resume()
+    return {
+        "watched, tokens/s": Spread.of(watched),
+        "alone, tokens/s": Spread.of(alone),
+        "watched to alone": ratio(watched, alone),
+        "server time of an update, ms": Spread.of(costs),
+    }
+
+
+def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:
+    """Tokens a second of the steps in the next `seconds`; a step that an evaluation stands before is left out."""
+    first = len(steps_of(run))
+    wait(seconds)
+    records = steps_of(run)[first:]
+    pairs = [(a, b) for a, b in zip(records, records[1:]) if "val_loss" not in a and "val_loss" not in b]
+    tokens, took = (sum(b[name] - a[name] for a, b in pairs) for name in ("tokens", "time_seconds"))
+    return tokens / took
+
+
+def steps_of(run: RunDir) -> list[dict]:
+    """The lines of the run's own steps."""
+    records = run_dir.read_metrics(run.path)[0] if run.metrics.exists() else []
+    return [record for record in records if record["step"] > 0]
+
+
+def put_before(run: RunDir, points: int) -> None:
+    """Lines of `points` steps that never were, before the run's own; the trainer appends to the file by its name."""
+    if points:
+        last = steps_of(run)[-1]
+        lines = [json.dumps(last | dict(step=i - points, tokens=0, time_seconds=0.0)) + "\n" for i in range(points)]
+        longer = run.metrics.with_suffix(".longer")
+        longer.write_bytes("".join(lines).encode("utf-8") + run.metrics.read_bytes())
+        os.replace(longer, run.metrics)
+
+
+def processes_of_the_browser() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if "chrom" in child.name().lower()]
+
+
+@contextlib.contextmanager
+def started(command: list[str]) -> Iterator[subprocess.Popen]:
+    """A process of its own that is ended with the block."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(is_there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not is_there():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited for {LONGEST_SECONDS:.0f} s in vain")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
