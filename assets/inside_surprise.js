@@ -23,7 +23,7 @@ start(({pieces, hardest, bits, words}) => {
 
   const list = make('ol', {class: 'hardest'});
   hardest.forEach(([first, last, nats]) => {
-    const button = make('button', {}, make('b', {}, nats.toFixed(2)), make('q', {}, pieces.slice(first, last).map(([piece]) => piece).join('')));
+    const button = make('button', {}, make('b', {}, nats.toFixed(2)), make('q', {}, pieces.slice(first, last).map(([piece]) => piece).join('').replace(/\n+/g, ' ↵ ').trim()));
     button.addEventListener('click', () => {
       text.children[first].scrollIntoView({block: 'center'});
       text.children[first].focus({preventScroll: true});

@@ -24,7 +24,7 @@ HARD_CHARACTERS, HARD_PASSAGES = 24, 5
 MAP_TOKENS = 160  # a map of more could not be read
 MAP_COUNTED = 1 << 20
 MAP_PARAMETERS = 30_000_000  # of a larger model the first weights are not drawn again
-PAIR_TOKENS = 16
+PAIR_TOKENS = 24
 LAB_SIZES = (300, 512, 1024, 2048, 4096)
 
 
@@ -121,7 +121,8 @@ def _stages(subject: Subject) -> list[tuple[str, int | None, np.ndarray]]:
         (name, checkpoint.facts(folder).step, lens.embedding(checkpoint.load_model(folder)))
         for name, folder in subject.stages
     ]
-    known = sorted(known, key=lambda stage: stage[1] or 0)
+    by_step = {step: (name, step, table) for name, step, table in reversed(known)}  # of equal ones the first is kept
+    known = [by_step[step] for step in sorted(by_step, key=lambda step: step or 0)]
     try:
         is_small = subject.model.parameter_count() <= MAP_PARAMETERS
         first = [("first", 0, lens.first_embedding(subject.run))] if is_small and subject.run.config.is_file() else []

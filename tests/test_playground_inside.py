@@ -143,8 +143,9 @@ def test_attention_travels_in_bytes_and_back(trained: Workspace) -> None:
 
 def test_the_map_shows_the_beginning_and_every_checkpoint_there_is(trained: Workspace) -> None:
     value = panel(trained, "embeddings")
-    assert [stage["name"] for stage in value["stages"]] == ["before training", "best", "last"]
-    assert [stage["step"] for stage in value["stages"]] == sorted(stage["step"] for stage in value["stages"])
+    assert [stage["name"] for stage in value["stages"]][:2] == ["before training", "best"]
+    steps = [stage["step"] for stage in value["stages"]]
+    assert steps == sorted(set(steps)) and steps[-1] == 12  # two checkpoints of one step are one stage
     assert all(len(stage["points"]) == len(value["tokens"]) for stage in value["stages"])
     assert value["tokens"][0] in " eh" and len(value["tokens"]) <= insight.MAP_TOKENS
 
@@ -155,7 +156,9 @@ def test_a_run_whose_beginning_is_not_known_shows_what_is_kept(trained: Workspac
     shutil.copytree(trained.runs_dir / "fox", tmp_path / "runs" / "fox")
     (tmp_path / "runs" / "fox" / "config.json").write_text("{}", encoding="utf-8")
     other = Workspace(tmp_path / "workspace", tmp_path / "runs")
-    assert [stage["name"] for stage in panel(other, "embeddings")["stages"]] == ["best", "last"]
+    assert [stage["name"] for stage in panel(other, "embeddings")["stages"]] == [
+        stage["name"] for stage in panel(trained, "embeddings")["stages"][1:]
+    ]
 
 
 def test_a_larger_vocabulary_needs_fewer_tokens(trained: Workspace) -> None:
@@ -170,7 +173,7 @@ def test_a_larger_vocabulary_needs_fewer_tokens(trained: Workspace) -> None:
 def test_y_is_x_one_token_later_with_the_models_own_odds(trained: Workspace) -> None:
     value, (model, tokenizer) = panel(trained, "pairs"), trained.model("fox", "best")
     ids = tokenizer.encode(TEXT)[: insight.PAIR_TOKENS + 1]
-    assert value["ids"] == ids.tolist() and len(value["odds"]) == insight.PAIR_TOKENS
+    assert value["ids"] == ids.tolist() and len(value["odds"]) == len(ids) - 1 <= insight.PAIR_TOKENS
     assert value["odds"] == pytest.approx(np.exp(-lens.token_losses(model, ids)), abs=1e-3)
     assert value["context"] == model.config.block_size
 
