@@ -7,9 +7,13 @@ const awaited = (find) => new Promise((resolve) => {
   look();
 });
 
+// An accordion that has just been made closes once more by itself: it is pressed until it stays open.
 async function opened(find) {
   const bar = await awaited(find);
-  if (!bar.classList.contains('open')) bar.click();
+  for (let tries = 0; tries < 10 && !bar.classList.contains('open'); tries += 1) {
+    bar.click();
+    await new Promise((resolve) => { setTimeout(resolve, 120); });
+  }
 }
 
 // The accordions that hold a setting open one after the other: the inner is there only when the outer is open.

@@ -88,7 +88,7 @@ def status_bar(rows: list[Row], memory: tuple[float, float], language: str) -> s
     if len(active) > 1:
         now += f'<span class="extra">{escape(say("status.more", language, n=len(active) - 1))}</span>'
     right = f'<span class="space"></span><span class="extra">{escape(room)}</span>'
-    return f'<footer class="bar" role="status">{now}{right}</footer>'
+    return f'<footer class="bar">{now}{right}</footer>'
 
 
 def _now(row: Row, language: str) -> str:

@@ -61,7 +61,7 @@ def bar(share: float | None) -> str:
     """A progress bar; without a share it is empty."""
     percent = round(100 * (share or 0.0), 1)
     filled = f'<u style="width:{percent}%"></u>'
-    return f'<span class="progress" role="progressbar" aria-valuenow="{percent:.0f}">{filled}</span>'
+    return f'<span class="progress" role="progressbar" aria-label="{percent:.0f} %" aria-valuenow="{percent:.0f}">{filled}</span>'
 
 
 def step_words(status: Status, language: str) -> str:

@@ -35,7 +35,7 @@ def loss_chart() -> gr.HTML:
         EMPTY,
         elem_id="chart",
         apply_default_css=False,
-        html_template='<div class="switches"></div><div class="stage"><div class="plot" role="img"></div>'
+        html_template='<div class="switches"></div><div class="stage"><div class="plot" role="figure"></div>'
         '<div class="numbers" tabindex="0" hidden></div><p class="hint"></p></div>',
         js_on_load="\n".join(asset(name).read_text(encoding="utf-8") for name in SCRIPTS),
     )

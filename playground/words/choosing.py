@@ -26,7 +26,7 @@ WORDS = {
     ),
     "plan.parameters": ("parameters", "パラメータ"),
     "plan.memory": ("memory", "メモリ"),
-    "plan.readings": ("readings of the text", "テキストを読む回数"),
+    "plan.readings": ("readings of the text", "読む回数"),
     "plan.time": ("on this machine", "この計算機で"),
     "plan.per": ("{n} training tokens for each parameter", "パラメータ1個あたり学習トークン {n} 個"),
     "plan.measuring": ("Timing two steps on this machine …", "この計算機で2ステップを測っています……"),
