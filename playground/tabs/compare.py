@@ -199,7 +199,7 @@ def build() -> SimpleNamespace:
         with gr.Column(elem_classes="main"):
             with gr.Column(elem_classes="card"):
                 w.chart = gr.HTML(
-                    EMPTY, html_template='<div class="switches"></div><div class="plot" role="img"></div><p class="hint"></p>',
+                    EMPTY, html_template='<div class="switches"></div><div class="plot" role="figure"></div><p class="hint"></p>',
                     js_on_load=script, elem_id="overlay", apply_default_css=False,
                 )  # fmt: skip
                 gr.Markdown(text.label("compare.say"), elem_classes="fine")
