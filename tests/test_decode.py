@@ -36,12 +36,12 @@ def lively(**changes) -> GPT:
 @torch.inference_mode()
 @pytest.mark.parametrize("has_onednn", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 3])
-@pytest.mark.parametrize("most_copied", [0, 10**9], ids=["in place", "transposed copies"])
+@pytest.mark.parametrize("most_small", [0, 10**9], ids=["large", "small"])
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 def test_token_by_token_the_scores_are_those_of_the_whole_text(
-    changes, most_copied, batch_size, has_onednn, monkeypatch
+    changes, most_small, batch_size, has_onednn, monkeypatch
 ):
-    monkeypatch.setattr(decode, "MOST_COPIED_PARAMETERS", most_copied)
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", most_small)
     if not has_onednn:
         monkeypatch.setattr(decode, "has_onednn", lambda: False)
     model, prompt_length = lively(**changes), 5
@@ -61,3 +61,17 @@ def test_token_by_token_the_scores_are_those_of_the_whole_text(
 )
 def test_what_it_does_not_know_it_leaves_to_the_model(changes, dtype):
     assert can_decode(lively()) and not can_decode(lively(**changes).to(dtype))
+
+
+@torch.inference_mode()
+def test_the_number_of_threads_is_the_callers_again():
+    model = lively()
+    cache = KVCache(model.config, 1)
+    model(torch.zeros(1, 1, dtype=torch.int64), cache)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        Decoder(model, cache)(torch.zeros(1, dtype=torch.int64))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
