@@ -41,7 +41,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
     arguments = parser.parse_args()
     found = [compare(size, nanogpt(arguments.nanogpt), arguments.rounds) for size in SIZES]
-    print(table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found]))
+    print(
+        table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found])
+    )
     finish("generation", unit="tokens per second", sizes=found)
     return 0
 
