@@ -193,6 +193,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_sharing(commands)
     _add(commands, "recipes", "list the named settings")
+    doctor = _add(commands, "doctor", "say what this machine can do, and what to begin with on it")
+    doctor.add_argument(
+        "--network", action=argparse.BooleanOptionalAction, default=True, help="ask whether the Hub can be reached"
+    )
     return parser
 
 

@@ -262,6 +262,16 @@ def plot(arguments: argparse.Namespace) -> Result:
     return dict(run_dir=str(run.path), to=str(arguments.to))
 
 
+def doctor(arguments: argparse.Namespace) -> Result:
+    """What this machine can do, and what to begin with on it."""
+    from lm import doctor as physician
+
+    found = physician.examine(arguments.runs_dir, ask_hub=arguments.network)
+    advice = physician.advise(found)
+    say(arguments, physician.in_words(found, advice))
+    return dataclasses.asdict(found) | dict(advice=dataclasses.asdict(advice))
+
+
 def recipes(arguments: argparse.Namespace) -> list[Result]:
     """The named settings."""
     for recipe in recipe_book.RECIPES.values():

@@ -47,7 +47,7 @@ def choose_precision(wanted: str, device: torch.device, rows: int, width: int) -
         return _best_on_cuda(device)
     if device.type != "cpu":
         return "float32"
-    return "bf16" if _bf16_gain(min(rows, 4096), width) >= WORTHWHILE_GAIN else "float32"
+    return "bf16" if bf16_gain(min(rows, 4096), width) >= WORTHWHILE_GAIN else "float32"
 
 
 def _best_on_cuda(device: torch.device) -> str:
@@ -101,7 +101,7 @@ def in_words(device: torch.device) -> str:
     return f"{describe(device)} · bf16"
 
 
-def _bf16_gain(rows: int, width: int) -> float:
+def bf16_gain(rows: int, width: int) -> float:
     """How many times faster a linear layer's forward and backward are in bf16 than in float32 on this CPU."""
     generator = torch.Generator().manual_seed(0)  # the run's own random state stays untouched
     x = torch.randn(rows, width, generator=generator, requires_grad=True)
