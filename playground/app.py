@@ -20,6 +20,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from lm import backup
 from lm.threads import sleep_at_barriers
 from playground import frame, guest, installable, limits, markup, settings_form, shelf, text, theme
 from playground.door import Door
@@ -153,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if is_on_space():
         keep_own_token()
+    backup.start(arguments.runs_dir)
     workspaces = _workspaces(arguments)
     space = workspaces.own
     app = build_app(workspaces)
@@ -187,6 +189,11 @@ def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     return workspaces
 
 
+def _lasting() -> Path:
+    """The folder whose files stay: the persistent storage of a Space that has one, else where we are."""
+    return Path("/data") if is_on_space() and os.access("/data", os.W_OK) else Path()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="Train a GPT on your own text, in your browser.")
     parser.add_argument(
@@ -195,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, help="port to listen on (GRADIO_SERVER_PORT; the first free one from 7860 on)"
     )
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where the runs are kept")
+    parser.add_argument("--runs-dir", type=Path, default=_lasting() / "runs", help="where the runs are kept")
     parser.add_argument(
         "--auth", default="", metavar="NAME:PASSWORD", help="ask for a name and a password; several: a:b,c:d"
     )

@@ -108,6 +108,8 @@ ROOMS: dict[str, set[str]] = {
         "lm.prepare", "lm.tokenizer", "huggingface_hub", "numpy", "tqdm",
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
+    "lm/backup.py": {"lm.errors", "lm.run_dir", "lm.hub", "huggingface_hub"},
+    "lm/doctor.py": {"lm.device", "lm.hub", "psutil", "torch"},
     "lm/report.py": {"lm.errors", "lm.run_dir", "lm.card", "lm.figure"},
     "lm/gguf.py": {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
@@ -116,7 +118,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
         "lm.commands_plan", "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm",
+        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm", "lm.doctor",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},
@@ -250,7 +252,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.look", "playground.plots", "playground.timeline", "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.threads", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",
+        "lm.threads", "lm.backup", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

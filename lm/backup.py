@@ -1,0 +1,173 @@
+"""Runs that outlive their disk: a private repository on the Hub that holds a copy of them.
+
+For a Space without persistent storage, whose disk is new after every sleep. `LM_BACKUP_REPO=user/name` and a token that
+may write there (`HF_TOKEN`) turn it on: `restore` brings back at the start what is missing, `Backup.keep` sends what has
+changed every few minutes and as soon as a run has ended. What a training goes on from (`resume/`) is included, so a run
+that died with its machine is *dead* afterwards and can be resumed.
+
+It reads what trainers write and nothing else, in a process of its own: it cannot slow or break them, and what the Hub
+refuses is tried again the next time. Not covered: the repository's history, which grows with every change.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from lm import hub, run_dir
+from lm.errors import HubError, LMError
+from lm.run_dir import RunDir
+
+SETTING = "LM_BACKUP_REPO"
+INTERVAL_SECONDS, LOOK_SECONDS = 300.0, 5.0
+LEFT_OUT = ("lock", "stop", "previous.safetensors")  # of one machine and moment, or of the state before
+VISITORS = "visitors"  # where a Space keeps what is theirs, beside the runs
+GROWING = (".jsonl", ".txt")  # appended to, so a link to them would grow while it is sent
+Seen = tuple[int, int, int]  # inode, time of change, size
+
+
+class Backup:
+    """The copy of `folders` below `home` in `repo`, and what of them it holds by now."""
+
+    def __init__(self, repo: str, home: Path, folders: tuple[str, ...] = ("runs", VISITORS)) -> None:
+        self.repo, self.home, self.folders = hub.check_repo(repo), Path(home), folders
+        self._sent: dict[str, Seen] = {}
+
+    def restore(self) -> int:
+        """Bring back what the repository holds and this disk lacks; how many files. Nothing is overwritten."""
+        api = hub.connect(os.environ.get("HF_TOKEN"))
+        with hub.explaining(self.repo), hub.quietly():
+            try:
+                info = hub.patiently(api.model_info, self.repo)
+            except RepositoryNotFoundError:
+                return 0
+            self._must_be_private(info.private)
+            names = [sibling.rfilename for sibling in info.siblings or () if self._is_ours(sibling.rfilename)]
+            missing = [name for name in names if not (self.home / name).exists()]
+            with tempfile.TemporaryDirectory(prefix=".restore-", dir=_made(self.home)) as scratch:
+                for name in missing:
+                    fetched = hub.patiently(api.hf_hub_download, self.repo, name, revision=info.sha, cache_dir=scratch)
+                    _settle(Path(fetched), self.home / name)
+        self._sent = {name: _seen(self.home / name) for name in missing}
+        return len(missing)
+
+    def push(self) -> int:
+        """Send what has changed since the last time, in one commit; how many files. `HubError` says what forbids it."""
+        found = self._files()
+        changed = [name for name, seen in found.items() if self._sent.get(name) != seen]
+        gone = [name for name in self._sent if name not in found]
+        if not changed and not gone:
+            return 0
+        api = hub.connect(os.environ.get("HF_TOKEN"))
+        with hub.explaining(self.repo), hub.quietly(), self._frozen(changed) as frozen:
+            hub.patiently(api.create_repo, self.repo, private=True, exist_ok=True)
+            self._must_be_private(hub.patiently(api.model_info, self.repo).private)
+            operations = [CommitOperationAdd(name, path) for name, path in frozen.items()]
+            operations += [CommitOperationDelete(name) for name in gone]
+            hub.patiently(api.create_commit, self.repo, operations, commit_message="Keep the runs")
+        self._sent = {name: seen for name, seen in self._sent.items() if name in found}
+        self._sent |= {name: found[name] for name in frozen}
+        return len(frozen) + len(gone)
+
+    def keep(self, is_over: Callable[[float], bool], say: Callable[[str], None] = lambda text: None) -> None:
+        """Push every `INTERVAL_SECONDS` and whenever a run has ended, until `is_over(seconds)`, which waits, says so."""
+        waited, active = 0.0, self._active()
+        while not is_over(LOOK_SECONDS):
+            waited, before, active = waited + LOOK_SECONDS, active, self._active()
+            if waited >= INTERVAL_SECONDS or before - active:
+                waited = 0.0
+                try:
+                    self.push()
+                except (LMError, OSError) as error:
+                    say(f"the runs were not backed up: {error}")
+
+    # ------------------------------------------------------------------------------------------ what there is
+
+    def _files(self) -> dict[str, Seen]:
+        """Every file worth keeping, by its name in the repository; resume states first: they may lack what logs have."""
+        found = {}
+        for folder in self.folders:
+            for path in sorted((self.home / folder).rglob("*"), key=lambda path: (path.parent.name != "resume", path)):
+                name = path.relative_to(self.home).as_posix()
+                is_kept = path.name not in LEFT_OUT and not path.name.startswith(".")
+                if is_kept and path.is_file() and not path.is_symlink() and self._is_ours(name):
+                    found[name] = _seen(path)
+        return found
+
+    def _active(self) -> set[Path]:
+        """The runs that are being trained."""
+        paths = [path.parent for folder in self.folders for path in (self.home / folder).rglob("status.json")]
+        return {path for path in paths if run_dir.state(RunDir(path)) in run_dir.ACTIVE_STATES}
+
+    @contextmanager
+    def _frozen(self, names: list[str]) -> Iterator[dict[str, Path]]:
+        """The files as they are now, whatever becomes of them while they are sent; those that are gone are left out."""
+        with tempfile.TemporaryDirectory(prefix=".backup-", dir=self.home, ignore_cleanup_errors=True) as scratch:
+            frozen = {name: Path(scratch) / str(n) for n, name in enumerate(names)}
+            for name, path in frozen.items():
+                _freeze(self.home / name, path)
+            yield {name: path for name, path in frozen.items() if path.exists()}
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a name of the repository is one of a file below our folders, and no way out of them."""
+        parts = PurePosixPath(name).parts
+        is_plain = all(part not in (".", "..") and not set(part) & set("\\:\0") for part in parts)
+        return is_plain and len(parts) > 1 and parts[0] in self.folders
+
+    def _must_be_private(self, is_private: bool | None) -> None:
+        if not is_private:
+            raise HubError(f"{self.repo} is public, and runs hold texts; make it private, or name another in {SETTING}")
+
+
+def start(runs_dir: Path, say: Callable[[str], None] | None = None) -> Backup | None:
+    """Where `LM_BACKUP_REPO` names a repository: bring back the runs, then keep them in it from a thread."""
+    tell = say or (lambda text: print(text, file=sys.stderr, flush=True))
+    if not (repo := os.environ.get(SETTING, "").strip()):
+        return None
+    try:
+        backup = Backup(repo, runs_dir.parent, (runs_dir.name, VISITORS))
+        tell(f"{backup.restore()} files brought back from {repo}")
+    except (LMError, OSError) as error:
+        tell(f"no backup: {error}")  # a page without its old runs is better than none
+        return None
+    threading.Thread(target=backup.keep, args=(threading.Event().wait, tell), daemon=True).start()
+    return backup
+
+
+def _seen(path: Path) -> Seen:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _freeze(source: Path, to: Path) -> None:
+    try:
+        if source.suffix in GROWING:
+            shutil.copyfile(source, to)
+        else:
+            os.link(source, to)
+    except FileNotFoundError:
+        return  # replaced or deleted at this moment: the next push takes it
+    except OSError:
+        shutil.copyfile(source, to)
+
+
+def _settle(fetched: Path, to: Path) -> None:
+    """A fetched file at its place, whole or not at all."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with run_dir.temporary_beside(to) as temporary:
+        shutil.copyfile(fetched, temporary)
+        run_dir.replace_file(temporary, to)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
