@@ -36,10 +36,20 @@ def write_tokens(
 
 
 def open_tokens(path: Path, vocab_size: int) -> np.ndarray:
-    """The ids at `path`, (N,) and memory-mapped: uint16, or uint32 for a vocabulary that needs it."""
-    if not Path(path).stat().st_size:
-        return np.empty(0, dtype=_dtype(vocab_size))  # an empty file cannot be mapped
-    return np.memmap(path, dtype=_dtype(vocab_size), mode="r")
+    """The ids at `path`, (N,) and memory-mapped: uint16, or uint32 for a vocabulary that needs it.
+
+    `CorpusError` if they are not of this vocabulary: a network has no row for them.
+    """
+    size, kind = Path(path).stat().st_size, _dtype(vocab_size)
+    if not size:
+        return np.empty(0, dtype=kind)  # an empty file cannot be mapped
+    is_whole = size % np.dtype(kind).itemsize == 0
+    ids = np.memmap(path, dtype=kind, mode="r") if is_whole else None
+    if ids is None or int(ids.max()) >= vocab_size:
+        raise CorpusError(
+            f"{path} is damaged: it holds more than ids below {vocab_size:,}; make the run again from its text"
+        )
+    return ids
 
 
 def check_enough(n_train: int, n_val: int, block_size: int) -> None:

@@ -120,7 +120,7 @@ def load(run: RunDir) -> Setup:
             train_tokens=said["tokens"]["train"],
             val_tokens=said["tokens"]["val"],
         )
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{run.config} is damaged: {error!r}; restore it from a copy, or delete the run") from None
     config.check(setup.data, setup.model, setup.train)
     return setup
