@@ -200,3 +200,13 @@ def test_a_file_that_makes_no_run_says_why(said: str, why: str, tmp_path: Path) 
         settings_file.read(path)
     with pytest.raises(ConfigError, match="cannot read"):
         settings_file.read(tmp_path / "missing.json")
+
+
+def test_a_device_is_told_with_bf16_only_where_that_pays() -> None:
+    import torch
+
+    from lm.device import choose_precision, describe, in_words
+
+    cpu = torch.device("cpu")
+    assert in_words(cpu) in (describe(cpu), f"{describe(cpu)} · bf16")
+    assert in_words(cpu).endswith("bf16") or choose_precision("auto", cpu, 1024, 384) == "float32"

@@ -47,9 +47,8 @@ def test_one_measurement_is_no_line(losses: tuple[float, ...]) -> None:
 
 
 def test_a_long_run_has_a_short_line_that_ends_where_it_ended() -> None:
-    losses = tuple(5.0 - n / 1000 for n in range(4000)) + (1.0,)
-    line = shelf.sparkline(losses)
-    assert line.count(",") <= shelf.SPARK_POINTS + 1 and line.rstrip('"/></svg>').endswith("13.0")
+    line = shelf.sparkline((5.0,) * 4000 + (1.0,))
+    assert line.count(",") <= shelf.SPARK_POINTS + 1 and ',13.0"' in line
     assert "nan" not in shelf.sparkline((2.0, 2.0))
 
 
