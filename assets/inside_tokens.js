@@ -19,7 +19,7 @@ const table = ({sizes, bytes, width, square, words}) => {
     bar.append(length);
     const parameters = square ? vocab * vocab : vocab * width;
     return make('tr', {'data-vocab': name === 'bpe' ? vocab : 0}, make('th', {scope: 'row'}, `${words[name]} ${grouped(vocab)}`),
-      make('td', {}, bar, make('span', {}, grouped(tokens))), make('td', {}, (bytes / Math.max(1, tokens)).toFixed(2)), make('td', {}, grouped(parameters)));
+      make('td', {}, make('div', {class: 'length'}, bar, make('span', {}, grouped(tokens)))), make('td', {}, (bytes / Math.max(1, tokens)).toFixed(2)), make('td', {}, grouped(parameters)));
   });
   return make('div', {class: 'scroll'}, make('table', {class: 'lab'}, make('thead', {}, make('tr', {}, ...head)), make('tbody', {}, ...rows)));
 };

@@ -27,7 +27,7 @@ def fox(app, tmp_path: Path):
 
 
 def open_panel(visitor, name: str) -> None:
-    visitor.page.locator("#panels > .tab-wrapper button[role=tab]").nth(list(PANELS).index(name)).click()
+    visitor.page.locator("#insights > .tab-wrapper button[role=tab]").nth(list(PANELS).index(name)).click()
     visitor.page.wait_for_selector(f"#panel-{name} .drawn[data-state=drawn] > *")
 
 
