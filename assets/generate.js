@@ -103,7 +103,7 @@ const unfold = ({open, words, samples}) => {
 const shut = () => {
   const {open} = drawn.value;
   if (!open) return;
-  drawn.value.open = null;
+  drawn.value = {...drawn.value, open: null}; // `props.value` keeps it: see `ask`
   root.querySelector('.alternatives')?.remove();
   const token = tokenAt(open.sample, open.index);
   token?.classList.remove('open');
@@ -113,7 +113,12 @@ const shut = () => {
 
 const ask = (token) => {
   if (drawn.value.writing) return;
-  trigger('select', {sample: Number(token.closest('[data-sample]').dataset.sample), index: Number(token.dataset.index)});
+  const sample = Number(token.closest('[data-sample]').dataset.sample), index = Number(token.dataset.index);
+  const {open} = props.value; // asked before and shut: an equal answer would not be told again
+  if (!open || open.sample !== sample || open.index !== index) { trigger('select', {sample, index}); return; }
+  root.querySelector('.alternatives')?.remove();
+  drawn.value = {...drawn.value, open};
+  unfold(drawn.value);
 };
 
 element.addEventListener('click', (event) => {

@@ -77,6 +77,15 @@ def lengthen(turns: Turns, model: Any, tokenizer: Any, draft: Draft, sample: int
         yield _with_sample(draft, sample, ids)
 
 
+def lengthen_all(turns: Turns, model: Any, tokenizer: Any, draft: Draft, n_tokens: int) -> Iterator[Draft]:
+    """Let one sample after the other go on for `n_tokens`."""
+    for sample in range(len(draft.samples)):
+        longer = draft
+        for longer in lengthen(turns, model, tokenizer, draft, sample, n_tokens):
+            yield longer
+        draft = longer
+
+
 def bend(draft: Draft, sample: int, index: int, chosen: int) -> Draft:
     """Token `index` of a sample replaced by `chosen`, and nothing after it."""
     bent = replace(draft, is_bent=draft.is_bent or draft.samples[sample][index] != chosen, before=draft.remembered())

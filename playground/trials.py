@@ -81,11 +81,13 @@ def _pieces(space: Workspace, model: Any, tokenizer: Any, prompt: str, config: S
 def table(prompt: str, cells: dict[tuple[int, float], str], language: str) -> str:
     """A column a temperature, a row a top-k."""
     head = "".join(f'<th scope="col">τ {t:g}</th>' for t in TEMPERATURES)
-    rows = (
-        f'<tr><th scope="row">{escape(_top_k(k, language))}</th>{"".join(_cell(prompt, cells[k, t], t) for t in TEMPERATURES)}</tr>'
-        for k in TOP_K
-    )
-    return f'<div class="scroll" tabindex="0"><table class="grid"><thead><tr><th></th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    rows = "".join(_row(prompt, k, cells, language) for k in TOP_K)
+    return f'<table class="grid"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _row(prompt: str, k: int, cells: dict[tuple[int, float], str], language: str) -> str:
+    told = "".join(_cell(prompt, cells[k, t], t) for t in TEMPERATURES)
+    return f'<tr><th scope="row">{escape(_top_k(k, language))}</th>{told}</tr>'
 
 
 def _cell(prompt: str, said: str, temperature: float) -> str:

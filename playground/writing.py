@@ -81,16 +81,8 @@ def go_on(space: Workspace, draft: Draft, language: str, *values: Any) -> Iterat
     config = replace(sampling(values, language), seed=draft.config.seed, num_samples=len(draft.samples))
     limits.check_writing(space.share.limits, config.max_new_tokens * config.num_samples, language)
     begun = replace(draft, config=config, before=draft.remembered())
-
-    def longer() -> Iterator[Draft]:
-        grown = begun
-        for sample in range(len(begun.samples)):
-            for grown in drafts.lengthen(
-                space.share.turns, model, tokenizer, grown, sample, begun.config.max_new_tokens
-            ):
-                yield grown
-
-    yield from _show(space, begun, longer(), language)
+    growing = drafts.lengthen_all(space.share.turns, model, tokenizer, begun, config.max_new_tokens)
+    yield from _show(space, begun, growing, language)
 
 
 def regrow(space: Workspace, draft: Draft, language: str, event: gr.EventData) -> Iterator[Shown]:
@@ -104,6 +96,7 @@ def regrow(space: Workspace, draft: Draft, language: str, event: gr.EventData) -
         raise RunError(say("generate.gone", language))
     begun = drafts.bend(draft, sample, index, int(event.id))
     n_tokens = max(len(draft.samples[sample]), draft.config.max_new_tokens) - index - 1
+    limits.check_writing(space.share.limits, n_tokens, language)
     growing = drafts.lengthen(space.share.turns, model, tokenizer, begun, sample, max(1, n_tokens))
     yield from _show(space, begun, growing, language)
 

@@ -82,8 +82,8 @@ def meter(recited: list[list[Any]], novelty: dict[int, float], texts: list[str],
 def _novelty(novelty: dict[int, float], language: str) -> str:
     """A bar for each length of run: how many of them are the model's own."""
     bars = "".join(
-        f'<div><span>{escape(say("meter.run", language, n=n))}</span><i class="meter"><u style="width:{share:.1%}"></u></i>'
-        f"<b>{share:.0%}</b></div>"
+        f"<div><span>{escape(say('meter.run', language, n=n))}</span>"
+        f'<i class="meter"><u style="width:{share:.1%}"></u></i><b>{share:.0%}</b></div>'
         for n, share in novelty.items()
     )
     about = escape(say("meter.novelty", language))

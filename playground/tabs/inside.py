@@ -28,10 +28,14 @@ FIRST_PANEL = next(iter(PANELS))
 # The words that each panel's script writes, by their names there.
 WORDS = dict(
     surprise=("legend", "nats", "odds", "hardest", "first", "bits", "map", "tokens", "expected", "surprising"),
-    next=("after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest"),
+    next=(
+        "after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest",
+    ),
     attention=("text", "layer", "head", "mean", "looks", "at", "grid"),
     embeddings=("map", "near", "step", "play", "explained", "stages"),
-    tokens=("merges", "step", "none", "size", "vocabulary", "tokens", "per_token", "parameters", "char", "bpe", "cut", "learnt"),
+    tokens=(
+        "merges", "step", "none", "size", "vocabulary", "tokens", "per_token", "parameters", "char", "bpe", "cut", "learnt",
+    ),
     pairs=("x", "y", "window", "question", "answer", "odds"),
 )  # fmt: skip
 
