@@ -83,9 +83,9 @@ def parted(curve: Curve, is_active: bool) -> Remark | None:
 
 
 def plateau(curve: Curve, is_underway: bool) -> Remark | None:
-    """Unseen text has hardly improved for a quarter of the way."""
+    """Unseen text has hardly improved for a quarter of the way, and has not got worse either."""
     measured = [record for record in curve.measured if record.get("step")]
-    if not is_underway or len(measured) <= PLATEAU_EVALUATIONS:
+    if not is_underway or len(measured) <= PLATEAU_EVALUATIONS or parted(curve, True):
         return None
     border = (1 - PLATEAU_SPAN) * measured[-1]["step"]
     late = [record["val_loss"] for record in measured if record["step"] > border]

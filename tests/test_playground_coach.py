@@ -65,6 +65,10 @@ def test_memorising_is_told_with_the_best_step_and_a_way_to_stop() -> None:
     assert (remark.key, remark.values, remark.action) == ("coach.parted", dict(step=400), "stop")
 
 
+def test_memorising_for_long_is_not_called_a_plateau_too() -> None:
+    assert keys(draw(unseen=unlearning, steps=900, every=20), 0.5) == ["coach.parted"]
+
+
 def test_after_the_end_memorising_is_told_without_a_button() -> None:
     [remark] = coach.remarks(draw(unseen=unlearning), HEALTHY, 1.0, False)
     assert (remark.key, remark.action) == ("coach.had_parted", "")
