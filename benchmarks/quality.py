@@ -114,6 +114,7 @@ class AllScores(torch.nn.Module):
         self.model = model
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        ids = ids.contiguous()  # its loss views them as one row
         return self.model(ids, ids)[0]
 
 
