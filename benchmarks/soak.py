@@ -4,7 +4,7 @@
     python benchmarks/soak.py --minutes 1 --visitors 8
 
 It starts `python app.py --multi-user` in a process of its own and visits it as so many browsers would: each with its own
-cookie, page, heartbeat and one-second tick, over the protocol of the page's own script (`tests/page_client.py`). Every
+cookie, page, heartbeat and tick, over the protocol of the page's own script (`tests/page_client.py`). Every
 few seconds a visitor does something: has a text written, reads a text, looks at a run, opens a second page, closes it
 without a word. One of them trains the quick start. Whatever a page is told is searched for the other visitors' names.
 
@@ -77,7 +77,7 @@ class Visitor:
         self.page = Page(wire)
 
     async def stay(self, until: float) -> None:
-        """Come, tick every second, now and then do something, leave at `until` (of `time.monotonic`)."""
+        """Come, tick as the page does, now and then do something, leave at `until` (of `time.monotonic`)."""
         with self._noting("open"):
             await self.page.open()
         await self._settle()
@@ -104,7 +104,7 @@ class Visitor:
             with self._noting("tick"):
                 await self.page.tick()
                 self._look_for_others()
-            await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
+            await asyncio.sleep(max(0.0, self.page.tick_seconds - (time.monotonic() - began)))
 
     async def _act(self) -> None:
         act = self.dice.choices([self._write, self._select, self._read, self._second_page], [5, 3, 1, 1])[0]

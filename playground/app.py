@@ -59,7 +59,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
                         setattr(page, name, tab.build())
                         getattr(page, name).tab = opened
             page.frame.status_bar = frame.component("status-bar")
-        page.timer = gr.Timer(tick_seconds(), active=False)  # until the page knows what it shows
+        page.timer = gr.Timer(tick_seconds(workspaces.is_shared), active=False)  # until the page knows what it shows
         page.watched = WATCHER.widgets(page)
         page.chosen = [page.selected, *page.watched]
         on = Edge(workspaces)
@@ -130,7 +130,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]
-    manners = dict(concurrency_limit=None, trigger_mode="once")
+    manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick costs a third. measured
     on(page.timer.tick, tick, seen, page.watched, is_look=True, **manners)
 
 

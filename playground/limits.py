@@ -113,7 +113,7 @@ def _parameters(data: DataConfig, model: ModelConfig, characters: int) -> int:
     if model.arch == "bigram":
         return vocab * vocab
     tables = (1 if model.tie_weights else 2) * vocab * model.n_embd
-    positions = model.block_size * model.n_embd if model.arch == "gpt2" else 0
+    positions = (model.block_size + 2) * model.n_embd  # and the last norm
     attention = model.n_embd * (2 * model.n_embd + 2 * model.kv_heads * model.head_size) + 4 * model.n_embd
     mlps = max(1, model.n_experts) * (2 * model.n_embd * model.inner + model.inner + model.n_embd)
     return tables + positions + model.n_layer * (attention + mlps + (4 + model.n_experts) * model.n_embd)

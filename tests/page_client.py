@@ -48,6 +48,8 @@ class Page:
         self.values = {number: one["props"].get("value") for number, one in self.components.items()}
         self.by_name = {one["props"].get("elem_id"): number for number, one in self.components.items()}
         self.events = config["dependencies"]
+        ticks = [self.components[number] for one in self._caused(None, "tick") for number, _ in one["targets"]]
+        self.tick_seconds = max((one["props"]["value"] for one in ticks), default=1.0)
         self._heart = asyncio.create_task(self._beat())
         await self.send(None, "load")
         return self

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/markup.py": {"lm.errors", "lm.webpage"},
     "lm/corpus.py": {"lm.errors", "lm.files", "lm.encodings", "lm.markup", "numpy"},
     "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
-    "lm/tokenizer_json.py": {"lm.errors", "lm.run_dir", "tokenizers"},
+    "lm/tokenizer_json.py": {"lm.errors", "lm.files", "tokenizers"},
     "lm/batches.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
     "lm/attention.py": {"torch"},
     "lm/fast_block.py": {"lm.attention", "torch"},
@@ -249,7 +249,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {
-        "playground.look", "playground.plots", "playground.timeline", "playground.visitor", "playground.workspace", "gradio",
+        "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
         "lm.threads", "lm.backup", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",

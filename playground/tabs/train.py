@@ -138,7 +138,7 @@ def _pace(watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
         space: Workspace, selected: str, cursor: Cursor, language: str, event: gr.EventData
     ) -> tuple[Any, ...]:
         looked = watcher.watch(space, selected, cursor, language)
-        return gr.Timer(tick_seconds(bool(event.hidden))), *looked
+        return gr.Timer(tick_seconds(space.share.limits is not None, bool(event.hidden))), *looked
 
     return handler
 
