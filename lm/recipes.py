@@ -140,8 +140,7 @@ _ALL = (
             "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out "
             "text count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
             "Without a tied head the network called 124M has 162 million parameters. First weights are GPT-2's, the "
-            "book's are PyTorch's, hence its larger first loss. Samples are drawn at temperature 0.8; the book takes "
-            "the likeliest token."
+            "book's are PyTorch's. Samples are drawn at temperature 0.8; the book takes the likeliest token."
         ),
     ),
     Recipe(
