@@ -173,7 +173,7 @@ def test_a_model_on_the_hub_writes_by_its_name_and_later_without_a_network(
     hub: Hub, pushed: RunDir, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    greedy = ("--prompt", "The fox", "--temperature", "0", "--max-new-tokens", "8", "--runs-dir", str(tmp_path / "none"))
+    greedy = ("--prompt", "The fox", "--temperature", "0", "--max-new-tokens", "8", "--runs-dir", str(tmp_path))
     code, here, _ = lm("generate", str(pushed.best), *greedy)
     assert code == 0 and lm("generate", "alice/fox", *greedy)[:2] == (0, here)
     assert lm("generate", f"{hub.endpoint}/alice/fox", *greedy)[:2] == (0, here)
