@@ -346,6 +346,10 @@ class TrainConfig:
         "auto", "Fuse the model's operations by a compiler, which takes a while at the start; auto does so on CUDA only.",
         label="Compile", group="Machine", choices=("auto", "on", "off"),
     )  # fmt: skip
+    shard: bool = setting(
+        False, "Spread the model and its optimizer over the processes (FSDP2): for models that do not fit one device.",
+        label="Shard", group="Machine",
+    )  # fmt: skip
     threads: int = setting(
         0, "Processor threads; 0 leaves the choice to PyTorch. The same number gives the same run.",
         label="Threads", group="Machine", low=0, high=1024,
@@ -365,6 +369,10 @@ class TrainConfig:
                 f"batch_size={self.batch_size} is not divisible by grad_accum_steps={self.grad_accum_steps}; "
                 f"use a divisor of {self.batch_size}"
             )
+        if self.shard and self.optimizer == "muon":
+            found.append("shard=True spreads matrices that optimizer=muon needs whole; use optimizer=adamw")
+        if self.shard and self.compile == "on":
+            found.append("compile=on does not reach into a sharded model; use compile=auto, or shard=False")
         if self.stride and self.sampling != "epochs":
             found.append(f"stride={self.stride} needs sampling=epochs; random windows have no stride")
         return found

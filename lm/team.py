@@ -5,8 +5,12 @@ one process over the same batch, within rounding. Before each step the leader sa
 the clock, stop requests, evaluations and files are its business alone. It meets the others by torchrun's environment
 variables, or starts them itself (`--processes N`). gloo on processors, nccl on GPUs.
 
+Models that do not fit one device are spread over them (`lm.shard`).
+
 Deviations: the gradients travel once, after the last backward pass, not during it as DDP's do. Dropout draws other
-numbers than one process would. Not covered: models that do not fit one device (FSDP). Never tried on several GPUs.
+numbers than one process would, each process its own, which are saved: interrupted and resumed by as many is never
+interrupted. The balance loss of a mixture of experts is that of each process's rows of each part of a batch, as
+DDP's would be, so there the step of many is not quite that of one. Never tried on several GPUs.
 """
 
 from __future__ import annotations
@@ -30,8 +34,8 @@ from lm.errors import ConfigError, TrainingError
 
 PATIENCE = timedelta(days=7)  # a leader that evaluates or prepares keeps the others waiting
 FAULT = "fault"
-# What a leader says that is no rate.
-END, GO_BACK = -1.0, -2.0
+# What a leader says that is no rate: it is over; back to the last saved state; give your weights; give all your state.
+END, GO_BACK, SHOW, SAVE = -1.0, -2.0, -3.0, -4.0
 
 
 class LeaderGone(Exception):
@@ -52,21 +56,15 @@ class Team:
             )
         return batch.chunk(self.size)[self.rank]
 
-    def lead(self, lr_scale: float) -> float:
-        """Begin a step: tell everyone its learning rate."""
-        self._tell(lr_scale)
-        return lr_scale
-
-    def dismiss(self) -> None:
-        """Tell everyone that the training is over."""
-        self._tell(END)
-
-    def call_back(self) -> None:
-        """Tell everyone to go back to the last saved state."""
-        self._tell(GO_BACK)
+    def lead(self, what: float) -> float:
+        """Tell everyone what comes next: a step at this share of the highest rate, or one of `END` and its kin."""
+        if self.size > 1:
+            with self._explaining():
+                dist.broadcast(torch.tensor([what], dtype=torch.float64), src=0)
+        return what
 
     def hear(self) -> float:
-        """What the leader says next: the rate of a step, `GO_BACK` or `END`."""
+        """What the leader says next."""
         said = torch.empty(1, dtype=torch.float64)
         with self._explaining():
             dist.broadcast(said, src=0)
@@ -91,10 +89,15 @@ class Team:
                 dist.broadcast_object_list(box, src=0)
         return box[0]
 
-    def _tell(self, number: float) -> None:
-        if self.size > 1:
-            with self._explaining():
-                dist.broadcast(torch.tensor([number], dtype=torch.float64), src=0)
+    def collect(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """To the leader, everyone's tensors: those of the others with `.RANK` behind the name. To them, their own."""
+        if self.size == 1:
+            return tensors
+        boxes = [{} for _ in range(self.size)] if self.rank == 0 else None
+        with self._explaining():
+            dist.gather_object(tensors, boxes, dst=0)
+        others = enumerate(boxes[1:], start=1) if boxes else ()
+        return tensors | {f"{name}.{rank}": tensor for rank, box in others for name, tensor in box.items()}
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -1,10 +1,10 @@
 """The training loop: batch → forward → loss → backward → clip → step → log, and an evaluation now and then.
 
 The loop writes the run directory and nothing else; whoever watches reads it there. Promises, each held by a test: the
-same seed gives the same run bit for bit on one CPU; a run that was interrupted at any instant and resumed is the run that
-was never interrupted; evaluating more or less often does not change what is learnt. (A run limited by minutes follows
-the clock, and no two clocks agree: there the promise is only that nothing is lost.) A state that is saved is a good one:
-every number in it is finite, and the loss is not on its way up (`lm.health`).
+same seed gives the same run bit for bit on one CPU; a run that was interrupted at any instant and resumed is the run
+that was never interrupted; evaluating more or less often does not change what is learnt. (A run limited by minutes
+follows the clock, and no two clocks agree: there the promise is only that nothing is lost.) A state that is saved is a
+good one: every number in it is finite, and the loss is not on its way up (`lm.health`).
 
 In fp16 the loss is scaled up before the backward pass, so that small gradients survive, and a step whose gradients then
 overflow is left out (Micikevicius et al. 2018); PyTorch's `GradScaler` finds the scale, which is saved with the run.
@@ -21,22 +21,22 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from lm import batches, checkpoint, health, run_dir
+from lm import batches, checkpoint, health, run_dir, state
 from lm.compiled import compiled, is_wanted
-from lm.config import SampleConfig
 from lm.device import MAIN_MEMORY, autocast, free_bytes
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
 from lm.errors import TrainingError
-from lm.evaluate import evaluate
-from lm.generate import first_words, generate
 from lm.health import Diverged, Health
 from lm.heap import keep_freed_memory
+from lm.model import GPT
+from lm.observe import Observer
 from lm.optim import make_optimizers, scheduled, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.progress import Progress, Standing
 from lm.recompute import recompute
 from lm.run_dir import RunDir, Status
-from lm.team import ALONE, END, GO_BACK, Team
+from lm.shard import shard, whole, whole_model
+from lm.team import ALONE, END, GO_BACK, SAVE, SHOW, Team
 from lm.tokenizer import Tokenizer, load_tokenizer
 from lm.track import followed
 
@@ -57,8 +57,8 @@ def train(
 ) -> Record:
     """Train `run` to its end, from a request or from where it stopped, and return its result.
 
-    `changes` are what `lm.prepare.extend` lets a resumed run have anew, its length for one. Whatever ends the run early,
-    its status says so: an `LMError` keeps its words, a bug keeps its traceback in the log.
+    `changes` are what `lm.prepare.extend` lets a resumed run have anew, its length for one. Whatever ends the run
+    early, its status says so: an `LMError` keeps its words, a bug keeps its traceback in the log.
     """
     with run_dir.owned(run), recording_failure(run):
         forget_old_stop(run)
@@ -90,24 +90,23 @@ class Trainer:
         torch.set_num_threads(max(1, setup.threads // team.size))
         torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
-        self.model = first_model(run, setup).to(setup.device)
-        self.optimizers = make_optimizers(self.model, self.config, setup.precision)
+        self.model = first_model(run, setup)
         if self.config.recompute:
             recompute(self.model)
+        self.is_sharded = self.config.shard and team.size > 1
+        self.model = (
+            shard(self.model, setup.device, setup.precision) if self.is_sharded else self.model.to(setup.device)
+        )
+        self.optimizers = make_optimizers(self.model, self.config, setup.precision)
         self.forward = self.model
-        if is_wanted(self.config.compile, self.model):
+        if is_wanted(self.config.compile, self.model) and not self.is_sharded:
             rows = self.config.batch_size // setup.grad_accum_steps // team.size
             self.forward = compiled(self.model, rows, autocast(setup.device, setup.precision), say)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
         self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
-        self.windows = batches.evaluation_windows(
-            len(self.val_tokens), setup.model.block_size, self.config.eval_windows
-        )
-        self.train_windows = batches.evaluation_windows(
-            len(self.train_tokens), setup.model.block_size, self.config.eval_windows or len(self.windows)
-        )
+        self.observer = Observer(setup, self.tokenizer, self.train_tokens, self.val_tokens)
         self.step_tokens = self.batches.batch_size * setup.model.block_size
         self.progress = Progress(self.config, self.step_tokens, self.batches.tokens_per_epoch)
         self.standing, self.health = Standing(self.config), Health(setup.model.vocab_size)
@@ -137,8 +136,8 @@ class Trainer:
 
     def _train(self) -> str:
         """Step after step, until something ends them; as what the run then ends."""
-        state, done = "running", self.progress.share()
-        while state == "running" and done < 1.0:
+        end, done = "running", self.progress.share()
+        while end == "running" and done < 1.0:
             started, done_before = time.perf_counter(), done
             loss, grad_norm = self._optimize(self.team.lead(self._rate()))
             done = self.progress.share()
@@ -150,14 +149,14 @@ class Trainer:
             self.progress.measure_speed(time.perf_counter() - started)
             if is_evaluated:
                 record |= self._timed_evaluation()
-            if self.progress.has_ended_epoch():
-                self._sample(at="epochs")
+            if self.progress.has_ended_epoch() and self.observer.is_sample_due("epochs"):
+                self._sample(self._whole())
             if is_logged:
                 self._log(record)
             if self._is_save_due(is_evaluated):
                 self._save()
-            state = self._state()
-        return "finished" if state == "running" else state
+            end = self._end()
+        return "finished" if end == "running" else end
 
     def follow(self) -> None:
         """Take part in every step of another process, which leads."""
@@ -165,13 +164,17 @@ class Trainer:
         while (said := self.team.hear()) != END:
             if said == GO_BACK:
                 self._join()
+            elif said == SHOW:
+                whole_model(self.model)
+            elif said == SAVE:
+                state.take(self.model, self.optimizers, self.team)
             else:
                 self._optimize(said)
 
     def _join(self) -> None:
         """Be where the leader is, with a dropout of one's own."""
+        torch.manual_seed(self.config.seed + self.team.rank)
         self._restore()
-        torch.manual_seed(self.config.seed + self.team.rank + self.progress.step)
 
     def _optimize(self, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
@@ -185,10 +188,11 @@ class Trainer:
                 logits = self.forward(x)  # (B / parts, T, V)
             loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)
             share = x.shape[0] / ids.shape[0]
+            pull = share * self.team.size if self.is_sharded else share  # FSDP takes the mean over the processes
             balance = self.config.balance_weight * self.model.balance_loss()
-            self.scaler.scale((loss + balance) * share).backward()
+            self.scaler.scale((loss + balance) * pull).backward()
             total += loss.detach() * share
-        self.team.add(self.model.parameters(), total)
+        self.team.add(() if self.is_sharded else self.model.parameters(), total)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
@@ -197,7 +201,7 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         self.scaler.update()
         self.progress.count_step()
-        return total, grad_norm
+        return total, whole(grad_norm)
 
     def _rate(self) -> float:
         """What the next step multiplies the highest learning rates with."""
@@ -212,7 +216,7 @@ class Trainer:
             words = health.last_words(fault, self.directory.name, step, self.saved_step, self.config, self.rollbacks)
             raise TrainingError(words) from fault
         rollbacks, seconds = self.rollbacks + 1, self.progress.elapsed()
-        self.team.call_back()
+        self.team.lead(GO_BACK)
         self._restore()
         self.rollbacks = rollbacks
         self.progress.keep_clock(seconds)
@@ -229,38 +233,27 @@ class Trainer:
 
     def _evaluate(self) -> Record:
         """Write a sample, measure, keep the best weights, count the patience."""
-        self._sample(at="evaluations")
-        if not self.windows:
+        model, step = self._whole(), self.progress.step
+        if self.observer.is_sample_due("evaluations"):
+            self._sample(model)
+        if not self.observer.can_measure:
             return {}
-        measured, step = self._measure(), self.progress.step
+        measured = self.observer.measure(model)
         is_best = self.standing.weigh(measured["val_loss"], step)
         if is_best:
-            checkpoint.save_model(
-                self.directory.best, self.model, self.tokenizer, step=step, val_loss=measured["val_loss"]
-            )
+            checkpoint.save_model(self.directory.best, model, self.tokenizer, step=step, val_loss=measured["val_loss"])
         self.last_evaluation = measured
         return measured | dict(is_best=is_best)
 
-    def _measure(self) -> Record:
-        """The model on held-out windows, and on as many of the training text; draws nothing, changes nothing."""
-        self.model.reset_expert_shares()
-        held_out, seen = (
-            evaluate(
-                self.model, tokens, windows, self.tokenizer.id_sizes(),
-                batch_size=max(1, self.config.batch_size // self.setup.grad_accum_steps),
-                autocast=autocast(self.setup.device, self.setup.precision), label_smoothing=self.config.label_smoothing,
-            )
-            for tokens, windows in ((self.val_tokens, self.windows), (self.train_tokens, self.train_windows))
-        )  # fmt: skip
-        health.check_number("validation loss", held_out.loss)
-        extra = dict(expert_shares=shares) if (shares := self.model.expert_shares()) else {}
-        extra |= dict(val_smoothed_loss=held_out.smoothed_loss) if self.config.label_smoothing else {}
-        return extra | dict(
-            val_loss=held_out.loss,
-            train_loss=seen.loss,
-            val_perplexity=held_out.perplexity,
-            val_bits_per_byte=held_out.bits_per_byte,
-        )
+    def _sample(self, model: GPT) -> None:
+        run_dir.append_record(self.directory.samples, dict(step=self.progress.step) | self.observer.sample(model))
+
+    def _whole(self) -> GPT:
+        """The model in one piece: itself, or a copy to which everyone gives a part."""
+        if not self.is_sharded:
+            return self.model
+        self.team.lead(SHOW)
+        return whole_model(self.model)
 
     def _numbers(self, loss: torch.Tensor, grad_norm: torch.Tensor) -> Record:
         """The training numbers of this step, which are those of a healthy one."""
@@ -274,17 +267,6 @@ class Trainer:
         speed = self.progress.tokens_per_second
         values |= dict(lr=lr) | (dict(tokens_per_second=round(speed, 1)) if speed else {})
         return values | (dict(rollbacks=self.rollbacks) if self.rollbacks else {})
-
-    def _sample(self, at: str) -> None:
-        """The same prompt and seed every time: one can watch the text become language."""
-        if not self.config.sample_tokens or self.config.sample_at != at:
-            return
-        tokens = self.val_tokens if len(self.val_tokens) else self.train_tokens
-        prompt = self.config.sample_prompt or first_words(tokens, self.tokenizer)
-        wanted = SampleConfig(max_new_tokens=self.config.sample_tokens, seed=self.config.seed)
-        [sample] = generate(self.model, self.tokenizer, prompt, wanted)
-        record = dict(step=self.progress.step, prompt=prompt, text=sample.completion)
-        run_dir.append_record(self.directory.samples, record)
 
     # ------------------------------------------------------------------------------------------ what is told
 
@@ -307,27 +289,27 @@ class Trainer:
             run_dir.write_status(self.directory, alive(replace(status, free_bytes=free_bytes(MAIN_MEMORY)), state))
         return status
 
-    def _state(self) -> str:
+    def _end(self) -> str:
         """Whether to go on after this step, and if not, as what the run ends."""
         if self.standing.has_run_out():
             return "finished"
         return "stopped" if self.directory.stop.exists() else "running"
 
-    def _finish(self, state: str) -> Record:
+    def _finish(self, end: str) -> Record:
         """Save, say so, and tell the result. A run that was stopped is measured where it is, but not as one of its
         evaluations: gone on with, it is to be the run that never stopped. Nor is its state kept when its loss is on its
         way up: the steps since the last good one are then done again."""
-        if state == "stopped" and self.windows:
-            self.last_evaluation = self._measure()
-        if state == "finished" or self.health.is_good or self.saved_step is None:
+        if end == "stopped" and self.observer.can_measure:
+            self.last_evaluation = self.observer.measure(self._whole())
+        if end == "finished" or self.health.is_good or self.saved_step is None:
             self._save()
-        self.team.dismiss()
-        self._beat(state, is_forced=True)
+        self.team.lead(END)
+        self._beat(end, is_forced=True)
         self.directory.stop.unlink(missing_ok=True)
         seconds = self.progress.elapsed()
         return dict(
             run_dir=str(self.directory.path),
-            state=state,
+            state=end,
             steps=self.progress.step,
             elapsed_seconds=round(seconds, 3),
             tokens_per_second=round(self.progress.tokens / seconds, 1) if seconds else 0.0,
@@ -356,46 +338,34 @@ class Trainer:
 
     def _save(self) -> None:
         """`last/` for readers, `resume/` for ourselves: everything that the next step depends on, in one file."""
-        position, generator_state = self.batches.state_dict()
-        tensors = checkpoint.flatten_state(self.model, self.optimizers)
+        self.team.lead(SAVE)
+        tensors = state.take(self.model, self.optimizers, self.team)
         health.check_tensors(tensors)
-        tensors |= {"rng.batches": generator_state, "rng.torch": torch.get_rng_state()}
-        if self.setup.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.setup.device)
-        state = dict(
-            batches=position,
-            last_evaluation=self.last_evaluation,
-            rollbacks=self.rollbacks,
-            scaler=self.scaler.state_dict(),
-        )
+        position, tensors["rng.batches"] = self.batches.state_dict()
+        numbers = dict(batches=position, last_evaluation=self.last_evaluation, rollbacks=self.rollbacks)
         for part in (self.progress, self.standing, self.health):
-            state |= part.state_dict()
+            numbers |= part.state_dict()
         step, val_loss = self.progress.step, self.last_evaluation.get("val_loss")
-        checkpoint.save_model(self.directory.last, self.model, self.tokenizer, step=step, val_loss=val_loss)
-        checkpoint.save_resume(self.directory, tensors, state)
+        checkpoint.save_model(self.directory.last, self._whole(), self.tokenizer, step=step, val_loss=val_loss)
+        checkpoint.save_resume(self.directory, tensors, numbers | dict(scaler=self.scaler.state_dict()))
         self.saved_step, self._saved_at = step, time.perf_counter()
 
     def _restore(self) -> bool:
         """Go back to the last saved state, if there is one, and drop what was logged after it."""
         saved = checkpoint.load_resume(self.directory)
         if saved is not None:
-            tensors, state = saved
-            checkpoint.unflatten_state(tensors, self.model, self.optimizers)
-            self.batches.load_state_dict(state["batches"], tensors["rng.batches"])
-            torch.set_rng_state(tensors["rng.torch"])
-            if self.setup.device.type == "cuda":
-                torch.cuda.set_rng_state(tensors["rng.cuda"], self.setup.device)
+            tensors, numbers = saved
             for part in (self.progress, self.standing, self.health):
-                part.load_state_dict(state)
-            self.last_evaluation, self.rollbacks = state["last_evaluation"], state.get("rollbacks", 0)
+                part.load_state_dict(numbers)
+            if not state.put(tensors, self.model, self.optimizers, self.team.rank):
+                torch.manual_seed(self.config.seed + self.team.rank + self.progress.step)
+            self.batches.load_state_dict(numbers["batches"], tensors["rng.batches"])
+            if numbers.get("scaler"):
+                self.scaler.load_state_dict(numbers["scaler"])
+            self.last_evaluation, self.rollbacks = numbers["last_evaluation"], numbers.get("rollbacks", 0)
             self.saved_step = self.progress.step
-            if state.get("scaler"):
-                self.scaler.load_state_dict(state["scaler"])
-            if damage := checkpoint.damage(self.directory.best):
-                self.standing.best_loss = math.inf
-                self.say(f"{damage}; the next evaluation writes it anew")
-            if "recovery" in state:
-                self.say(state["recovery"])
+            if "recovery" in numbers:
+                self.say(numbers["recovery"])
         for path in (self.directory.metrics, self.directory.samples) if self.team.rank == 0 else ():
             run_dir.truncate_records(path, self.progress.step if saved is not None else -1)
         return saved is not None

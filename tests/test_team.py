@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from tests.runs import metrics, write_text
+from tests.runs import metrics, weights, write_text
 
 from lm import run_dir
 from lm.__main__ import main
@@ -64,6 +64,16 @@ def test_two_processes_draw_the_loss_curve_of_one_and_go_on_where_they_stopped(t
     assert (first.returncode, then.returncode) == (0, 0), first.stderr + then.stderr
     assert json.loads(then.stdout)["steps"] == 12
     assert_same_curve(alone, tmp_path / "pair")
+
+
+def test_two_processes_that_drop_out_go_on_as_if_never_stopped_bit_for_bit(text, tmp_path):
+    for name, steps in (("whole", "12"), ("broken", "5")):
+        done = run(command(text, tmp_path, name, "--steps", steps, "--processes", "2", "--dropout", "0.2"))
+        assert done.returncode == 0, done.stderr
+    where = ["--runs-dir", str(tmp_path), "--steps", "12", "--processes", "2"]
+    assert run([sys.executable, "-m", "lm", "resume", "broken", *where]).returncode == 0
+    whole, broken = (run_dir.RunDir(tmp_path / name) for name in ("whole", "broken"))
+    assert metrics(whole) == metrics(broken) and weights(whole) == weights(broken)
 
 
 def test_torchrun_draws_the_loss_curve_of_one_and_one_process_writes(text, tmp_path, alone):

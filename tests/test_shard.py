@@ -1,0 +1,33 @@
+"""A model in pieces trains as a whole one, is saved whole, and goes on in pieces or whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests.test_team import alone, assert_same_curve, command, run, text  # noqa: F401 - alone and text are fixtures
+
+from lm import checkpoint
+from lm.__main__ import main
+from lm.config import TrainConfig, problems
+
+PIECES = ("--processes", "2", "--shard", "--recompute", "--grad-accum-steps", "2")
+
+
+def test_a_sharded_model_draws_the_loss_curve_of_a_whole_one_and_is_saved_whole(text, tmp_path, alone):  # noqa: F811
+    first = run(command(text, tmp_path, "pair", "--steps", "5", *PIECES, "--sample-tokens", "4"))
+    assert first.returncode == 0, first.stderr
+    assert checkpoint.load_model(tmp_path / "pair" / "last").config.n_layer == 1
+    where = ["--runs-dir", str(tmp_path), "--processes", "2"]
+    then = run([sys.executable, "-m", "lm", "resume", "pair", "--steps", "10", *where])
+    assert then.returncode == 0, then.stderr
+    assert main(["resume", "pair", "--steps", "12", "--runs-dir", str(tmp_path)]) == 0  # one process, nothing to shard
+    assert_same_curve(alone, tmp_path / "pair")
+    assert checkpoint.facts(tmp_path / "pair" / "best").step == 12
+
+
+@pytest.mark.parametrize(("changes", "cure"), [(dict(optimizer="muon"), "adamw"), (dict(compile="on"), "compile=auto")])
+def test_what_cannot_be_sharded_is_refused_with_a_cure(changes, cure):
+    [fault] = problems(TrainConfig(shard=True, **changes))
+    assert cure in fault
