@@ -125,7 +125,7 @@ def copyable(elem_id: str) -> gr.HTML:
 def build() -> SimpleNamespace:
     """The widgets, by name."""
     w = SimpleNamespace()
-    with gr.Column(elem_classes="card"), gr.Tabs(elem_classes="ways"):
+    with gr.Column(elem_classes="card"), gr.Tabs(elem_classes="ways", overflow_behavior="wrap"):
         with gr.Tab(text.label("trials.grid"), render_children=True):
             gr.Markdown(text.label("trials.grid_say"), elem_classes="fine")
             w.grid = gr.Button(text.label("trials.grid_go"), elem_id="try-grid")

@@ -132,7 +132,7 @@ def build() -> SimpleNamespace:
                 _subject_widgets(w)
         with gr.Column(elem_classes="main"):
             with gr.Column(elem_classes="card insight"):
-                with gr.Tabs(elem_classes="ways", elem_id="insights"):
+                with gr.Tabs(elem_classes="ways", elem_id="insights", overflow_behavior="wrap"):
                     w.tabs, w.panels = {}, []
                     for name in PANELS:
                         with gr.Tab(text.label(f"inside.{name}"), id=name, render_children=True) as w.tabs[name]:
