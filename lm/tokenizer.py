@@ -40,6 +40,7 @@ LEAST_PAIR_COUNT = 2
 LEARN_CHARACTERS = 1 << 26
 # tiktoken gets the text in pieces of this size. Measured: o200k_base fails on one million spaces, not on this many.
 PIECE_CHARACTERS = 1 << 16
+PROBE = "The fox's 12,345th\u3000lamp…\r\n\n  \t吾輩は🎉 <|x|>"  # what a tokenizer from elsewhere must give back
 MOST_THREADS = 4  # Measured: tiktoken gains up to so many.
 # After a letter or a digit and before one of these, every split pattern used here has a border.
 _LAST_BORDER = re.compile(r".*[^\W_](?=[\s.,:;!?…、。，．！？「」『』（）()])", re.DOTALL)
@@ -192,7 +193,25 @@ def load_tokenizer(path: Path) -> Tokenizer:
     name, stored = tokenizer_json.read(path)
     if isinstance(stored, tokenizer_json.Characters):
         return CharTokenizer(stored.characters)
-    return BPETokenizer(name, stored.pattern, stored.ranks, stored.special)
+    if (tokenizer := _sound(name, stored)) is None:
+        raise TokenizerError(
+            f"the tokenizer of {path} does not give a text back: its pattern is none that tiktoken can use; take the "
+            f"tokenizer.json of a run, of an exported model or of GPT-2"
+        )
+    return tokenizer
+
+
+def _sound(name: str, stored: tokenizer_json.Ranks) -> BPETokenizer | None:
+    """The tokenizer, if its pattern compiles, cuts a text into pieces that are the text, and does so in time."""
+    try:
+        tokenizer = BPETokenizer(name, stored.pattern, stored.ranks, stored.special)
+        return tokenizer if tokenizer.decode(tokenizer.encode(PROBE)) == PROBE else None
+    except ValueError:
+        return None
+    except BaseException as error:  # noqa: BLE001 - tiktoken panics at a pattern that matches nothing at all
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
 
 
 def learn(corpus: Corpus, vocab_size: int) -> BPETokenizer:

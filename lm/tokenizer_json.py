@@ -15,12 +15,13 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lm.errors import TokenizerError
-from lm.run_dir import write_whole
+from lm.errors import RunError, TokenizerError
+from lm.files import read_json, write_whole
 
 FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 UNKNOWN = "<unk>"
 REPLACEMENT = "\ufffd"
+MOST_IDS, LONGEST_PATTERN = 1_000_000, 4096  # assumed: five times the largest published vocabulary and pattern
 # How the byte-level pre-tokenizer cuts text into words when its file spells out no pattern (Radford et al. 2019).
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
@@ -87,7 +88,7 @@ def read(path: Path) -> tuple[str, Characters | Ranks]:
     stored = _read_json(path)
     try:
         made_of = _made_of(stored)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
         made_of = None
     if made_of is None:
         raise TokenizerError(
@@ -96,7 +97,7 @@ def read(path: Path) -> tuple[str, Characters | Ranks]:
         )
     config = path.with_name(CONFIG_FILE)
     name = _read_json(config).get("tokenizer_name", "bpe") if config.is_file() else "bpe"
-    return name, made_of
+    return name if isinstance(name, str) else "bpe", made_of
 
 
 def _made_of(stored: dict[str, Any]) -> Characters | Ranks | None:
@@ -112,7 +113,10 @@ def _made_of(stored: dict[str, Any]) -> Characters | Ranks | None:
     pattern = stored["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] if is_ours else GPT2_PATTERN
     special = {token["content"]: token["id"] for token in stored["added_tokens"] if token["special"]}
     ranks = {_unspell(token): i for token, i in vocab.items() if token not in special}
-    is_known = all(bytes([byte]) in ranks for byte in range(256)) and (is_ours or _is_like_gpt2(stored, ranks))
+    ids = [*ranks.values(), *special.values()]
+    is_known = all(type(i) is int and 0 <= i < MOST_IDS for i in ids) and len(set(ids)) == len(ids)
+    is_known = is_known and all(bytes([byte]) in ranks for byte in range(256))
+    is_known = is_known and len(pattern) <= LONGEST_PATTERN and (is_ours or _is_like_gpt2(stored, ranks))
     return Ranks(pattern, ranks, special) if is_known else None
 
 
@@ -130,11 +134,9 @@ def _is_like_gpt2(stored: dict[str, Any], ranks: dict[bytes, int]) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TokenizerError(f"cannot read {path}: {error.strerror}; every run and exported model has one") from None
-    except ValueError as error:
-        raise TokenizerError(f"{path} is damaged ({error}); copy it again from where it came from") from None
+        stored = read_json(path)
+    except RunError as error:
+        raise TokenizerError(f"{error}; every run and exported model has one") from None
     if not isinstance(stored, dict):
         raise TokenizerError(f"{path} holds no tokenizer; use the tokenizer.json of a run or of an exported model")
     return stored

@@ -315,6 +315,28 @@ def test_autotokenizer_gives_the_same_ids_and_text(made: Tokenizer, saved: Path,
     assert theirs.decode(ids) == text
 
 
+@pytest.mark.parametrize("pattern", ["", "b", "[", "(" * 1000, r"(a*)*\1b", "x" * 5000, "a*"])
+def test_a_pattern_that_loses_text_or_breaks_tiktoken_is_refused(corpus: Corpus, tmp_path: Path, pattern: str) -> None:
+    tokenizer_module.learn(corpus, 300).save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(TokenizerError, match="tokenizer.json of a run"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 10**30, "7", None, 1.5])
+def test_an_id_that_no_vocabulary_has_is_refused(corpus: Corpus, tmp_path: Path, number: object) -> None:
+    tokenizer_module.learn(corpus, 300).save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["model"]["vocab"]["!"] = number
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(TokenizerError):
+        load_tokenizer(tmp_path)
+
+
 @pytest.mark.parametrize(
     "content",
     [
