@@ -26,7 +26,8 @@ from lm.tokenizer import load_tokenizer
 TRAINING, RESUME, CORPUS, CARD = "training", "resume", "corpus", "README.md"
 FOLDERS = (TRAINING, "assets", CORPUS, RESUME)  # what a later push of ours may remove again
 SHARED_SETTINGS = (
-    "schema", "recipe", "init_from", "forked_from", "lengths", "data", "model", "train", "seed", "device", "precision", "threads",
+    "schema", "recipe", "init_from", "forked_from", "lengths",
+    "data", "model", "train", "seed", "device", "precision", "threads",
     "grad_accum_steps", "parameters", "active_parameters", "tokenizer", "tokens", "corpus", "versions",
 )  # fmt: skip
 SHARED_CORPUS = ("name", "sha256", "statistics", "files")

@@ -5,8 +5,8 @@ before it counts: every tensor must be the same. Names and layout are those of l
 in)`, the head written out even where it is tied).
 
 Two differences remain, both in llama.cpp. Its GELU is the tanh formula, on a CPU out of a table in half precision: with
-`gelu=tanh` it is the same function up to that rounding, and the default, the exact GELU, differs from it by less than 0.0005.
-And a vocabulary without an end of text has token 11 taken for one: generate with `--ignore-eos`.
+`gelu=tanh` it is the same function up to that rounding, and the default, the exact GELU, differs from it by less than
+0.0005. And a vocabulary without an end of text has token 11 taken for one: generate with `--ignore-eos`.
 """
 
 from __future__ import annotations

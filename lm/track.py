@@ -1,7 +1,7 @@
 """A run in TensorBoard, trackio or Weights & Biases as well: `--track`.
 
-The trainer knows nothing of them. `followed` starts `python -m lm.track RUN_DIR BACKEND` beside it, a process that reads
-`metrics.jsonl` and `samples.jsonl` as every other watcher does and tells the tracker what is new. So a tracker can be
+The trainer knows nothing of them. `followed` starts `python -m lm.track RUN_DIR BACKEND` beside it: a process that
+reads `metrics.jsonl` and `samples.jsonl` as other watchers do and tells the tracker what is new. So a tracker can be
 slow, offline or broken, and the run never waits for it: what it says, its traceback too, stands in `track.txt`.
 
 The process lives as long as the trainer holds the other end of its standard input; then it tells the rest and ends.
@@ -28,8 +28,8 @@ from lm.run_dir import RunDir
 
 POLL_SECONDS = 1.0
 PROJECT = "lm-playground"
-TOLD_SETTINGS = ("recipe", "init_from", "data", "model", "train", "seed", "device", "precision", "threads", "parameters",
-                 "active_parameters", "tokenizer", "tokens", "versions")  # fmt: skip
+TOLD_SETTINGS = ("recipe", "init_from", "data", "model", "train", "seed", "device", "precision", "threads",
+                 "parameters", "active_parameters", "tokenizer", "tokens", "versions")  # fmt: skip
 WHERE = {
     "tensorboard": "tensorboard --logdir {folder}",
     "trackio": f"trackio show --project {PROJECT}",
@@ -116,7 +116,7 @@ def by_step(records: list[Values], samples: list[Values]) -> dict[int, Values]:
 
 
 def _read_on(path: Path, offset: int) -> tuple[list[Values], int]:
-    """The lines after `offset`; all of them when the file has become shorter: the run was resumed at an earlier step."""
+    """The lines after `offset`; all of them when the file is shorter: the run was resumed at an earlier step."""
     is_shorter = path.exists() and path.stat().st_size < offset
     return run_dir.read_records(path, 0 if is_shorter else offset)
 
