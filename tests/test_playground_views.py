@@ -6,13 +6,13 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from fabricated_runs import fabricate, record, write_lines
+from fabricated_runs import add_tokens, fabricate, record, write_lines
 
 from lm import run_dir
 from lm.run_dir import RunDir, Status
-from playground import plots, views
+from playground import plots, references, views, watch
 from playground.app import WATCHER
-from playground.views import Library
+from playground.views import Curve, Library, Meter
 from playground.workspace import Workspace
 
 
@@ -155,8 +155,58 @@ def test_another_run_resets_the_chart(runs: Path) -> None:
     assert (value["run"], value["reset"], len(value["train"])) == ("two", True, 5)
 
 
+def test_a_long_run_is_sent_thinned_with_its_best_measurement(runs: Path) -> None:
+    fabricate(runs, "one", steps=1)
+    curve = Curve(RunDir(runs / "one"))
+    for step in range(1, 20_001):
+        line = record(step, evaluate=step % 4 == 0, parted_at=9_000)
+        curve.train.append((step, line["loss"]))
+        curve.meters.append(Meter(line["time_seconds"], line["lr"], None, line["tokens_per_second"]))
+        if "val_loss" in line:
+            curve.measured.append(line)
+    curve.best = min(curve.measured, key=lambda line: line["val_loss"])
+    value, cursor = plots.payload(curve, {}, 0)
+    assert len(value["train"]) <= views.FIRST_POINTS and len(value["evaluations"]) <= views.FIRST_EVALUATIONS
+    assert curve.best["step"] in [row[0] for row in value["evaluations"]]
+    assert value["train"][-1][0] == value["evaluations"][-1][0] == 20_000
+    assert (cursor["train"], cursor["evaluations"]) == (20_000, 5_000)
+
+
+def test_the_reference_lines_are_sent_when_they_are_known_and_only_once(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80)
+    library, known = Library(runs), dict(lines=dict(uniform=4.4), bytes_per_token=1.0)
+    first, cursor = plots.payload(library.curve("one"), {}, 200)
+    assert "references" not in first
+    second, cursor = plots.payload(library.curve("one"), cursor, 200, known)
+    assert (second["train"], second["references"]) == ([], known)
+    run_dir.append_record(run.metrics, record(81))
+    assert "references" not in plots.payload(library.curve("one"), cursor, 200, known)[0]
+
+
+def test_reference_lines_are_worked_out_beside_the_page(runs: Path) -> None:
+    run = fabricate(runs, "one")
+    assert references.references(run) is None  # no tokens: nothing to compare with
+    add_tokens(run)
+    run_dir.write_json(run.config, run_dir.read_json(run.config) | dict(seed=2))  # another state of the run
+    references.references(run)
+    references._worker().submit(int).result()  # the worker has come to the end of its line
+    assert {"uniform", "unigram", "bigram"} <= set(references.references(run)["lines"])
+
+
+def test_a_chapter_brings_its_curve_and_other_recipes_none() -> None:
+    assert references.published("chapter19")["points"][-1] == (499, 2.798, 3.145)
+    assert references.published("quickstart") is None and references.published("unheard-of") is None
+
+
+def test_a_page_on_a_space_looks_less_often_and_a_hidden_one_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = watch.tick_seconds()
+    monkeypatch.setenv("SPACE_ID", "alice/fox")
+    assert here < watch.tick_seconds() < watch.tick_seconds(is_hidden=True)
+
+
 def test_no_run_empties_the_chart_once() -> None:
-    value, cursor = plots.payload(None, dict(run="one", generation=0, train=3, evaluations=1), 0)
+    shown = dict(run="one", generation=0, train=3, evaluations=1, references=True)
+    value, cursor = plots.payload(None, shown, 0)
     assert value == plots.EMPTY
     assert plots.payload(None, cursor, 0) == (None, cursor)
 
