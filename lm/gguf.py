@@ -11,7 +11,6 @@ Two differences remain, both in llama.cpp. Its GELU is the tanh formula, on a CP
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
