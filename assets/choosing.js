@@ -53,12 +53,12 @@ if (element.closest('#command')) {
   });
 }
 
-// What is unwise is marked where it is set, too.
+// What is unwise is marked where it is set, too: by a rule, for a setting in a closed group is not there yet.
 if (element.closest('#plan')) {
+  const marks = document.head.appendChild(document.createElement('style'));
   watch('value', () => {
-    document.querySelectorAll('.unwise').forEach((field) => field.classList.remove('unwise'));
-    for (const {dataset} of element.querySelectorAll('[data-show]')) {
-      document.getElementById(dataset.show)?.classList.add('unwise');
-    }
+    const unwise = [...element.querySelectorAll('[data-show]')].map(({dataset}) => `#${CSS.escape(dataset.show)}`);
+    const rule = '{ border-left: 3px solid var(--gold) !important; padding-left: 9px !important; }';
+    marks.textContent = unwise.length ? `${unwise.join()} ${rule}` : '';
   });
 }

@@ -121,7 +121,7 @@ element.addEventListener('keydown', (event) => {
   if (wanted) menu.querySelector(`[data-deed=${wanted}]`)?.click();
 });
 
-// Focus survives the replacement of what holds it.
+// Focus stays with its run when what holds it is replaced, or becomes another run's.
 let focused = null;
 element.addEventListener('focusin', ({target}) => {
   focused = ['run', 'more', 'do'].filter((key) => target.dataset[key] !== undefined)
@@ -129,8 +129,10 @@ element.addEventListener('focusin', ({target}) => {
 });
 element.addEventListener('focusout', ({relatedTarget}) => { if (relatedTarget) focused = null; });
 new MutationObserver(() => {
-  if (focused && document.activeElement === document.body) element.querySelector(focused)?.focus();
-}).observe(element, {childList: true, subtree: true});
+  const holder = document.activeElement;
+  const isLost = holder === document.body || (focused && element.contains(holder) && !holder.matches(focused));
+  if (focused && isLost) element.querySelector(focused)?.focus();
+}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-run', 'data-more']});
 
 if (element.closest('#header')) {
   const dark = remembered('lm-dark');

@@ -1,0 +1,152 @@
+"""The manners of the page in a real Chromium: keys, focus, contrast, labels, undo, installing, opening in time."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+import pytest
+from fabricated_runs import fabricate
+
+from lm import library, run_dir
+from playground.app import TABS
+
+pytestmark = pytest.mark.browser
+
+SERIOUS = ("serious", "critical")
+AXE = "axe_playwright_python/axe.min.js"
+SIZES = ((1440, 900), (1024, 768), (390, 844))
+# How far the page has moved by itself (https://web.dev/articles/cls; good is below 0.1).
+SHIFTS = """() => new Promise((done) => new PerformanceObserver((list) => done(
+    list.getEntries().filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0)
+)).observe({type: 'layout-shift', buffered: true}) || setTimeout(() => done(0), 300))"""
+
+
+# What can be pressed but has no name for who does not see it.
+NAMELESS = """() => [...document.querySelectorAll('#frame button, #frame a, #frame summary')].filter((e) => e.offsetParent
+    && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title)).map((e) => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture
+def runs(app):
+    fabricate(app.runs_dir, "old", state="failed", error="loss is not a number")
+    fabricate(app.runs_dir, "fox", parted_at=90)
+    return app.runs_dir
+
+
+def violations(visitor) -> list[str]:
+    """What axe-core finds serious on the page as it stands."""
+    script = distribution("axe-playwright-python").locate_file(AXE).read_text(encoding="utf-8")
+    visitor.page.evaluate(script)
+    found = visitor.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{one['id']}: {node['target']}: {node['failureSummary']}"
+        for one in found
+        if one["impact"] in SERIOUS
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, runs, scheme: str) -> None:
+    visitor = visit(color_scheme=scheme, reduced_motion="reduce")
+    page = visitor.page
+    for name in TABS:
+        visitor.tab(name)
+        page.wait_for_selector("#tabs > .tabitem:visible")
+        assert violations(visitor) == [], name
+    visitor.tab("train")
+    page.click("#recipe .recipes summary")
+    page.click(".settings .label-wrap >> nth=0")
+    page.focus("[data-run=fox]")
+    page.keyboard.press("ContextMenu")
+    page.wait_for_selector(".menu")
+    assert violations(visitor) == [], "a menu"
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog.keys")
+    assert violations(visitor) == [], "the list of keys"
+
+
+def test_the_library_is_worked_with_keys_alone_and_gives_everything_back(visit, runs) -> None:
+    visitor = visit()
+    page = visitor.page
+    assert page.evaluate(SHIFTS) < 0.1  # it opened without a jump
+
+    page.focus("[data-run=fox]")
+    page.keyboard.press("F2")
+    page.fill(".menu input", "old")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#library-told .note:has-text('already exists')")
+    page.focus("[data-run=fox]")
+    page.keyboard.press("F2")
+    page.fill(".menu input", "vixen")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-run=vixen]")
+    assert run_dir.is_run(runs / "vixen")
+
+    page.focus("[data-run=vixen]")
+    page.keyboard.press("Delete")
+    page.wait_for_selector("[data-undo]")
+    assert [gone.name for gone in library.trash(runs)] == ["vixen"]
+    page.focus("[data-undo]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-run=vixen]")
+    assert library.trash(runs) == []
+
+    # Focus stays while the library is written anew.
+    page.focus("[data-run=old]")
+    library.pin(runs, "old")
+    page.wait_for_selector("#library .pin", state="attached")
+    visitor.wait("document.activeElement.dataset.run === 'old'")
+
+
+def test_keys_reach_everything_and_leave_typing_alone(visit, app, runs) -> None:
+    visitor = visit()
+    page = visitor.page
+    assert page.evaluate(NAMELESS) == []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        width = page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)")
+        assert width >= 1.5, page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog.keys")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.keys", state="detached")
+    page.keyboard.press("Alt+1")
+    page.wait_for_selector("#files")
+    page.keyboard.press("Alt+2")
+    page.focus("#run-name input")
+    page.keyboard.type("a?b")
+    assert page.input_value("#run-name input") == "a?b" and page.locator("dialog.keys").count() == 0
+
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#stop")
+    page.wait_for_selector(".entry.running")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#resume")
+
+    # The worker stands by with a page for when nobody answers.
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    app.end()
+    page.goto(app.address)
+    page.wait_for_selector("h1:has-text('does not answer')")
+    visitor.complaints.clear()  # that nobody answers is what it is about
+
+
+def test_a_recipe_its_advice_and_a_link(visit, app, runs) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.click("#recipe .recipes summary")
+    page.click("[data-recipe=verdict]")
+    page.click("[data-show=set-DataConfig-keep_ids]")
+    page.wait_for_selector("#set-DataConfig-keep_ids")
+    visitor.wait("getComputedStyle(document.querySelector('#set-DataConfig-keep_ids')).borderLeftWidth === '3px'")
+    page.click("#recipe .more-about summary")
+    for width, height in SIZES:
+        page.set_viewport_size(dict(width=width, height=height))
+        assert visitor.overflowing() == [], width
+        visitor.screenshot(f"choices-{width}")
+    page.goto(f"{app.address}?recipe=llm0&n_layer=7&dropout=0.25")
+    page.wait_for_selector("#command:has-text('--n-layer 7'):has-text('--dropout 0.25')")
+    assert "llm0" in page.inner_text("#recipe .recipe-head")
