@@ -49,7 +49,24 @@ def test_colours_stand_in_the_palette_alone() -> None:
     assert re.findall(r"#[0-9a-f]{3,8}\b(?=[ ;,)])", STYLE) == []
 
 
-@pytest.mark.parametrize("name", ["style.css", "chart.js", "chart_table.js", "chart_panels.js", "timeline.js", "note.js", "kept.js", "first_minute.js", "frame.js"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "style.css",
+        "chart.js",
+        "chart_table.js",
+        "chart_panels.js",
+        "timeline.js",
+        "note.js",
+        "kept.js",
+        "first_minute.js",
+        "frame.js",
+        "keys.js",
+        "choosing.js",
+        "sw.js",
+        "offline.html",
+    ],
+)
 def test_nothing_is_fetched_from_outside(name: str) -> None:
     assert not re.search(r"https?://|@import|url\(", theme.asset(name).read_text(encoding="utf-8"))
 
