@@ -81,6 +81,8 @@ class Visitor:
         with self._noting("open"):
             await self.page.open()
         await self._settle()
+        with self._noting("write"):
+            await self._write()
         ticking = asyncio.create_task(self._tick(until))
         while time.monotonic() < until:
             await asyncio.sleep(min(self.dice.expovariate(1 / ACTION_SECONDS), max(0.0, until - time.monotonic())))

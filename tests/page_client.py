@@ -100,7 +100,7 @@ class Page:
 
     async def _run(self, dependency: dict[str, Any], data: Any) -> list[Any]:
         if not dependency["queue"]:
-            return self._keep(dependency, await self._post(f"{API}/run/predict", self._body(dependency, data)))
+            return self._keep(dependency, await self._post(f"{API}/run/predict{self.query}", self._body(dependency, data)))
         joined = await self._post(f"{API}/queue/join{self.query}", self._body(dependency, data))
         messages = self._waiting.setdefault(joined["event_id"], asyncio.Queue())
         if self._stream is None or self._stream.done():
@@ -153,25 +153,23 @@ class Page:
     async def _listen(self) -> None:
         """Hand out the session's messages until the server closes the stream: when nothing is under way any more."""
         address = f"{API}/queue/data?session_hash={self.session}"
-        try:
+        while True:
             async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
                 async for line in stream.aiter_lines():
-                    if not line.startswith("data: "):
-                        continue
-                    message = json.loads(line[6:])
-                    if message["msg"] == "close_stream":
+                    message = json.loads(line[6:]) if line.startswith("data: ") else {}
+                    if message.get("msg") == "close_stream":
                         break
                     if (number := message.get("event_id")) is not None:
                         self._waiting.setdefault(number, asyncio.Queue()).put_nowait(message)
-        finally:
-            if self._waiting:  # joined while the stream was closing
-                self._stream = asyncio.create_task(self._listen())
+            if not self._waiting:  # else something was asked for while the stream was closing
+                return
 
     async def _beat(self) -> None:
         address = f"{API}/heartbeat/{self.session}"
-        async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
-            async for _ in stream.aiter_lines():
-                pass
+        with contextlib.suppress(httpx.HTTPError):  # the app was ended before the page was closed
+            async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
+                async for _ in stream.aiter_lines():
+                    pass
 
 
 def client(address: str) -> httpx.AsyncClient:

@@ -1,0 +1,343 @@
+"""Strangers on one machine: each in a workspace of their own, and nothing of another's within reach.
+
+The second half knocks at a real app's door with raw requests, as an attacker would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from fabricated_runs import fabricate
+from page_client import Fault, Page, client
+
+from lm import launch, library, run_dir
+from lm.errors import RunError
+from playground import door, trainings
+from playground.door import Refused, check_origin, check_route
+from playground.limits import ANONYMOUS, SIGNED_IN, LimitError
+from playground.queue import TrainingQueue
+from playground.workspace import Workspace
+from playground.workspaces import Workspaces, persons
+
+ROOT = Path(__file__).parent.parent
+ANN, BOB = "a" * 43, "b" * 43
+
+
+def asks(token: str = "", sub: str = "", username: str | None = None, **query: str) -> SimpleNamespace:
+    """A request of the visitor with this cookie, this sign-in, or both."""
+    session = dict(oauth_info=dict(userinfo=dict(sub=sub))) if sub else {}
+    scope = {door.VISITOR: token, "session": session}
+    return SimpleNamespace(
+        request=SimpleNamespace(scope=scope), headers={}, query_params=query, username=username, session_hash="s"
+    )
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Workspaces:
+    own = Workspace(tmp_path / "workspace", tmp_path / "runs")
+    return Workspaces(own, tmp_path / "visitors", TrainingQueue(tmp_path / "queue.json", slots=1))
+
+
+# ---------------------------------------------------------------------------------------------- whose it is
+
+
+def test_on_ones_own_machine_everybody_has_the_same_workspace(tmp_path: Path) -> None:
+    own = Workspace(tmp_path / "workspace", tmp_path / "runs")
+    assert Workspaces(own).of(None) is Workspaces(own).of(asks(ANN)) is own
+
+
+def test_visitors_see_their_own_runs_and_no_others(many: Workspaces) -> None:
+    ann, bob = many.of(asks(ANN)), many.of(asks(BOB))
+    fabricate(ann.runs_dir, "diary", steps=40)
+    assert [row.name for row in ann.library.rows()] == ["diary"]
+    assert bob.library.rows() == [] and bob.checkpoints() == []
+    with pytest.raises(RunError):
+        trainings.stop(bob, "diary")
+
+
+def test_the_same_visitor_finds_the_same_workspace_again(many: Workspaces) -> None:
+    first = many.of(asks(ANN)).root
+    again = Workspaces(many.own, many.visitors, many.queue)
+    assert again.of(asks(ANN)).root == first
+
+
+def test_a_folder_tells_nothing_of_the_cookie_or_the_name(many: Workspaces) -> None:
+    for request in (asks(ANN), asks(sub="alice"), asks(username="../../etc")):
+        folder = many.of(request).root.parent
+        assert re.fullmatch(r"[0-9a-f]{40}", folder.name) and folder.parent == many.visitors
+
+
+def test_who_signed_in_has_one_workspace_in_every_browser_and_larger_limits(many: Workspaces) -> None:
+    first, second = many.of(asks(ANN, sub="alice")), many.of(asks(BOB, sub="alice"))
+    assert first is second and first.share.limits is SIGNED_IN
+    assert many.of(asks(ANN)).share.limits is ANONYMOUS
+
+
+def test_what_was_made_before_signing_in_comes_along(many: Workspaces) -> None:
+    fabricate(many.of(asks(ANN)).runs_dir, "diary", steps=40)
+    assert many.of(asks(ANN, sub="alice")).library.has("diary")
+    assert not many.of(asks(ANN)).library.has("diary")
+
+
+def test_what_is_being_trained_comes_along_when_it_has_ended(many: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "start", lambda *_: None)
+    ann = many.of(asks(ANN))
+    name = trainings.begin(ann, "diary", [], "en")
+    assert many.of(asks(ANN, sub="alice")).runs_dir == ann.runs_dir
+    run_dir.write_status(run_dir.RunDir(ann.runs_dir / name), run_dir.Status(state="finished", heartbeat=time.time()))
+    many.queue.step()
+    assert many.of(asks(ANN, sub="alice")).runs_dir != ann.runs_dir
+    assert many.of(asks(ANN, sub="alice")).library.has(name)
+
+
+def test_a_browser_without_cookies_is_told_why_it_does_not_work(many: Workspaces) -> None:
+    with pytest.raises(RunError, match="cookie"):
+        many.of(asks())
+
+
+def test_as_many_runs_as_are_allowed_and_no_more(many: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "start", lambda *_: None)
+    ann = many.of(asks(ANN))
+    for _ in range(ANONYMOUS.runs):
+        trainings.begin(ann, "diary", [], "en")
+    with pytest.raises(LimitError, match=f"{ANONYMOUS.runs} runs"):
+        trainings.begin(ann, "diary", [], "en")
+
+
+def test_a_branch_is_held_to_the_limits_too(many: Workspaces) -> None:
+    ann = many.of(asks(ANN))
+    fabricate(ann.runs_dir, "diary", steps=40)
+    with pytest.raises(LimitError, match="parameters"):
+        trainings.fork(ann, "diary", "huge", [], dict(n_embd=8192), "en")
+
+
+# ---------------------------------------------------------------------------------------------- spectators
+
+
+def test_a_link_shows_one_run_and_nothing_else(many: Workspaces) -> None:
+    ann = many.of(asks(ANN))
+    for name in ("diary", "secret"):
+        fabricate(ann.runs_dir, name, steps=40)
+    ann.add_text("a text of Ann's own")
+    shown = many.of(asks(BOB, watch=many.show(ann, "diary")))
+    assert [row.name for row in shown.library.rows()] == ["diary"] and shown.share.is_shown
+    assert not shown.library.has("secret") and shown.names() == [] and shown.fetched() == []
+
+
+def test_a_link_is_the_same_until_it_is_taken_back(many: Workspaces) -> None:
+    ann = many.of(asks(ANN))
+    fabricate(ann.runs_dir, "diary", steps=40)
+    token = many.show(ann, "diary")
+    assert token == many.show(ann, "diary") and len(token) >= 22
+    many.hide(ann, "diary")
+    with pytest.raises(RunError, match="shows nothing any more"):
+        many.of(asks(BOB, watch=token))
+
+
+@pytest.mark.parametrize("token", ["x", "../queue", "a" * 32, "a/../" + "b" * 30])
+def test_a_guessed_link_shows_nothing(many: Workspaces, token: str) -> None:
+    with pytest.raises(RunError, match="shows nothing any more"):
+        many.of(asks(BOB, watch=token))
+
+
+def test_nobody_can_show_what_is_not_theirs(many: Workspaces) -> None:
+    fabricate(many.of(asks(ANN)).runs_dir, "diary", steps=40)
+    with pytest.raises(RunError):
+        many.show(many.of(asks(BOB)), "diary")
+
+
+# ---------------------------------------------------------------------------------------------- those who left
+
+
+def leave(many: Workspaces, token: str, days: float) -> Workspace:
+    """The visitor's workspace with a run and a text, last seen so many days ago."""
+    space = many.of(asks(token))
+    fabricate(space.runs_dir, "diary", steps=40)
+    space.add_text("some text of theirs")
+    run_dir.write_json(space.root.parent / "seen.json", dict(at=time.time() - days * 86_400, is_signed_in=False))
+    return space
+
+
+def test_who_does_not_come_back_is_forgotten(many: Workspaces) -> None:
+    gone, recent = leave(many, ANN, ANONYMOUS.idle_days + 0.1), leave(many, BOB, ANONYMOUS.idle_days - 0.1)
+    many.clean()
+    assert not gone.root.parent.exists() and recent.library.has("diary")
+
+
+def test_what_is_pinned_stays(many: Workspaces) -> None:
+    gone = leave(many, ANN, 99)
+    fabricate(gone.runs_dir, "other", steps=40)
+    library.pin(gone.runs_dir, "diary")
+    many.clean()
+    assert [run.name for run in run_dir.list_runs(gone.runs_dir)] == ["diary"] and not gone.corpora.exists()
+
+
+def test_what_is_being_trained_stays(many: Workspaces) -> None:
+    gone = leave(many, ANN, 99)
+    run = fabricate(gone.runs_dir, "live", steps=40, state="running")
+    with run_dir.owned(run):
+        many.clean()
+    assert [run.name for run in run_dir.list_runs(gone.runs_dir)] == ["live"]
+
+
+def test_a_link_to_what_was_removed_is_removed(many: Workspaces) -> None:
+    gone = leave(many, ANN, 99)
+    many.show(gone, "diary")
+    many.clean()
+    assert list(many._links().iterdir()) == []
+
+
+# ---------------------------------------------------------------------------------------------- the door
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/gradio_api/proxy=http://example.com", "/gradio_api/file=http://example.com/x", "/gradio_api/openapi.json",
+     "/gradio_api/file=https://example.com", "/gradio_api/call/x", "/monitoring", "/gradio_api/deep_link", "/docs",
+     "/gradio_api/queue/status", "/gradio_api/stream/a/b/c/playlist-file", "/gradio_api/vibe-code", "/openapi.json"],
+)  # fmt: skip
+def test_what_the_page_does_not_need_is_closed(path: str) -> None:
+    with pytest.raises(Refused):
+        check_route("GET", path)
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/component_server", "/gradio_api/call/x", "/gradio_api/api/predict"])
+def test_no_way_in_but_the_pages_own(path: str) -> None:
+    with pytest.raises(Refused):
+        check_route("POST", path)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_the_page_of_another_site_can_do_nothing(site: str) -> None:
+    with pytest.raises(Refused):
+        check_origin("POST", {"sec-fetch-site": site})
+    check_origin("POST", {"sec-fetch-site": "same-origin"})
+
+
+def test_a_cookie_is_out_of_reach_of_scripts_and_fits_the_frame_of_a_space() -> None:
+    assert "HttpOnly; SameSite=Lax" in door.set_cookie(ANN, is_secure=False, is_framed=False)
+    framed = door.set_cookie(ANN, is_secure=True, is_framed=True)
+    assert all(part in framed for part in ("HttpOnly", "SameSite=None", "Secure", "Partitioned"))
+
+
+@pytest.mark.parametrize("value", ["", "short", "a" * 65, "a" * 40 + "/", "../" * 14])
+def test_a_cookie_that_is_none_of_ours_is_none(value: str) -> None:
+    assert door.cookie_of({"cookie": f"{door.COOKIE}={value}"}) == ""
+    assert persons({door.VISITOR: ""}) == []
+
+
+# ---------------------------------------------------------------------------------------------- a real app, from outside
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """`python app.py --multi-user`, and its folder."""
+    from soak import App  # benchmarks/
+
+    folder = tmp_path_factory.mktemp("shared")
+    app = App(folder)
+    yield app.address, folder
+    app.end()
+
+
+def visits(address: str, visit) -> None:
+    """`visit(wire)` with a fresh connection."""
+
+    async def run() -> None:
+        async with client(address) as wire:
+            await asyncio.wait_for(visit(wire), 60)
+
+    asyncio.run(run())
+
+
+def test_a_session_can_be_neither_heard_nor_fed_nor_ended_by_another(address: tuple[str, Path]) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        ann, bob = await Page(wire).open(), await Page(wire).open()
+        session, as_bob = ann.session, dict(cookie=bob.cookie)
+        api = "/gradio_api"
+        for reply in (
+            await wire.get(f"{api}/queue/data?session_hash={session}", headers=as_bob),
+            await wire.get(f"{api}/heartbeat/{session}", headers=as_bob),
+            await wire.post(f"{api}/queue/join", headers=as_bob, json=dict(data=[], fn_index=0, session_hash=session)),
+            await wire.post(f"{api}/cancel", headers=as_bob, json=dict(session_hash=session, fn_index=0, event_id="x")),
+            await wire.get(f"{api}/queue/data?session_hash={session}"),
+        ):
+            assert reply.status_code == 403, reply.url
+        for page in (ann, bob):
+            await page.close()
+
+    visits(address[0], visit)
+
+
+def test_no_path_of_another_is_served(address: tuple[str, Path]) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        page = await Page(wire).open()
+        await page.send("read-pasted", "click", pasted="the secret of the lamp. " * 80)
+        files = [path for path in address[1].rglob("*") if path.is_file() and "served" not in path.parts]
+        assert any(path.name == "pasted.txt" for path in files)
+        for path in (*files, Path("/etc/passwd"), ROOT / "pyproject.toml", ROOT / "playground" / "door.py"):
+            for said in (str(path), f"{ROOT}/../{os.path.relpath(path, ROOT.parent)}"):
+                reply = await wire.get(f"/gradio_api/file={said}", headers=dict(cookie=page.cookie))
+                assert reply.status_code in (403, 404), path
+        await page.close()
+
+    visits(address[0], visit)
+
+
+def test_no_file_is_fetched_or_taken_from_the_machine_for_an_event(address: tuple[str, Path]) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        page = await Page(wire).open()
+        for path in ("http://127.0.0.1:9/x", "file:///etc/passwd", "/etc/passwd", str(ROOT / "pyproject.toml")):
+            file = dict(path=path, meta=dict(_type="gradio.FileData"), orig_name="x.txt")
+            with pytest.raises(Fault):
+                await page.send("read-files", "click", files=[file])
+        await page.close()
+
+    visits(address[0], visit)
+
+
+def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(address: tuple[str, Path]) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        page = await Page(wire).open()
+        reader, writer = await asyncio.open_connection(wire.base_url.host, wire.base_url.port)
+        size = ANONYMOUS.upload_bytes + 3_000_000
+        lines = ("POST /gradio_api/upload HTTP/1.1", "Host: x", f"Cookie: {page.cookie}", f"Content-Length: {size}")
+        writer.write("\r\n".join((*lines, "", "")).encode())  # and not a byte of the file
+        reply = (await asyncio.wait_for(reader.readuntil(b"MB"), 10)).decode()
+        assert " 413 " in reply.splitlines()[0]
+        writer.close()
+        await page.close()
+
+    visits(address[0], visit)
+
+
+def test_a_spectator_sees_the_run_live_and_can_do_nothing(address: tuple[str, Path]) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        ann = await Page(wire).open()
+        token = ann.cookie.split("=", 1)[1]
+        runs_dir = address[1] / "visitors" / persons({door.VISITOR: token})[0].key / "runs"
+        run = fabricate(runs_dir, "shown-run", steps=80)
+        fabricate(runs_dir, "hidden-run", steps=80)
+        await ann.send("runs", "select", dict(run="shown-run"))
+        await ann.send("show-run", "click")
+        link = re.search(r"watch=([\w-]+)", ann.shown("guest-told"))[1]
+        bob = await Page(wire, query=f"?watch={link}").open()
+        assert "shown-run" in bob.everything() and "hidden-run" not in bob.everything()
+        run_dir.append_record(run.samples, dict(step=120, prompt="Mira ", text="a fresh sample"))
+        await bob.tick()
+        assert "a fresh sample" in bob.everything()
+        for button in ("stop", "resume", "train", "show-run"):
+            await bob.send(button, "click")
+        assert not run.stop.exists() and len(run_dir.list_runs(runs_dir)) == 2
+        for page in (ann, bob):
+            await page.close()
+
+    visits(address[0], visit)
