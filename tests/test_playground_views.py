@@ -198,10 +198,9 @@ def test_a_chapter_brings_its_curve_and_other_recipes_none() -> None:
     assert references.published("quickstart") is None and references.published("unheard-of") is None
 
 
-def test_a_page_on_a_space_looks_less_often_and_a_hidden_one_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = watch.tick_seconds()
-    monkeypatch.setenv("SPACE_ID", "alice/fox")
-    assert here < watch.tick_seconds() < watch.tick_seconds(is_hidden=True)
+def test_a_shared_page_looks_less_often_and_a_hidden_one_seldom() -> None:
+    alone, shared = watch.tick_seconds(), watch.tick_seconds(is_shared=True)
+    assert alone < shared < watch.tick_seconds(is_hidden=True)
 
 
 def test_no_run_empties_the_chart_once() -> None:
