@@ -228,7 +228,11 @@ def judge(case: Case) -> tuple[str, str]:
     return ("hang", f"{seconds:.0f} s") if seconds > MOST_SECONDS else (verdict, words)
 
 
-def fuzz(folder: Path, n_cases: int, seed: int, report: Callable[[str], None] = print) -> dict[str, Any]:
+def tell(words: str) -> None:
+    print(words.encode("ascii", "backslashreplace").decode("ascii"), flush=True)
+
+
+def fuzz(folder: Path, n_cases: int, seed: int, report: Callable[[str], None] = tell) -> dict[str, Any]:
     """Judge `n_cases`; every fault is reported as it is found."""
     cases, counted, slowest = Cases(folder, seed), Counter(), 0.0
     faults: list[str] = []

@@ -86,7 +86,7 @@ def truncate_records(path: Path, last_step: int) -> None:
 def read_json(path: Path) -> Any:
     """The value of a JSON file; `RunError` when it is missing or damaged."""
     try:
-        return json.loads(_read(path, 0, MOST_JSON_BYTES).decode("utf-8"))
+        return _parsed(_read(path, 0, MOST_JSON_BYTES))
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -110,12 +110,24 @@ def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
 
 def _record(line: bytes, path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = _parsed(line)
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
         raise RunError(f"{path} has a damaged line: {line[:80]!r}; delete that line to read the rest")
     return record
+
+
+def _parsed(data: bytes) -> Any:
+    """The value of strict JSON, one that can be written again: no not-a-number, no half of a surrogate pair."""
+    value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    if b"\\ud" in data.lower():
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _read(path: Path, offset: int, most_bytes: int) -> bytes:

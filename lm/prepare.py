@@ -19,7 +19,7 @@ from lm import batches, checkpoint, config, initial, memory, run_dir
 from lm.classes import export_note
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
-from lm.device import choose_device, choose_precision, free_bytes
+from lm.device import HALVES, choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
 from lm.model import GPT, active_parameters
@@ -114,16 +114,22 @@ def load(run: RunDir) -> Setup:
             model=config.from_dict(ModelConfig, said["model"]),
             train=config.from_dict(TrainConfig, said["train"]),
             device=torch.device(said["device"]),
-            precision=said["precision"],
-            threads=said["threads"],
-            grad_accum_steps=said.get("grad_accum_steps") or said["train"]["grad_accum_steps"] or 1,
-            train_tokens=said["tokens"]["train"],
-            val_tokens=said["tokens"]["val"],
+            precision={name: name for name in ("float32", *HALVES)}[said["precision"]],
+            threads=_count(said["threads"]),
+            grad_accum_steps=_count(said.get("grad_accum_steps") or said["train"]["grad_accum_steps"] or 1),
+            train_tokens=_count(said["tokens"]["train"]),
+            val_tokens=_count(said["tokens"]["val"]),
         )
-    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise RunError(f"{run.config} is damaged: {error!r}; restore it from a copy, or delete the run") from None
     config.check(setup.data, setup.model, setup.train)
     return setup
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def extend(run: RunDir, changes: dict[str, Any]) -> Setup:

@@ -62,7 +62,15 @@ def test_the_smallest_integer_that_holds_every_id_is_used(tmp_path: Path) -> Non
     assert CharTokenizer("a").vocab_size == 2
     (tmp_path / "ids").write_bytes(np.array([1, 2, 3, 65_535], dtype="<u2").tobytes())
     assert open_tokens(tmp_path / "ids", 65_536).tolist() == [1, 2, 3, 65_535]
-    assert open_tokens(tmp_path / "ids", 65_537).dtype == np.uint32
+    (tmp_path / "ids").write_bytes(np.array([1, 2, 3, 65_536], dtype="<u4").tobytes())
+    assert open_tokens(tmp_path / "ids", 65_537).tolist() == [1, 2, 3, 65_536]
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\1\0\7\0", b"\1\0\1"])
+def test_tokens_of_another_vocabulary_are_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "ids").write_bytes(data)
+    with pytest.raises(CorpusError, match="ids below 7"):
+        open_tokens(tmp_path / "ids", 7)
 
 
 def test_tokens_are_mapped_not_loaded(tmp_path: Path) -> None:
