@@ -82,6 +82,8 @@ def test_every_token_is_reached_by_keys_alone(visit, fox) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(".alternatives button.chosen:focus")
     page.keyboard.press("End")
+    if page.locator(".alternatives button.chosen:focus").count():
+        page.keyboard.press("ArrowUp")  # the one that stands there may be the least likely of all
     page.keyboard.press("Enter")
     page.wait_for_selector(".alternatives", state="detached")
     visitor.wait(f"document.querySelector('#written .written').innerText !== {json.dumps(first)}")
