@@ -1,8 +1,8 @@
 """How the process keeps the memory it frees: training asks for the same blocks again in every step.
 
-By default glibc gives large blocks back to the operating system at once, and the next step pays for fresh, zeroed pages:
-measured on two cores, 33,000 page faults and 73 ms of system time in a step of 6 blocks of width 384 and batch 8 × 256,
-350 ms long. Kept, the blocks are found again; the process then holds on to its peak of memory until it ends.
+By default glibc gives large blocks back to the operating system at once, and the next step pays for fresh, zeroed
+pages: measured on two cores, 33,000 page faults and 73 ms of system time in a step of 6 blocks of width 384 and batch
+8 × 256, 350 ms long. Kept, the blocks are found again; the process then holds on to its peak of memory until it ends.
 
 Only for processes that train. Other systems' allocators are left as they are.
 """
