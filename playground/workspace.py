@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -66,6 +67,7 @@ class Workspace:
         self.planner = Planner()
         self.device = ""  # what trains here, in words; known after `look_at_device`
         self._measured = (0.0, 0)  # when, in bytes
+        self._secret = secrets.token_urlsafe(24)
 
     @property
     def runs_dir(self) -> Path:
@@ -81,7 +83,9 @@ class Workspace:
 
     @property
     def downloads(self) -> Path:
-        return self.root / "downloads"
+        """What a browser may fetch: below the folder that Gradio serves, under a name that nobody can guess."""
+        served = os.environ.get("GRADIO_TEMP_DIR")
+        return Path(served) / self._secret if served else self.root / "downloads"
 
     @property
     def models(self) -> Path:

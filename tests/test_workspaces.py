@@ -119,6 +119,18 @@ def test_a_branch_is_held_to_the_limits_too(many: Workspaces) -> None:
         trainings.fork(ann, "diary", "huge", [], dict(n_embd=8192), "en")
 
 
+def test_no_part_of_the_page_starts_a_training_around_the_line() -> None:
+    around = re.compile(r"launch\.(start|resume|stop)\(")
+    files = [path for path in (ROOT / "playground").rglob("*.py") if around.search(path.read_text(encoding="utf-8"))]
+    assert sorted(path.name for path in files) == ["queue.py", "trainings.py"]
+
+
+def test_what_can_be_fetched_lies_where_nobody_can_guess(many: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(many.visitors / "served"))
+    ann, bob = many.of(asks(ANN)), many.of(asks(BOB))
+    assert ann.downloads != bob.downloads and len(ann.downloads.name) >= 32
+
+
 # ---------------------------------------------------------------------------------------------- spectators
 
 
