@@ -1,0 +1,40 @@
+"""The app and its trainer are both killed: a new app finds the run, says what became of it, and goes on with it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from lm import launch, run_dir
+
+GROWS = "Number(document.querySelector('#chart .plot')?.dataset.points || 0) > {}"
+LONG = ["--steps", "1000000", "--batch-size", "2", "--block-size", "16", "--n-layer", "1", "--n-embd", "16", "--n-head", "1",
+        "--checkpoint-interval", "10", "--eval-interval", "50", "--sample-tokens", "0", "--threads", "1"]  # fmt: skip
+
+
+def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path: Path) -> None:
+    story = tmp_path / "story.txt"
+    story.write_text("The fox sees a lamp on the hill. It sings softly.\n" * 60, encoding="utf-8")
+    run = launch.start(app.runs_dir, "story", ["--data", str(story), *LONG])
+    visitor = visit()
+    visitor.wait(GROWS.format(30))
+
+    app.end()  # SIGKILL
+    reached = run_dir.read_status(run).step
+    assert run_dir.state(run) == "running", "a trainer does not die with its app"
+    launch.kill(run)
+    while run_dir.is_owned(run):
+        time.sleep(0.02)
+    assert run_dir.state(run) == "dead"
+
+    app.start()
+    visitor.open()
+    visitor.complaints.clear()  # the old page noticed that the app was gone
+    visitor.wait(GROWS.format(20))
+    visitor.page.click("#resume")
+    visitor.page.wait_for_selector("#stop")
+    while run_dir.read_status(run).step <= reached:
+        visitor.page.wait_for_timeout(100)
+    visitor.page.click("#stop")
+    visitor.page.wait_for_selector("#resume")
+    assert run_dir.state(run) == "stopped"
