@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 
 from lm import backup
 from lm.threads import sleep_at_barriers
-from playground import frame, guest, installable, limits, markup, settings_form, shelf, text, theme
+from playground import choosing, frame, guest, installable, limits, markup, settings_form, shelf, text, theme
 from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
@@ -37,7 +37,9 @@ from playground.workspaces import Workspaces
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
 TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, inside=inside, share=share)
-WATCHER = Watcher(dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, inside=inside, share=share))
+WATCHER = Watcher(
+    dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, inside=inside, share=share)
+)
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -92,8 +94,8 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
 def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
     """A page opens.
 
-    Inputs: the browser's Accept-Language. Outputs: its language, the texts there are, what the tabs teach,
-    then those of `choose` for the run that is being trained, else the newest.
+    Inputs: the browser's Accept-Language. Outputs: its language, the texts there are, what the tabs teach, the dial and
+    the plan, then those of `choose` for the run that is being trained, else the newest.
     """
     language = text.language_of(accept_language)
     if not (space.names() or space.share.is_shown):
@@ -105,6 +107,7 @@ def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
         _tokenizers_title(language),
         _fine(limits.upload_words(space.share.limits, language)),
         generate.empty(language),
+        *choosing.first_words(language),
         *WATCHER.choose(space, space.library.default(), language),
     )
 
@@ -126,7 +129,8 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     def tick(space: Workspace, *seen: Any) -> tuple[Any, ...]:
         return watcher.watch(space, *seen)
 
-    entered = [page.language, page.corpus.corpus, page.corpus.title, page.corpus.limits, page.generate.page]
+    taught = [page.corpus.title, page.corpus.limits, page.generate.page, page.train.dial, page.train.plan]
+    entered = [page.language, page.corpus.corpus, *taught]
     on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]

@@ -134,9 +134,15 @@ def open_settings(path: str, language: str) -> tuple[Any, ...]:
 
 
 def open_link(query: dict[str, str], language: str) -> tuple[Any, ...]:
-    """Inputs: the query of the page's address. Outputs: those of `choose_recipe`, or nothing new."""
-    recipe = elsewhere.read_link(query)
-    return (gr.skip(),) * (2 + len(FIELDS)) if recipe is None else _shown(recipe, language)
+    """Inputs: the query of the page's address. Outputs: those of `choose_recipe`; without a recipe, only the cards."""
+    if recipe := elsewhere.read_link(query):
+        return _shown(recipe, language)
+    return gr.skip(), recipe_cards.cards(FIRST_RECIPE, language), *([gr.skip()] * len(FIELDS))
+
+
+def first_words(language: str) -> tuple[str, str]:
+    """The time dial and the plan of a page that opens, in the language of who opened it."""
+    return dial_html(0, language), forecast_view.panel(None, [], "plan.measuring", language)
 
 
 def about_text(space: Workspace, corpus: str | None, language: str) -> str:
@@ -187,8 +193,9 @@ def build(w: SimpleNamespace) -> None:
         w.recipe = gr.State(FIRST_RECIPE)
         w.about = gr.HTML(elem_id="about-text", apply_default_css=False)
         w.cards = gr.HTML(recipe_cards.cards(FIRST_RECIPE, "en"), elem_id="recipe", **html)
-        w.dial = gr.HTML(dial_html(0, "en"), elem_id="dial", **html)
-        w.plan = gr.HTML(forecast_view.panel(None, [], "plan.measuring", "en"), elem_id="plan", **html)
+        dial_first, plan_first = first_words("en")
+        w.dial = gr.HTML(dial_first, elem_id="dial", **html)
+        w.plan = gr.HTML(plan_first, elem_id="plan", **html)
         w.choice_told = gr.HTML(elem_id="choice-told", apply_default_css=False)
         w.go = gr.Button(text.label("train.go"), variant="primary", elem_id="train")
         w.stop = gr.Button(text.label("train.stop"), elem_id="stop", visible=False)
@@ -219,14 +226,10 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     def arrive(request: gr.Request) -> tuple[Any, ...]:
         return open_link(dict(request.query_params), text.language_of(request.headers.get("accept-language", "")))
 
-    def speak(recipe_name: str, language: str) -> tuple[str, str]:
-        return recipe_cards.cards(recipe_name, language), dial_html(0, language)
-
     on(w.cards.select, select, language, [w.dial, *chosen])
     on(w.dial.select, turn, [corpus, language], [w.dial, *chosen], told=w.choice_told)
     on(w.open.upload, open_settings, [w.open, language], chosen, told=w.choice_told)
     on(page.app.load, arrive, None, chosen, told=w.choice_told)
-    on(language.change, speak, [w.recipe, language], [w.cards, w.dial])
     on([corpus.change, language.change], about_text, [corpus, language], w.about, is_look=True)
     changed = [one.change for one in (w.recipe, corpus, *w.settings)]
     asked = [corpus, w.recipe, w.name, language, *w.settings]

@@ -20,8 +20,8 @@ from playground.workspace import Cut
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>${1}{{x}}"
 HARMLESS_TAGS = set(
-    "a b br button circle details div em footer h1 h2 h3 h4 header i li mark nav ol p path pre q rect section small span "
-    "summary svg table tbody td th thead tr u ul".split()
+    "a b br button circle details div em footer h1 h2 h3 h4 header i kbd li mark nav ol p path pre q rect section small "
+    "span summary svg table tbody td template th thead tr u ul".split()
 )
 
 
