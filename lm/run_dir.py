@@ -276,7 +276,7 @@ def read_metrics(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
 def read_status(run: RunDir) -> Status:
     """`status.json` as it was last written; all defaults when there is none."""
     values, default = _read_object(run.status), Status()
-    known = {name: values[name] for name in asdict(default) if name in values}
+    known = {name: values[name] for name in vars(default) if name in values}
     return Status(**{name: value for name, value in known.items() if _is_like(value, name, getattr(default, name))})
 
 
@@ -382,6 +382,7 @@ def _is_step(value: Any) -> bool:
 def _born(run: RunDir) -> float:
     """When the run was made, in seconds since the epoch: the age of its oldest file."""
     try:
-        return min((entry.stat().st_mtime for entry in run.path.iterdir() if entry.is_file()), default=0.0)
+        with os.scandir(run.path) as entries:
+            return min((entry.stat().st_mtime for entry in entries if entry.is_file()), default=0.0)
     except OSError:
         return 0.0

@@ -3,6 +3,7 @@
 Every part of the page that follows the disk has `FOLLOWS`, the names of its widgets that do, and `follow(look)`, their
 values. A browser is told only what differs from what it was told before; `Cursor` holds that, on the server. Ticks read
 the run directories, so it does not matter who started a run, how often the page was reloaded, or how many browsers look.
+A tick of a page where nothing is trained and nothing was written costs a few `stat`s (`playground.glance`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import gradio as gr
 
 from playground import plots, timeline
+from playground.glance import glance, is_at_rest
 from playground.look import Look, look
 from playground.workspace import Workspace
 
@@ -62,6 +64,9 @@ class Watcher:
         Inputs: the run that this browser shows (empty: none), what it was told before, its language.
         Outputs: `outputs`; `gr.skip()` for what is as it was.
         """
+        now = glance(space, selected, language)
+        if cursor.get("glance") == now:
+            return (gr.skip(),) * len(self.outputs)
         seen = look(space, selected, language)
         updates, places = {}, {}
         for name, stream in STREAMS.items():
@@ -73,7 +78,7 @@ class Watcher:
         updates |= {
             name: _moved(name, shown, selected) for name in MOVING if _has_arrived(name, shown, before, selected)
         }
-        updates["cursor"] = places | dict(shown=shown)
+        updates["cursor"] = places | dict(shown=shown, glance=now if is_at_rest(seen) else None)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
 
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:

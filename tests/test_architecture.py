@@ -157,6 +157,9 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.library", "lm.run_dir", "playground.door", "playground.limits", "playground.queue",
         "playground.shares", "playground.text", "playground.turns", "playground.workspace", "gradio",
     },
+    "playground/glance.py": {
+        "lm.library", "lm.run_dir", "playground.look", "playground.references", "playground.workspace",
+    },
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
     "playground/markup.py": {"lm.run_dir", "playground.text"},
     "playground/frame.py": {
@@ -249,7 +252,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {
-        "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
+        "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
         "lm.threads", "lm.backup", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 from fabricated_runs import add_tokens, fabricate, record, write_lines
 
-from lm import run_dir
+from lm import library, run_dir
 from lm.run_dir import RunDir, Status
 from playground import plots, references, views, watch
 from playground.app import WATCHER
@@ -230,6 +230,46 @@ def test_a_browser_is_told_what_changed_and_nothing_else(space: Workspace, runs:
     chart, sample = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart", "train.timeline")
     assert [row[0] for row in chart["train"]] == [81]
     assert sample == gr.skip()
+
+
+def test_a_tick_that_finds_nothing_written_reads_nothing(space: Workspace, runs: Path, monkeypatch) -> None:
+    fabricate(runs, "one")
+    [cursor] = told(WATCHER.watch(space, "one", {}, "en"), "cursor")
+    monkeypatch.setattr(watch, "look", None)  # it would be a fault to look
+    assert set(map(str, WATCHER.watch(space, "one", cursor, "en"))) == {str(gr.skip())}
+
+
+def written_to(run: RunDir) -> dict:
+    """One change after another, each by what the trainer or the page does to a run or its library."""
+    model = run.best / "model.safetensors"
+    return {
+        "status": lambda: run_dir.write_status(run, Status(state="stopped", step=1)),
+        "metrics": lambda: run_dir.append_record(run.metrics, record(201)),
+        "sample": lambda: run_dir.append_record(run.samples, dict(step=200, prompt="", text="new")),
+        "log": lambda: run.log.write_text("another line\n", encoding="utf-8"),
+        "config": lambda: run_dir.write_json(run.config, run_dir.read_json(run.config) | dict(parameters=7_000_000)),
+        "model": lambda: (run.best.mkdir(), model.touch()),
+        "pin": lambda: library.pin(run.path.parent, "one"),
+        "another": lambda: fabricate(run.path.parent, "two"),
+        "deleted": lambda: library.delete(run.path.parent, "one"),
+    }
+
+
+@pytest.mark.parametrize("change", written_to(RunDir(Path())))
+def test_the_next_tick_shows_what_was_written(space: Workspace, runs: Path, change: str) -> None:
+    run = fabricate(runs, "one")
+    [cursor] = told(WATCHER.watch(space, "one", {}, "en"), "cursor")
+    written_to(run)[change]()
+    news = zip(WATCHER.outputs, WATCHER.watch(space, "one", cursor, "en"), strict=True)
+    assert {name for name, value in news if value != gr.skip()} - {"cursor", "frame.status_bar"}
+
+
+def test_a_trainer_that_dies_without_a_word_is_seen_at_the_next_tick(space: Workspace, runs: Path) -> None:
+    run = fabricate(runs, "one", state="running")
+    with alive(run):
+        [cursor] = told(WATCHER.watch(space, "one", {}, "en"), "cursor")
+    [note, resume] = told(WATCHER.watch(space, "one", cursor, "en"), "train.note", "train.resume")
+    assert note != gr.skip() and resume["visible"]
 
 
 @pytest.mark.parametrize(
