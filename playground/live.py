@@ -37,7 +37,7 @@ def headline(row: Row | None, about: dict[str, Any], language: str) -> str:
     if row is None:
         return f'<div class="headline"><h3>{escape(say("library.new", language))}</h3></div>'
     parameters = about.get("parameters")
-    size = f"{parameters / 1e6:.1f} M" if isinstance(parameters, (int, float)) else ""
+    size = markup.large(parameters) if isinstance(parameters, (int, float)) else ""
     chips = [about.get("arch"), size, about.get("tokenizer"), about.get("corpus")]
     told = "".join(f'<span class="chip">{escape(chip)}</span>' for chip in chips if chip)
     return (

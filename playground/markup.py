@@ -24,6 +24,11 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def large(number: float) -> str:
+    """`26,880`, `1.8 M`."""
+    return count(number) if number < 100_000 else f"{number / 1e6:.1f} M"
+
+
 def duration(seconds: float) -> str:
     """`0:43`, `12:05`, `3:07:00`."""
     minutes, rest = divmod(int(max(0.0, seconds)), 60)
