@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,17 +60,24 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
+@contextmanager
+def running(folder: Path) -> Iterator[App]:
     """A running app over an empty folder; trainings that a failed test left behind are ended with it."""
     from lm import launch, run_dir
 
-    app = App(tmp_path)
+    app = App(folder)
     app.start()
     yield app
     app.end()
     for run in run_dir.list_runs(app.runs_dir):
         launch.kill(run)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """An app of its own; a file whose tests only read a run has one for all of them."""
+    with running(tmp_path) as app:
+        yield app
 
 
 class Visitor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
+from conftest import running
 from runs import request, write_text
 
 from lm import run_dir, trainer
@@ -17,13 +17,17 @@ pytestmark = pytest.mark.browser
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 
-@pytest.fixture
-def fox(app, tmp_path: Path):
-    """A small model; a person who looks may name a folder with a better one."""
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory):
+    """One app for the file, over a small model; a person who looks may name a folder with a better one."""
+    folder = tmp_path_factory.mktemp("inside")
     if os.environ.get("LM_RUNS"):
-        return shutil.copytree(os.environ["LM_RUNS"], app.runs_dir)
-    small = request(write_text(tmp_path / "fox.txt"), model=dict(n_embd=32), steps=60, batch_size=16)
-    return trainer.train(run_dir.create(app.runs_dir, "fox"), small)
+        shutil.copytree(os.environ["LM_RUNS"], folder / "runs")
+    else:
+        small = request(write_text(folder / "fox.txt"), model=dict(n_embd=32), steps=60, batch_size=16)
+        trainer.train(run_dir.create(folder / "runs", "fox"), small)
+    with running(folder) as app:
+        yield app
 
 
 def open_panel(visitor, name: str) -> None:
@@ -36,7 +40,7 @@ def enter(visitor) -> None:
     visitor.page.wait_for_selector("#panel-surprise .drawn[data-state=drawn] > *")
 
 
-def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit, fox) -> None:
+def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit) -> None:
     visitor = visit()
     page = visitor.page
     enter(visitor)
@@ -48,7 +52,7 @@ def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit, fox) -> N
     assert page.locator(".heat .marked").count() >= 20
 
 
-def test_the_bars_answer_to_the_sliders_without_the_server(visit, fox) -> None:
+def test_the_bars_answer_to_the_sliders_without_the_server(visit) -> None:
     visitor = visit()
     page = visitor.page
     enter(visitor)
@@ -69,7 +73,7 @@ def test_the_bars_answer_to_the_sliders_without_the_server(visit, fox) -> None:
     assert token.count()
 
 
-def test_heads_are_chosen_and_tokens_pointed_at(visit, fox) -> None:
+def test_heads_are_chosen_and_tokens_pointed_at(visit) -> None:
     visitor = visit()
     page = visitor.page
     enter(visitor)
@@ -83,7 +87,7 @@ def test_heads_are_chosen_and_tokens_pointed_at(visit, fox) -> None:
     assert page.locator(".gaze .asking").get_attribute("data-at") == "6"
 
 
-def test_the_map_moves_through_its_stages_and_tells_neighbours(visit, fox) -> None:
+def test_the_map_moves_through_its_stages_and_tells_neighbours(visit) -> None:
     visitor = visit()
     page = visitor.page
     enter(visitor)
@@ -98,7 +102,7 @@ def test_the_map_moves_through_its_stages_and_tells_neighbours(visit, fox) -> No
     assert page.locator(".token-map .near line").count() > 0
 
 
-def test_merges_grow_with_the_slider(visit, fox) -> None:
+def test_merges_grow_with_the_slider(visit) -> None:
     visitor = visit()
     page = visitor.page
     enter(visitor)
@@ -111,16 +115,10 @@ def test_merges_grow_with_the_slider(visit, fox) -> None:
     assert "→" in page.locator("#panel-tokens .readout").inner_text()
 
 
-def test_a_mistake_stands_beside_the_panel(visit, app) -> None:
-    visitor = visit()
-    visitor.tab("inside")
-    visitor.page.wait_for_selector("#inside-told .note.wrong:has-text('train one first')")
-
-
 @pytest.mark.parametrize(
     ("locale", "scheme", "sizes"), [("en-US", "light", SIZES), ("ja-JP", "dark", SIZES[-1:])], ids=["light", "dark"]
 )
-def test_every_panel_fits_a_desk_a_tablet_and_a_phone(visit, fox, locale: str, scheme: str, sizes: tuple) -> None:
+def test_every_panel_fits_a_desk_a_tablet_and_a_phone(visit, locale: str, scheme: str, sizes: tuple) -> None:
     visitor = visit(locale=locale, color_scheme=scheme)
     enter(visitor)
     for width, height in sizes:

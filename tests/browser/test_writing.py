@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+import shutil
 
 import pytest
+from conftest import running
 from runs import request, write_text
 
 from lm import run_dir, trainer
@@ -17,15 +18,17 @@ STILL = "#written .pages[data-state=still] .tok"
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 
-@pytest.fixture
-def fox(app, tmp_path: Path):
-    """A model that recites some; a person who looks may name a better one."""
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory):
+    """One app for the file, over a model that recites some; a person who looks may name a folder with a better one."""
+    folder = tmp_path_factory.mktemp("writing")
     if os.environ.get("LM_RUNS"):
-        import shutil
-
-        return shutil.copytree(os.environ["LM_RUNS"], app.runs_dir)
-    small = request(write_text(tmp_path / "fox.txt"), model=dict(n_embd=32), steps=120, batch_size=16)
-    return trainer.train(run_dir.create(app.runs_dir, "fox"), small)
+        shutil.copytree(os.environ["LM_RUNS"], folder / "runs")
+    else:
+        small = request(write_text(folder / "fox.txt"), model=dict(n_embd=32), steps=120, batch_size=16)
+        trainer.train(run_dir.create(folder / "runs", "fox"), small)
+    with running(folder) as app:
+        yield app
 
 
 def write(visitor, prompt: str = "The ") -> None:
@@ -41,7 +44,7 @@ def text(visitor) -> str:
     return visitor.page.locator("#written .written").first.inner_text()
 
 
-def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit, fox) -> None:
+def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit) -> None:
     visitor = visit()
     page = visitor.page
     write(visitor)
@@ -65,7 +68,7 @@ def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit, fox) -> Non
     assert text(visitor).startswith(first.rstrip())
 
 
-def test_every_token_is_reached_by_keys_alone(visit, fox) -> None:
+def test_every_token_is_reached_by_keys_alone(visit) -> None:
     visitor = visit()
     page = visitor.page
     write(visitor)
@@ -89,14 +92,14 @@ def test_every_token_is_reached_by_keys_alone(visit, fox) -> None:
     visitor.wait(f"document.querySelector('#written .written').innerText !== {json.dumps(first)}")
 
 
-def test_what_comes_from_a_person_stands_there_as_text(visit, fox) -> None:
+def test_what_comes_from_a_person_stands_there_as_text(visit) -> None:
     visitor = visit()
     write(visitor, "The <b>fox</b> <img src=x onerror=alert(1)>")
     assert text(visitor).startswith("The <b>fox</b> <img")
     assert visitor.page.locator("#written b, #written img").count() == 0
 
 
-def test_a_range_of_settings_and_two_models_stand_side_by_side(visit, fox) -> None:
+def test_a_range_of_settings_and_two_models_stand_side_by_side(visit) -> None:
     visitor = visit()
     page = visitor.page
     write(visitor)
@@ -111,7 +114,7 @@ def test_a_range_of_settings_and_two_models_stand_side_by_side(visit, fox) -> No
 @pytest.mark.parametrize(
     ("locale", "scheme", "sizes"), [("en-US", "light", SIZES), ("ja-JP", "dark", SIZES[-1:])], ids=["light", "dark"]
 )
-def test_the_tab_fits_a_desk_a_tablet_and_a_phone(visit, fox, locale: str, scheme: str, sizes: tuple) -> None:
+def test_the_tab_fits_a_desk_a_tablet_and_a_phone(visit, locale: str, scheme: str, sizes: tuple) -> None:
     visitor = visit(locale=locale, color_scheme=scheme)
     page = visitor.page
     write(visitor, "Mira ")
