@@ -51,16 +51,16 @@ class Curve:
     best: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
     _offset: int = 0
-    _pid: int = 0
+    _writer: tuple[int, int] | None = None  # process, inode of the file
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def refresh(self, pid: int) -> None:
-        """Read what is new; begin again when the file shrank or another process writes it."""
+        """Read what is new; begin again when the file shrank, was replaced, or another process writes it."""
         with self._lock:
-            size = self.run.metrics.stat().st_size if self.run.metrics.exists() else 0
-            if size < self._offset or (self._pid and pid != self._pid):
+            size, file = _size_and_inode(self.run.metrics)
+            if size < self._offset or (self._writer and (pid, file) != self._writer):
                 self._restart()
-            self._pid = pid
+            self._writer = (pid, file) if size else None
             if size > self._offset:
                 self._extend()
 
@@ -97,16 +97,16 @@ class Samples:
     generation: int = 0
     written: list[dict[str, Any]] = field(default_factory=list)  # step, prompt, text
     _offset: int = 0
-    _pid: int = 0
+    _writer: tuple[int, int] | None = None  # process, inode of the file
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def refresh(self, pid: int) -> None:
-        """Read what is new; begin again when the file shrank or another process writes it."""
+        """Read what is new; begin again when the file shrank, was replaced, or another process writes it."""
         with self._lock:
-            size = self.run.samples.stat().st_size if self.run.samples.exists() else 0
-            if size < self._offset or (self._pid and pid != self._pid):
+            size, file = _size_and_inode(self.run.samples)
+            if size < self._offset or (self._writer and (pid, file) != self._writer):
                 self.generation, self.written, self._offset = self.generation + 1, [], 0
-            self._pid = pid
+            self._writer = (pid, file) if size else None
             if size > self._offset:
                 with contextlib.suppress(RunError):  # a damaged line: what stands before it was shown
                     records, self._offset = run_dir.read_records(self.run.samples, self._offset)
@@ -202,6 +202,15 @@ def log_tail(run: RunDir, lines: int = 40) -> str:
     """The end of `log.txt`; of a line that a progress bar redrew, only what stood there last."""
     shown = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in _end_of(run.log, LOG_BYTES).split("\n")]
     return "\n".join(shown[-lines:]).strip("\n")
+
+
+def _size_and_inode(path: Path) -> tuple[int, int]:
+    """Bytes, and which file it is: a rollback replaces it by a shorter one, which may be longer by the next look."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_ino
 
 
 def _end_of(path: Path, n_bytes: int) -> str:

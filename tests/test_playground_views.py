@@ -69,6 +69,17 @@ def test_a_resumed_run_that_rewrote_its_file_begins_a_new_generation(runs: Path)
     assert [step for step, _ in curve.train] == list(range(1, 201))
 
 
+def test_a_run_that_rolled_back_and_grew_again_begins_a_new_generation(runs: Path) -> None:
+    run = fabricate(runs, "one", steps=80, pid=10)
+    library = Library(runs)
+    assert library.curve("one").generation == library.samples("one").generation == 0
+    for path in (run.metrics, run.samples):
+        run_dir.truncate_records(path, 40)
+    write_lines(run, 41, 200)  # by the same process, and longer than before
+    assert [step for step, _ in library.curve("one").train] == list(range(1, 201))
+    assert [sample["step"] for sample in library.samples("one").written] == [40, 80, 120, 160, 200]
+
+
 def test_the_best_evaluation_is_the_lowest(runs: Path) -> None:
     fabricate(runs, "one", steps=400, parted_at=200)
     curve = Library(runs).curve("one")
