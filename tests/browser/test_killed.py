@@ -8,8 +8,10 @@ from pathlib import Path
 from lm import launch, run_dir
 
 GROWS = "Number(document.querySelector('#chart .plot')?.dataset.points || 0) > {}"
-LONG = ["--steps", "1000000", "--batch-size", "2", "--block-size", "16", "--n-layer", "1", "--n-embd", "16", "--n-head", "1",
-        "--checkpoint-interval", "10", "--eval-interval", "50", "--sample-tokens", "0", "--threads", "1"]  # fmt: skip
+LONG = (
+    "--steps 1000000 --batch-size 2 --block-size 16 --n-layer 1 --n-embd 16 --n-head 1 "
+    "--checkpoint-interval 10 --eval-interval 50 --sample-tokens 0 --threads 1"
+).split()
 
 
 def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What lives on the Train tab, in a real browser: the chart and its switches, the timeline, the coach, the first minute."""
+"""What lives on the Train tab, in a real browser: the chart, the timeline, the coach, the first minute."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ NOTE_STEPS = """() => {
     const page = document.querySelector('#timeline .written');
     const note = () => { if (window.steps.at(-1) !== page.dataset.step) window.steps.push(page.dataset.step); };
     new MutationObserver(note).observe(page, {attributes: true, attributeFilter: ['data-step']});
+}"""
+# As if the reader went to another tab of the browser (true), or came back.
+HIDE = """(is_hidden) => {
+    Object.defineProperty(document, 'hidden', {value: is_hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
 }"""
 SIZES = ((1440, 900), (1024, 768), (390, 844))
 
@@ -146,14 +151,13 @@ def test_a_page_that_nobody_sees_looks_seldom(visit, app) -> None:
     run = fabricate(app.runs_dir, "one", steps=40, max_steps=900, state="running")
     with run_dir.owned(run):
         visitor = visit()
-        see = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
         with visitor.page.expect_response("**/queue/join**"):
-            visitor.page.evaluate(see % "true")
+            visitor.page.evaluate(HIDE, True)
         visitor.page.wait_for_timeout(1500)  # what was on its way
         looks = []
         visitor.page.on("request", lambda request: "queue/join" in request.url and looks.append(request.url))
         visitor.page.wait_for_timeout(3000)
         assert len(looks) <= 1
         grow(run, 41, 80)
-        visitor.page.evaluate(see % "false")
+        visitor.page.evaluate(HIDE, False)
         visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")  # at once

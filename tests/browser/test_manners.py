@@ -22,7 +22,7 @@ SHIFTS = """() => new Promise((done) => new PerformanceObserver((list) => done(
 
 
 # What can be pressed but has no name for who does not see it.
-NAMELESS = """() => [...document.querySelectorAll('#frame button, #frame a, #frame summary')].filter((e) => e.offsetParent
+NAMELESS = """() => [...document.querySelectorAll('#frame :is(button, a, summary)')].filter((e) => e.offsetParent
     && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title)).map((e) => e.outerHTML.slice(0, 120))"""
 
 
