@@ -36,7 +36,7 @@ class Limits:
     parameters: int  # of one model
     batch_tokens: int  # batch size × context length: what a step's memory grows with
     upload_bytes: int  # of one upload or pasted text
-    disk_bytes: int  # texts, runs, exports; and what is uploaded in a day
+    disk_bytes: int  # texts, runs, exports, fetched models; and what is uploaded in a day
     new_tokens: int  # of one generation, all its samples together
     writings: int  # generations under way at the same time
     idle_days: float  # without a visit until the workspace is removed

@@ -34,7 +34,7 @@ def begin(
     if share.queue is None:
         return launch.start(space.runs_dir, name, argv, command).name
     limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
-    limits.check_disk(share.limits, space.used_bytes(), 0, language)
+    space.check_room(0, language)
     share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
     return name
 
@@ -53,9 +53,10 @@ def fork(
     return begin(space, wanted, argv, language, train.minutes, command)
 
 
-def resume(space: Workspace, name: str) -> None:
+def resume(space: Workspace, name: str, language: str) -> None:
     """Go on with a run that has ended."""
     run = _find(space, name)
+    space.check_room(0, language)
     if space.share.queue is None:
         launch.resume(run)
     else:

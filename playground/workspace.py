@@ -29,6 +29,7 @@ from lm.config import DataConfig
 from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
 from lm.errors import CheckpointError, CorpusError, LMError, RunError
 from lm.tokenizer import make_tokenizer
+from playground import limits
 from playground.shares import Share
 from playground.planner import Planner
 from playground.transfer import Transfers
@@ -98,12 +99,22 @@ class Workspace:
         self.device = in_words(choose_device("auto"))
 
     def used_bytes(self) -> int:
-        """What texts, runs and exports take on disk; measured every few seconds at most."""
+        """What texts, runs, exports and fetched models take on disk; measured every few seconds at most."""
         at, used = self._measured
         if time.monotonic() - at > MEASURE_SECONDS or not at:
-            used = sum(folder_bytes(folder) for folder in (self.root, self.runs_dir))
+            used = sum(folder_bytes(folder) for folder in (self.root, self.runs_dir)) + self._fetched_bytes()
             self._measured = (time.monotonic(), used)
         return used
+
+    def check_room(self, n_bytes: int, language: str) -> None:
+        """Refuse, with a `LimitError`, so much more than its visitor may have on disk."""
+        if self.share.limits is not None:
+            self._measured = (0.0, 0)  # as it is now, not as it was a while ago
+            limits.check_disk(self.share.limits, self.used_bytes(), n_bytes, language)
+
+    def _fetched_bytes(self) -> int:
+        """What the fetched models take, wherever they lie."""
+        return sum(run_dir.read_json(path).get("bytes", 0) for path in self.models.glob("*.json"))
 
     # ------------------------------------------------------------------------------------------ texts
 
@@ -182,7 +193,9 @@ class Workspace:
     def adopt(self, folder: Path, title: str) -> str:
         """Remember a model that lies elsewhere under `title`; its name for `model`, with `FETCHED`."""
         name = f"{run_dir.slug(title)[:48]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
-        record = dict(title=title, folder=str(Path(folder).resolve()), since=time.time())
+        # The cache of the Hub has links in its folders: what counts is what they lead to.
+        n_bytes = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
+        record = dict(title=title, folder=str(Path(folder).resolve()), since=time.time(), bytes=n_bytes)
         run_dir.write_json(_made(self.models) / f"{name}.json", record)
         return name
 

@@ -139,7 +139,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/views.py": {"lm.errors", "lm.library", "lm.run_dir"},
     "playground/workspace.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
-        "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
+        "playground.limits", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
     "playground/queue.py": {"lm.errors", "lm.launch", "lm.run_dir"},

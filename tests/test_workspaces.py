@@ -24,7 +24,8 @@ from playground import door, trainings
 from playground.door import Refused, check_origin, check_route
 from playground.limits import ANONYMOUS, SIGNED_IN, LimitError
 from playground.queue import TrainingQueue
-from playground.workspace import Workspace
+from playground.tabs import corpus, generate
+from playground.workspace import Workspace, folder_bytes
 from playground.workspaces import Workspaces, persons
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,46 @@ def test_as_many_runs_as_are_allowed_and_no_more(many: Workspaces, monkeypatch: 
         trainings.begin(ann, "diary", [], "en")
     with pytest.raises(LimitError, match=f"{ANONYMOUS.runs} runs"):
         trainings.begin(ann, "diary", [], "en")
+
+
+def test_who_has_filled_their_share_of_the_disk_brings_and_trains_nothing_more(
+    many: Workspaces, tmp_path: Path
+) -> None:
+    ann, words = many.of(asks(ANN)), "a fox sees a lamp. " * 40
+    run = fabricate(ann.runs_dir, "diary", state="stopped")
+    story = tmp_path / "story.txt"
+    story.write_text(words, encoding="utf-8")
+    with open(run.path / "large", "wb") as file:
+        file.truncate(ANONYMOUS.disk_bytes - folder_bytes(ann.root.parent) - len(words) // 2)
+    too_much = {
+        "pasted": lambda: corpus.read_pasted(ann, words, "en"),
+        "uploaded": lambda: corpus.read_files(ann, [str(story)], "auto", "", "en"),
+    }
+    for bring in too_much.values():
+        with pytest.raises(LimitError, match="500 MB"):
+            bring()
+    os.truncate(run.path / "large", ANONYMOUS.disk_bytes)
+    for go_on in (lambda: trainings.resume(ann, "diary", "en"), lambda: trainings.begin(ann, "more", [], "en")):
+        with pytest.raises(LimitError, match="500 MB"):
+            go_on()
+    (run.path / "large").unlink()
+    assert corpus.read_pasted(ann, words, "en") in ann.names()
+
+
+def test_a_fetched_model_counts_wherever_it_lies(many: Workspaces, tmp_path: Path) -> None:
+    ann, before = many.of(asks(ANN)), many.of(asks(ANN)).used_bytes()
+    (tmp_path / "blob").write_bytes(bytes(3_000_000))
+    (tmp_path / "model").mkdir()
+    os.link(tmp_path / "blob", tmp_path / "model" / "model.safetensors")
+    ann.adopt(tmp_path / "model", "someone/model")
+    with pytest.raises(LimitError):
+        ann.check_room(ANONYMOUS.disk_bytes - before - 3_000_000, "en")
+
+
+def test_a_strangers_model_comes_from_the_hub_and_not_from_a_folder_of_the_machine(many: Workspaces, fox) -> None:
+    ann = many.of(asks(ANN))
+    *_, (_, told, *_) = generate.fetch(ann, asks(ANN), str(fox.best), "en")
+    assert "Folders of this machine" in told and ann.fetched() == []
 
 
 def test_a_branch_is_held_to_the_limits_too(many: Workspaces) -> None:

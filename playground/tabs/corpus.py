@@ -32,6 +32,7 @@ def read_files(space: Workspace, files: Sequence[str] | None, aozora: str, colum
     """Inputs: paths of the uploaded files, how to read them. Outputs: the name of the clean text."""
     if not files:
         raise CorpusError(say("corpus.no_files", language))
+    space.check_room(sum(Path(file).stat().st_size for file in files), language)
     return space.add([Path(file) for file in files], aozora=aozora, column=column)
 
 
@@ -39,6 +40,7 @@ def read_pasted(space: Workspace, pasted: str, language: str) -> str:
     """Inputs: a text. Outputs: the name of the clean text."""
     if not pasted.strip():
         raise CorpusError(say("corpus.no_paste", language))
+    space.check_room(len(pasted.encode("utf-8", errors="replace")), language)
     return space.add_text(pasted)
 
 
@@ -212,11 +214,12 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     def take_pasted(space: Workspace, pasted: str, language: str) -> Any:
         return chosen(space, read_pasted(space, pasted, language))
 
-    def take_sample(space: Workspace, sample: str, progress: gr.Progress = gr.Progress()) -> Any:
+    def take_sample(space: Workspace, sample: str, language: str, progress: gr.Progress = gr.Progress()) -> Any:
+        space.check_room(0, language)
         return chosen(space, read_sample(space, sample, progress))
 
     on(w.read_files.click, take_files, [w.files, w.aozora, w.column, language], w.corpus, **reading)
     on(w.read_pasted.click, take_pasted, [w.pasted, language], w.corpus, **reading)
-    on(w.read_sample.click, take_sample, w.sample, w.corpus, **reading)
+    on(w.read_sample.click, take_sample, [w.sample, language], w.corpus, **reading)
     on(w.corpus.change, show, [w.corpus, language], w.shown)
     on(w.compare.click, compare, [w.corpus, w.vocab_size, language], w.cuts, show_progress="full", told=w.cuts)

@@ -68,8 +68,9 @@ def fetch(space: Workspace, request: gr.Request, source: str, language: str) -> 
     def work(progress: Any, should_stop: Any) -> str:
         from lm.pull import parse, pull
 
-        if is_on_space() and parse(source).folder is not None:
+        if (is_on_space() or space.share.limits) and parse(source).folder is not None:
             raise HubError(say("fetch.no_folder", language))
+        space.check_room(0, language)
         pulled = pull(source, progress=progress, should_stop=should_stop)
         return space.adopt(pulled.path, pulled.repo or source.strip())
 

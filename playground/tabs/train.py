@@ -73,9 +73,9 @@ def stop(space: Workspace, run: str) -> None:
     trainings.stop(space, run)
 
 
-def resume(space: Workspace, run: str) -> None:
-    """Inputs: the name of a run. Outputs: none; a new process goes on where the run ended."""
-    trainings.resume(space, run)
+def resume(space: Workspace, run: str, language: str) -> None:
+    """Inputs: the name of a run, the language. Outputs: none; a new process goes on where the run ended."""
+    trainings.resume(space, run, language)
 
 
 def keep(space: Workspace, run: str, language: str, event: gr.EventData) -> dict[str, str]:
@@ -127,27 +127,28 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     seen = [page.selected, page.cursor, language]
     on(w.chart.pace, _pace(page.watcher), seen, [page.timer, *page.watched], is_look=True)
     on(w.timeline.keep, keep, [page.selected, language], w.kept, told=w.kept_told, is_look=True)
-    for pressed, act in (([w.stop.click, w.note.stop], stop), (w.resume.click, resume)):
+    def end(space: Workspace, run: str, _: str) -> None:
+        stop(space, run)
+
+    for pressed, act in (([w.stop.click, w.note.stop], end), (w.resume.click, resume)):
         on(pressed, _then_look(act, page.watcher), seen, page.watched)
 
 
 def _pace(watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
     """A handler for a page that was hidden or is seen again: it is told less often, or at once."""
 
-    def handler(
-        space: Workspace, selected: str, cursor: Cursor, language: str, event: gr.EventData
-    ) -> tuple[Any, ...]:
+    def handler(space: Workspace, selected: str, cursor: Cursor, language: str, event: gr.EventData) -> tuple[Any, ...]:
         looked = watcher.watch(space, selected, cursor, language)
         return gr.Timer(tick_seconds(space.share.limits is not None, bool(event.hidden))), *looked
 
     return handler
 
 
-def _then_look(act: Callable[[Workspace, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
+def _then_look(act: Callable[[Workspace, str, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
     """A handler that acts on the selected run and shows at once what came of it."""
 
     def handler(space: Workspace, selected: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
-        act(space, selected)
+        act(space, selected, language)
         return watcher.watch(space, selected, cursor, language)
 
     return handler
