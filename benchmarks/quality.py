@@ -11,7 +11,6 @@ With `--seconds S` theirs is not run again but taken to have needed S seconds. `
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 import shutil
 import subprocess

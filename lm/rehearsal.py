@@ -7,17 +7,15 @@ on what they say. Of a batch that would take long only some sequences are tried,
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from lm.config import DataConfig, ModelConfig, TrainConfig
-from lm.corpus import Corpus, read_chunks, read_corpus, split_point
+from lm.corpus import Corpus, read_chunks, split_point
 from lm.device import autocast, choose_device, choose_precision, describe, free_bytes
 from lm.memory import fewest_parts
 from lm.model import GPT, count_parameters, memory_estimate

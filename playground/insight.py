@@ -94,7 +94,8 @@ def attention(subject: Subject, language: str) -> dict[str, Any]:
     if not weights.size:
         raise CheckpointError(say("inside.no_attention", language))
     n_layer, n_head, length, _ = weights.shape
-    packed = np.rint(weights[:, :, *np.tril_indices(length)] * 255).astype(np.uint8)
+    lower = (slice(None), slice(None), *np.tril_indices(length))
+    packed = np.rint(weights[lower] * 255).astype(np.uint8)
     tokens = [lens.named(subject.tokenizer, i) for i in ids]
     return dict(tokens=tokens, layers=n_layer, heads=n_head, weights=base64.b64encode(packed.tobytes()).decode("ascii"))
 

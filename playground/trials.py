@@ -16,7 +16,6 @@ from playground.edge import Edge
 from playground.markup import escape
 from playground.models import load
 from playground.text import say
-from playground.theme import asset
 from playground.workspace import Workspace
 
 TEMPERATURES = (0.2, 0.7, 1.0, 1.5)
@@ -115,11 +114,6 @@ def _title(name: str | None, language: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- layout and events
-
-
-def copyable(elem_id: str) -> gr.HTML:
-    """A component whose texts can be copied with a press."""
-    return gr.HTML(elem_id=elem_id, apply_default_css=False, js_on_load=asset("copy.js").read_text(encoding="utf-8"))
 
 
 def build() -> SimpleNamespace:

@@ -25,14 +25,12 @@ import gradio as gr
 
 from lm import library, run_dir
 from lm.errors import RunError
-from lm.run_dir import RunDir
 from playground import limits
 from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
 from playground.queue import TrainingQueue
 from playground.shares import Share
 from playground.text import language_of, say
-from playground.turns import Turns
 from playground.workspace import Workspace
 
 WATCH = "watch"  # in the page's address, before the token of a link for spectators

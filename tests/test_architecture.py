@@ -188,7 +188,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/settings_form.py": {"lm.errors", "lm.config", "playground.text", "gradio"},
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
-        "lm.errors", "lm.config", "lm.corpus", "lm.texts", "playground.edge", "playground.markup",
+        "lm.errors", "lm.config", "lm.corpus", "lm.texts", "playground.edge", "playground.equivalents", "playground.markup",
         "playground.settings_form", "playground.text", "playground.workspace", "gradio",
     },
     "playground/installable.py": {"playground.theme"},
@@ -200,6 +200,11 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/elsewhere.py": {
         "lm.errors", "lm.config", "lm.launch", "lm.recipes", "lm.settings_file", "playground.markup", "playground.text",
+    },
+    "playground/equivalents.py": {"playground.elsewhere", "playground.text", "playground.theme", "gradio"},
+    "playground/takeaway.py": {
+        "lm.errors", "lm.run_dir", "lm.report", "playground.edge", "playground.markup", "playground.text",
+        "playground.workspace", "gradio",
     },
     "playground/choosing.py": {
         "lm.errors", "lm.config", "lm.dial", "lm.preflight", "lm.recipes", "lm.run_dir", "lm.settings_file",
@@ -215,7 +220,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/compare.py": set(),
     "playground/overlay.py": {"lm.config", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "playground.trainings", "playground.edge", "playground.look", "playground.markup",
+        "lm.errors", "lm.config", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},
@@ -232,21 +237,21 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.batches", "lm.checkpoint", "lm.generate", "lm.lens", "lm.merging", "lm.run_dir", "playground.text", "numpy",
     },
     "playground/tabs/inside.py": {
-        "lm.errors", "playground.edge", "playground.elsewhere", "playground.insight", "playground.look", "playground.markup",
-        "playground.models", "playground.text", "playground.theme", "playground.trials", "playground.workspace", "gradio",
+        "lm.errors", "playground.edge", "playground.elsewhere", "playground.equivalents", "playground.insight", "playground.look", "playground.markup",
+        "playground.models", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/trials.py": {
         "lm.errors", "lm.config", "lm.generate", "playground.edge", "playground.limits", "playground.markup", "playground.models",
         "playground.text", "playground.theme", "playground.workspace", "playground.writing", "gradio",
     },
     "playground/tabs/generate.py": {
-        "lm.errors", "lm.pull", "playground.drafts", "playground.edge", "playground.look", "playground.markup",
+        "lm.errors", "lm.pull", "playground.drafts", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.models", "playground.settings_form", "playground.text", "playground.transfer", "playground.trials",
         "playground.visitor", "playground.workspace", "playground.writing", "playground.written", "gradio",
     },
     "playground/tabs/share.py": {
-        "lm.errors", "lm.run_dir", "lm.card", "lm.figure", "lm.push", "lm.report", "lm.space", "playground.edge",
-        "playground.look", "playground.markup", "playground.text", "playground.transfer", "playground.views",
+        "lm.errors", "lm.card", "lm.figure", "lm.push", "lm.space", "playground.edge", "playground.equivalents",
+        "playground.look", "playground.markup", "playground.takeaway", "playground.text", "playground.transfer", "playground.views",
         "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},

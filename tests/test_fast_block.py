@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm import fast_block
-from lm.attention import LONGEST_PLAIN
 from lm.config import ModelConfig
 from lm.model import GPT
 

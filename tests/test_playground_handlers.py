@@ -17,6 +17,7 @@ from lm import run_dir, trainer
 from lm.errors import CorpusError, LMError, RunError
 from playground import app as page
 from playground import choosing, recipe_cards
+from playground import takeaway
 from playground.edge import Edge
 from playground.tabs import corpus, share, train
 from playground.workspace import Workspace
@@ -132,15 +133,15 @@ def test_stopping_asks_the_trainer(space: Workspace) -> None:
 
 
 def test_sharing_gives_a_zip_and_a_folder(trained: Workspace) -> None:
-    assert Path(share.zip_run(trained, "fox", "en")).name == "fox.zip"
-    shown = share.export(trained, "fox", "", "en")
+    assert Path(takeaway.zip_run(trained, "fox", "en")).name == "fox.zip"
+    shown = takeaway.export(trained, "fox", "", "en")
     assert "model.safetensors" in shown and "from_pretrained" in shown
 
 
 def test_nothing_to_share_teaches(space: Workspace) -> None:
     assert "first measurement" in share.note(space, "en")
     with pytest.raises(RunError):
-        share.zip_run(space, None, "en")
+        takeaway.zip_run(space, None, "en")
 
 
 # ---------------------------------------------------------------------------------------------- the page and its edge

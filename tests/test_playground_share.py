@@ -16,7 +16,7 @@ from hub_server import Hub
 from lm.errors import HubError
 from lm.run_dir import RunDir
 from playground import app as page
-from playground import transfer, writing
+from playground import takeaway, transfer, writing
 from playground.drafts import Draft
 from playground.tabs import generate, share
 from playground.tabs.share import Asked
@@ -279,7 +279,7 @@ def test_a_name_that_was_written_stays_when_the_tab_opens(hub: Hub, monkeypatch)
 
 
 def test_a_report_is_a_page_that_may_be_served(space: Workspace) -> None:
-    path = Path(share.report(space, "fox", "en"))
+    path = Path(takeaway.report(space, "fox", "en"))
     assert path.parent == space.downloads and "<h1>fox</h1>" in path.read_text(encoding="utf-8")
 
 

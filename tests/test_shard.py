@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 from tests.test_team import alone, assert_same_curve, command, run, text  # noqa: F401 - alone and text are fixtures

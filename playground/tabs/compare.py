@@ -13,7 +13,7 @@ import gradio as gr
 from lm import run_dir
 from lm.config import ModelConfig, TrainConfig, settings
 from lm.errors import ConfigError, RunError
-from playground import overlay, text, trainings
+from playground import equivalents, overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look
 from playground.markup import escape
@@ -141,8 +141,19 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
     return [_start(space, parent, name, "none", given, language) for name, given in sides]
 
 
+def equivalent(parent: str, weights: str, name: str, changes: Changes, language: str) -> str:
+    """Inputs: those of `fork`. Outputs: the command and the Python lines that do the same, as HTML."""
+    if not parent:
+        return ""
+    return equivalents.of_fork(parent, name.strip() or f"{parent}-fork", weights, _flags(changes), changes, language)
+
+
+def _flags(changes: Changes) -> list[str]:
+    return [word for item in changes.items() for word in _flag(item)]
+
+
 def _start(space: Workspace, parent: str, wanted: str, weights: str, changes: Changes, language: str) -> str:
-    argv = ["--checkpoint", weights, *(word for item in changes.items() for word in _flag(item))]
+    argv = ["--checkpoint", weights, *_flags(changes)]
     return trainings.fork(space, parent, wanted, argv, changes, language)
 
 
@@ -231,6 +242,7 @@ def _branching(w: SimpleNamespace) -> None:
     w.race = gr.Button(text.label("compare.race"), elem_id="race")
     gr.Markdown(text.label("compare.race_say"), elem_classes="fine")
     w.refused = gr.HTML(elem_id="fork-told", apply_default_css=False)
+    w.elsewhere = equivalents.folded("fork-elsewhere")
 
 
 def connect(page: SimpleNamespace, on: Edge) -> None:
@@ -267,6 +279,8 @@ def _connect_branching(page: SimpleNamespace, on: Edge) -> None:
         return race(space, parent, changes, language)
 
     changed = [w.changes, w.changed, w.value]
+    told_elsewhere = [page.selected, w.weights, w.name, w.changes, language]
+    on([one.change for one in told_elsewhere[:-1]], equivalent, told_elsewhere, w.elsewhere, trigger_mode="always_last")
     on([w.change.click, w.value.submit], change, [w.changes, w.setting, w.value, language], changed, told=w.refused)
     on(w.clear.click, lambda language: ({}, changes_shown({}, language), ""), language, changed, told=w.refused)
     asked = [page.selected, w.weights, w.name, w.changes, w.chosen, language]

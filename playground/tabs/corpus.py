@@ -13,7 +13,7 @@ from lm import texts
 from lm.config import DataConfig, settings
 from lm.corpus import Corpus
 from lm.errors import CorpusError
-from playground import settings_form, text
+from playground import equivalents, settings_form, text
 from playground.edge import Edge
 from playground.markup import count, escape
 from playground.text import say
@@ -60,6 +60,14 @@ def read_sample(space: Workspace, sample: str, progress: Any = None) -> str:
 def show(space: Workspace, name: str | None, language: str) -> str:
     """Inputs: the name of a text. Outputs: its statistics, how it was read and its beginning, as HTML."""
     return card(space.corpus(name), language) if name else ""
+
+
+def equivalent(space: Workspace, name: str | None, language: str) -> str:
+    """Inputs: the name of a text. Outputs: the command and the Python lines that read and cut it, as HTML."""
+    if not name:
+        return ""
+    path = space.path(name)
+    return equivalents.of_text(path.name if space.share.queue else str(path), name, language)
 
 
 def compare(space: Workspace, name: str | None, vocab_size: float | None, language: str) -> str:
@@ -184,6 +192,7 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
                 w.read_sample = gr.Button(text.label("corpus.take"), variant="primary", elem_id="read-sample")
         w.told = gr.HTML(elem_id="read-told", apply_default_css=False)
         w.limits = gr.HTML(elem_id="text-limits", apply_default_css=False)
+        w.elsewhere = equivalents.folded("text-elsewhere")
     return w
 
 
@@ -222,4 +231,5 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     on(w.read_pasted.click, take_pasted, [w.pasted, language], w.corpus, **reading)
     on(w.read_sample.click, take_sample, [w.sample, language], w.corpus, **reading)
     on(w.corpus.change, show, [w.corpus, language], w.shown)
+    on(w.corpus.change, equivalent, [w.corpus, language], w.elsewhere)
     on(w.compare.click, compare, [w.corpus, w.vocab_size, language], w.cuts, show_progress="full", told=w.cuts)

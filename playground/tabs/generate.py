@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from lm.errors import HubError, LMError
-from playground import settings_form, text, transfer, trials, writing, written
+from playground import equivalents, settings_form, text, transfer, trials, writing, written
 from playground.drafts import Draft
 from playground.edge import Edge
 from playground.look import Look
@@ -124,8 +124,8 @@ def build() -> SimpleNamespace:
                     w.again = gr.Button(text.label("generate.again"), elem_id="again")
                     w.undo = gr.Button(text.label("generate.undo"), elem_id="undo")
                 w.meter = gr.HTML(elem_id="meter", apply_default_css=False)
-                with gr.Accordion(text.label("generate.elsewhere"), open=False, elem_classes="group"):
-                    w.elsewhere = trials.copyable("written-elsewhere")
+                with gr.Accordion(text.label("elsewhere.title"), open=False, elem_classes="group"):
+                    w.elsewhere = equivalents.copyable("written-elsewhere")
             w.trials = trials.build()
             w.other = w.trials.other
     return w

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from lm.errors import CheckpointError, LMError, RunError
-from playground import elsewhere, insight, text
+from playground import elsewhere, equivalents, insight, text
 from playground.edge import Edge
 from playground.insight import PANELS, PASSAGE_CHARACTERS, Subject
 from playground.look import Look
@@ -20,7 +20,6 @@ from playground.markup import fault
 from playground.models import choices, load
 from playground.text import say
 from playground.theme import asset
-from playground.trials import copyable
 from playground.workspace import FETCHED, Workspace
 
 FOLLOWS = ("checkpoint",)
@@ -152,7 +151,7 @@ def _subject_widgets(w: SimpleNamespace) -> None:
     w.unseen = gr.Button(text.label("inside.unseen"), elem_id="take-unseen", size="sm")
     w.learnt = gr.Button(text.label("inside.learnt"), elem_id="take-learnt", size="sm")
     with gr.Accordion(text.label("inside.elsewhere"), open=False, elem_classes="group"):
-        w.elsewhere = copyable("inside-elsewhere")
+        w.elsewhere = equivalents.copyable("inside-elsewhere")
 
 
 def _component(panel: str) -> gr.HTML:

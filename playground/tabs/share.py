@@ -10,19 +10,17 @@ from typing import Any
 
 import gradio as gr
 
-from lm import run_dir
-from lm.errors import LMError, RunError
-from lm.run_dir import RunDir
-from playground import markup, text, transfer, views
+from lm.errors import LMError
+from playground import equivalents, markup, takeaway, text, transfer, views
 from playground.edge import Edge
 from playground.look import Look
 from playground.markup import escape
+from playground.takeaway import choices, chosen
 from playground.text import say
 from playground.transfer import Work
 from playground.visitor import Visitor, is_on_space, must_type_token, name_of, visitor
 from playground.workspace import Workspace
 
-KILOBYTE = 1000
 # What texts here are mostly written in; any other code of ISO 639-1 may be typed.
 LANGUAGES = (("English", "en"), ("日本語", "ja"), ("中文", "zh"), ("한국어", "ko"), ("Español", "es"), ("Français", "fr"),
              ("Deutsch", "de"))  # fmt: skip
@@ -57,11 +55,6 @@ def follow(look: Look) -> dict[str, Any]:
     """What the tab shows of the disk, by the names of `FOLLOWS`."""
     runs = choices(look.space)
     return dict(run=list(zip(runs, runs)), note=note(look.space, look.language))
-
-
-def choices(space: Workspace) -> list[str]:
-    """The runs that have a model to share."""
-    return list(dict.fromkeys(run for run, _ in space.checkpoints()))
 
 
 def note(space: Workspace, language: str) -> str:
@@ -100,7 +93,7 @@ def suggest(space: Workspace, owner: str, run: str | None, language: str) -> tup
         gr.update(choices=kinds, value=kinds[0][1]),
         _name(owner, run),
         gr.update(choices=[("–", ""), *((name, name) for name in LICENSES)]),
-        list(guess_languages(_run(space, run, language))),
+        list(guess_languages(chosen(space, run, language))),
         *empty,
     )
 
@@ -131,7 +124,7 @@ def look(space: Workspace, run: str | None, card: str) -> str:
 
     body = card.split("\n---", 1)[-1].strip("-\n") if card.startswith("---") else card
     if run and f"({PICTURE})" in body:
-        data = base64.b64encode(loss_png(_run(space, run, "en"))).decode("ascii")
+        data = base64.b64encode(loss_png(chosen(space, run, "en"))).decode("ascii")
         body = body.replace(f"({PICTURE})", f"(data:image/png;base64,{data})")
     return body
 
@@ -139,7 +132,7 @@ def look(space: Workspace, run: str | None, card: str) -> str:
 def _written(space: Workspace, asked: Asked, language: str) -> str:
     from lm.push import preview as card_of
 
-    return card_of(_run(space, asked.run, language), _config(asked))
+    return card_of(chosen(space, asked.run, language), _config(asked))
 
 
 def _config(asked: Asked) -> Any:
@@ -155,12 +148,6 @@ def _config(asked: Asked) -> Any:
     )
 
 
-def _run(space: Workspace, run: str | None, language: str) -> RunDir:
-    if not run or run not in choices(space):
-        raise RunError(say("share.no_run", language))
-    return run_dir.find(space.runs_dir, run)
-
-
 # ---------------------------------------------------------------------------------------------- to the Hub
 
 
@@ -173,7 +160,7 @@ def push(space: Workspace, who: Visitor, asked: Asked, language: str) -> Iterato
     from lm.push import push as send
 
     def work(progress: Any, should_stop: Any) -> Any:
-        run, card = _run(space, asked.run, language), asked.card if asked.is_edited else ""
+        run, card = chosen(space, asked.run, language), asked.card if asked.is_edited else ""
         moving = dict(token=who.token, progress=progress, should_stop=should_stop)
         pushed = send(run, _config(asked), card_text=card, **moving)
         if not asked.with_demo:
@@ -206,13 +193,33 @@ def _demo(space: Workspace, repo: str, run: str | None, language: str, moving: d
     """Make or renew the demo of `repo`; its box begins with the prompt of the run's samples."""
     from lm.space import publish as send
 
-    prompt = views.latest_sample(_run(space, run, language)).get("prompt", "")
+    prompt = views.latest_sample(chosen(space, run, language)).get("prompt", "")
     return send(repo, prompt=str(prompt), **moving)
 
 
 def _published(published: Any, language: str) -> str:
     notes = "".join(markup.note("attention", note) for note in published.notes)
     return _arrival(say("share.published", language), published.url) + notes
+
+
+def equivalent(
+    run: str | None,
+    repo: str,
+    which: str,
+    private: bool,
+    with_corpus: bool,
+    license: str | None,
+    languages: list[str] | None,
+    language: str,
+) -> str:
+    """Inputs: the form. Outputs: the command and the Python lines that push the same, as HTML."""
+    if not run:
+        return ""
+    asked = dict(checkpoint=which or "best", private=private, with_corpus=with_corpus, license=license or "",
+                 languages=tuple(languages or ()))  # fmt: skip
+    usual = dict(checkpoint="best", private=False, with_corpus=False, license="", languages=())
+    changed = {name: value for name, value in asked.items() if value != usual[name]}
+    return equivalents.of_push(run, repo or f"USER/{run}", changed, language)
 
 
 def cancel(space: Workspace, request: gr.Request) -> None:
@@ -253,48 +260,6 @@ def _arrival(words: str, url: str) -> str:
     return f'<div class="note arrived" role="status"><p>{escape(words)}</p><p class="link">{link}</p></div>'
 
 
-# ---------------------------------------------------------------------------------------------- taking it along
-
-
-def zip_run(space: Workspace, run: str | None, language: str) -> str:
-    """Inputs: the name of a run. Outputs: the path of a zip of its best model."""
-    if not run:
-        raise RunError(say("share.no_run", language))
-    return str(space.zip(run))
-
-
-def report(space: Workspace, run: str | None, language: str) -> str:
-    """Inputs: the name of a run. Outputs: the path of a page that tells of it and needs no network."""
-    from lm.report import write
-
-    to = space.downloads / f"{_run(space, run, language).name}.html"
-    to.parent.mkdir(parents=True, exist_ok=True)
-    write(_run(space, run, language), to)
-    return str(to)
-
-
-def export(space: Workspace, run: str | None, folder: str, language: str) -> str:
-    """Inputs: the name of a run, and of a folder (may be empty). Outputs: where it is and how to open it, as HTML."""
-    if not run:
-        raise RunError(say("share.no_run", language))
-    path = space.export(run, folder.strip()).resolve()
-    rows = "".join(
-        f"<tr><td>{escape(file.name)}</td><td>{file.stat().st_size / KILOBYTE:,.0f} kB</td></tr>"
-        for file in sorted(path.iterdir())
-    )
-    lines = (
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        f"model = AutoModelForCausalLM.from_pretrained({str(path)!r})",
-        f"tokenizer = AutoTokenizer.from_pretrained({str(path)!r})",
-    )
-    code = escape("\n".join(lines))
-    return (
-        f'<div class="note calm"><p>{escape(say("share.exported", language, path=path))}</p></div>'
-        f'<h4>{escape(say("share.inside", language))}</h4><table class="listing">{rows}</table>'
-        f'<h4>{escape(say("share.open", language))}</h4><pre class="command" tabindex="0">{code}</pre>'
-    )
-
-
 # ---------------------------------------------------------------------------------------------- layout and events
 
 
@@ -306,7 +271,7 @@ def build() -> SimpleNamespace:
             with gr.Column(elem_classes="card"):
                 w.run = gr.Dropdown([], label=text.label("share.run"), elem_id="share-run", filterable=False)
                 w.note = gr.HTML(elem_id="share-note", apply_default_css=False)
-            _take_along(w)
+            w.along = takeaway.build()
         with gr.Column(elem_classes="main"):
             with gr.Column(elem_classes="card"):
                 _to_the_hub(w)
@@ -318,21 +283,6 @@ def build() -> SimpleNamespace:
     w.suggested = [w.which, w.repo, w.license, w.languages, *w.previews, w.demo_told, w.demo, w.pushed]
     w.travelling = [w.push, w.demo, w.cancel, w.pushed]
     return w
-
-
-def _take_along(w: SimpleNamespace) -> None:
-    with gr.Column(elem_classes="card along"):
-        gr.Markdown(text.label("share.along"), elem_classes="title")
-        with gr.Row(elem_classes="halves"):
-            w.zip = gr.Button(text.label("share.zip"), elem_id="zip")
-            w.report = gr.Button(text.label("share.report"), elem_id="report")
-        w.file = gr.File(label=text.label("share.download"), visible=False, elem_id="download", interactive=False)
-        w.folder = gr.Textbox(
-            label=text.label("share.folder"), info=text.label("share.folder_info"), elem_id="folder", max_lines=1,
-            max_length=64,
-        )  # fmt: skip
-        w.export = gr.Button(text.label("share.export"), elem_id="export")
-        w.exported = gr.HTML(elem_id="exported", apply_default_css=False)
 
 
 def _to_the_hub(w: SimpleNamespace) -> None:
@@ -376,6 +326,7 @@ def _to_the_hub(w: SimpleNamespace) -> None:
     w.told = gr.HTML(elem_id="pushed", apply_default_css=False)
     w.demo = gr.Button(text.label("share.demo"), elem_id="demo", visible=False)
     w.demo_told = gr.HTML(elem_id="published", apply_default_css=False)
+    w.elsewhere = equivalents.folded("push-elsewhere")
 
 
 def _model_card(w: SimpleNamespace) -> None:
@@ -392,14 +343,11 @@ def _model_card(w: SimpleNamespace) -> None:
 
 def connect(page: SimpleNamespace, on: Edge) -> None:
     """The events of the tab."""
-    w, language = page.share, page.language
-
-    def made(file: Callable[..., str]) -> Callable[..., Any]:
-        return lambda space, run, language: gr.update(value=file(space, run, language), visible=True)
-
-    on(w.zip.click, made(zip_run), [w.run, language], w.file, show_progress="full")
-    on(w.report.click, made(report), [w.run, language], w.file, show_progress="full")
-    on(w.export.click, export, [w.run, w.folder, language], w.exported, told=w.exported)
+    w = page.share
+    takeaway.connect(page, on)
+    told = [w.run, w.repo, w.which, w.private, w.with_corpus, w.license, w.languages]
+    changed = [one.change for one in told]
+    on(changed, equivalent, [*told, page.language], w.elsewhere, trigger_mode="always_last")
     _connect_card(page, on)
     _connect_hub(page, on)
 

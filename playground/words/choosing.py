@@ -57,6 +57,7 @@ WORDS = {
         "1ステップに {need} GB 必要ですが、空きは {free} GB です。バッチ、文脈長、モデルのどれかを小さくしてください。",
     ),
     "plan.show": ("Show {label}", "「{label}」を表示"),
+    "elsewhere.title": ("The same from the command line or Python", "同じことをコマンドラインや Python で"),
     "elsewhere.command": ("On the command line", "コマンドライン"),
     "elsewhere.python": ("In Python", "Python"),
     "elsewhere.link": ("As a link", "リンク"),

@@ -31,7 +31,6 @@ WORDS = {
     "generate.go_on": ("Go on", "続ける"),
     "generate.again": ("Another seed", "別のシードで"),
     "generate.undo": ("Undo", "元に戻す"),
-    "generate.elsewhere": ("The same from the command line or Python", "同じことをコマンドラインや Python で"),
     "generate.no_past": (
         "There is nothing to take back; what you write next can be undone.",
         "戻せるものがありません。次に書いたものから元に戻せます。",
