@@ -73,6 +73,8 @@ class Door:
         try:
             check_route(scope["method"], scope["path"])
             check_origin(scope["method"], headers)
+            if (scope["method"], scope["path"]) == ("HEAD", "/"):  # is it there? Gradio's launch waits 3 s for that
+                return await _answer(send, 200, "")
             if self.keeper.is_shared:
                 send = self._recognise(scope, headers, send)
                 receive = await self._check_visitor(scope, headers, receive)

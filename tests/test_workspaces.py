@@ -275,6 +275,19 @@ def test_the_page_of_another_site_can_do_nothing(site: str) -> None:
     check_origin("POST", {"sec-fetch-site": "same-origin"})
 
 
+def test_whether_the_page_is_there_is_answered_without_making_it() -> None:
+    async def page(*_: object) -> None:
+        raise AssertionError("a busy machine takes longer for it than Gradio waits")
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    sent = []
+    asked = dict(type="http", method="HEAD", path="/", headers=[])
+    asyncio.run(door.Door(page, SimpleNamespace(is_shared=False))(asked, None, send))
+    assert sent[0]["status"] == 200 and sent[1]["body"] == b""
+
+
 def test_a_cookie_is_out_of_reach_of_scripts_and_fits_the_frame_of_a_space() -> None:
     assert "HttpOnly; SameSite=Lax" in door.set_cookie(ANN, is_secure=False, is_framed=False)
     framed = door.set_cookie(ANN, is_secure=True, is_framed=True)
