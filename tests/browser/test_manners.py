@@ -122,6 +122,10 @@ def test_keys_reach_everything_and_leave_typing_alone(visit, app, runs) -> None:
     page.keyboard.type("a?b")
     assert page.input_value("#run-name input") == "a?b" and page.locator("dialog.keys").count() == 0
 
+    page.click("#recipe .recipes summary")
+    page.click("[data-recipe=bigram]")  # the smallest there is
+    page.wait_for_selector("#command:has-text('--recipe bigram')")
+    page.focus("#run-name input")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#stop")
     page.wait_for_selector(".entry.running")

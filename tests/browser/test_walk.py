@@ -52,7 +52,7 @@ def train(visitor, steps: int) -> None:
     small = dict(n_layer=1, n_head=1, n_embd=16, block_size=16)
     for name, value in small.items():
         set_number(visitor, f"set-ModelConfig-{name}", value)
-    for name, value in dict(steps=steps, minutes=0, eval_interval=40, sample_tokens=20).items():
+    for name, value in dict(steps=steps, minutes=0, eval_interval=200, sample_tokens=20).items():
         set_number(visitor, f"set-TrainConfig-{name}", value)
     page.wait_for_selector(f"#command:has-text('--steps {steps}')")
     page.click("#train")
