@@ -26,7 +26,7 @@ STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
 
 
-# Between two looks at the disk; where many visitors share two processors, a look of each costs a training 2 %. assumed.
+# Between two looks at the disk; where many visitors share two processors, the trainings need them more. assumed
 TICK_SECONDS, SHARED_TICK_SECONDS, HIDDEN_TICK_SECONDS = 1.0, 2.5, 20.0
 
 
