@@ -134,7 +134,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]
-    manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick is one request, not three. assumed cheaper
+    manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick is one request. assumed cheaper
     on(page.timer.tick, tick, seen, page.watched, is_look=True, **manners)
 
 
