@@ -2,7 +2,7 @@
 
 Every part of the page that follows the disk has `FOLLOWS`, the names of its widgets that do, and `follow(look)`, their
 values. A browser is told only what differs from what it was told before; `Cursor` holds that, on the server. Ticks read
-A tick of a page where nothing is trained or written costs a few `stat`s (`playground.glance`).
+the run directories, so it does not matter who started a run, how often the page was reloaded, or how many browsers look.
 A tick of a page where nothing is trained and nothing was written costs a few `stat`s (`playground.glance`).
 """
 
