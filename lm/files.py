@@ -142,4 +142,4 @@ def _read(path: Path, offset: int, most_bytes: int) -> bytes:
         )
     with open(path, "rb") as file:
         file.seek(offset)
-        return file.read(most_bytes)
+        return file.read(max(0, status.st_size - offset))  # not `most_bytes`: so much memory would be taken first

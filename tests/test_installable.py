@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from io import BytesIO
 
+import coroutines
 import pytest
 from PIL import Image
 
@@ -23,7 +23,7 @@ def ask(path: str, method: str = "GET") -> list[dict]:
     async def send(message) -> None:
         sent.append(message)
 
-    asyncio.run(Installable(gradio)(dict(type="http", method=method, path=path), None, send))
+    coroutines.run(Installable(gradio)(dict(type="http", method=method, path=path), None, send))
     return sent
 
 

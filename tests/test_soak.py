@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
+import coroutines
 import soak
 
 from lm.run_dir import RunDir
@@ -14,7 +14,7 @@ def test_visitors_get_their_own_answers_and_leave_nothing_behind(tmp_path: Path,
     app = soak.App(tmp_path)
     try:
         soak.ACTION_SECONDS = 1.5
-        figures = asyncio.run(soak.soak(app, 5, 7.0, shared_fox, has_training=False))
+        figures = coroutines.run(soak.soak(app, 5, 7.0, shared_fox, has_training=False))
     finally:
         complaints = app.end()
     assert (figures["errors"], figures["crosstalk"]) == (0, 0), (figures["what"], figures["told"])

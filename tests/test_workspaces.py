@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import coroutines
 import httpx
 import pytest
 from fabricated_runs import fabricate
@@ -284,7 +285,7 @@ def test_whether_the_page_is_there_is_answered_without_making_it() -> None:
 
     sent = []
     asked = dict(type="http", method="HEAD", path="/", headers=[])
-    asyncio.run(door.Door(page, SimpleNamespace(is_shared=False))(asked, None, send))
+    coroutines.run(door.Door(page, SimpleNamespace(is_shared=False))(asked, None, send))
     assert sent[0]["status"] == 200 and sent[1]["body"] == b""
 
 
@@ -321,7 +322,7 @@ def visits(address: str, visit) -> None:
         async with client(address) as wire:
             await asyncio.wait_for(visit(wire), 60)
 
-    asyncio.run(run())
+    coroutines.run(run())
 
 
 def test_a_session_can_be_neither_heard_nor_fed_nor_ended_by_another(address: tuple[str, Path]) -> None:
