@@ -83,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from lm import commands_plan as commands
     else:
         from lm import commands
-    if _is_follower() and arguments.command in ("train", "resume"):
+    if _is_follower() and arguments.command in ("train", "resume", "fork"):
         from lm import follow
 
         return follow.main()

@@ -17,7 +17,16 @@ from typing import Any
 from lm import recipes as recipe_book
 from lm import run_dir
 from lm.commands_plan import asked
-from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, check, settings
+from lm.config import (
+    LENGTH_SETTINGS,
+    RESUME_SETTINGS,
+    DataConfig,
+    ModelConfig,
+    SampleConfig,
+    TrainConfig,
+    check,
+    settings,
+)
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.texts import locate
@@ -27,11 +36,10 @@ Result = dict[str, Any]
 
 def train(arguments: argparse.Namespace) -> Result:
     """Make a run and train it to its end in this process."""
-    from lm import initial, trainer
+    from lm import initial
     from lm.prepare import Request
-    from lm.team import gathered
 
-    folder = arguments.init_from and _trained(arguments)
+    folder = arguments.init_from and _weights(arguments)
     sources = tuple(source(name) for name in arguments.data)
     recipe, data, model, train_config = asked(arguments, sources, "fine-tune" if folder else "quickstart")
     if folder:
@@ -41,19 +49,13 @@ def train(arguments: argparse.Namespace) -> Result:
     run = run_dir.create(arguments.runs_dir, name)
     request = Request(sources, recipe.name, data, model, train_config, folder or None)
     try:
-        with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
-            result = trainer.train(run, request, on_record=progress.show, say=progress.say, team=team)
+        return _trained(arguments, run, request=request)
     finally:
         run_dir.discard_unprepared(run)
-    say(arguments, _finished(result))
-    return result
 
 
 def resume(arguments: argparse.Namespace) -> Result:
     """Go on where a run stopped, or further than it was meant to go."""
-    from lm import trainer
-    from lm.team import gathered
-
     run = run_dir.find(arguments.runs_dir, arguments.run)
     if run.config.exists() and not run.train_tokens.exists():
         raise RunError(
@@ -66,18 +68,13 @@ def resume(arguments: argparse.Namespace) -> Result:
             f"run {run.name!r} is finished (step {run_dir.read_status(run).step}); "
             f"to train it further give it a new length, for example `lm resume {run.name} --steps 10000`"
         )
-    with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
-        result = trainer.train(run, changes=changes, on_record=progress.show, say=progress.say, team=team)
-    say(arguments, _finished(result))
-    return result
+    return _trained(arguments, run, changes=changes)
 
 
 def fork(arguments: argparse.Namespace) -> Result:
     """Branch off a run: its text, its settings but for those that are given, its weights or fresh ones."""
-    from lm import trainer
     from lm.ending import recording_failure
     from lm.fork import fork as branch
-    from lm.team import gathered
 
     given = vars(arguments)
     parent = run_dir.find(arguments.runs_dir, arguments.run)
@@ -88,12 +85,9 @@ def fork(arguments: argparse.Namespace) -> Result:
     try:
         with recording_failure(run):
             branch(run, parent, arguments.checkpoint, asked)
-        with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
-            result = trainer.train(run, on_record=progress.show, say=progress.say, team=team)
+        return _trained(arguments, run)
     finally:
         run_dir.discard_unprepared(run)
-    say(arguments, _finished(result))
-    return result
 
 
 def stop(arguments: argparse.Namespace) -> Result:
@@ -289,6 +283,17 @@ def _recipe_in_words(recipe: recipe_book.Recipe) -> str:
 # ---------------------------------------------------------------------------------------------- what they share
 
 
+def _trained(arguments: argparse.Namespace, run: run_dir.RunDir, **asked: Any) -> Result:
+    """Train `run` in as many processes as were asked for, say how it went, and return it."""
+    from lm import trainer
+    from lm.team import gathered
+
+    with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
+        result = trainer.train(run, on_record=progress.show, say=progress.say, team=team, **asked)
+    say(arguments, _finished(result))
+    return result
+
+
 class _Progress:
     """A progress bar on a terminal, a line per evaluation in a log."""
 
@@ -353,7 +358,7 @@ def source(name: str) -> Path:
     return Path(name) if Path(name).exists() else locate(name)
 
 
-def _trained(arguments: argparse.Namespace) -> Path:
+def _weights(arguments: argparse.Namespace) -> Path:
     """The folder of the weights to begin from."""
     return _find(arguments.init_from, arguments.runs_dir, "best")
 

@@ -365,27 +365,15 @@ def _status(run: RunDir, told: Path) -> Status:
 
 
 def _add_state(snapshot: Path, run: RunDir, top: Path) -> None:
-    """What training goes on from; `HubError` if its tokens are not of this vocabulary."""
+    """What training goes on from; `CorpusError` if its tokens are not of this vocabulary."""
     _copy_file(snapshot / RESUME_FILES[0], run.resume / checkpoint.STATE)
     for tokens in (run.train_tokens, run.val_tokens):
         _copy_file(snapshot / "resume" / tokens.name, tokens)
-        check_tokens(tokens, prepare.load(run).model.vocab_size)
+        batches.open_tokens(tokens, prepare.load(run).model.vocab_size)
     other = run.best if top == run.last else run.last
     if (weights := snapshot / "resume" / other.name / checkpoint.WEIGHTS).is_file():
         _copy(snapshot, other, (name for name in checkpoint.FILES if name != checkpoint.WEIGHTS))
         _copy_file(weights, other / checkpoint.WEIGHTS)
-
-
-def check_tokens(path: Path, vocab_size: int) -> None:
-    ids = batches.open_tokens(path, vocab_size)
-    largest = max(
-        (int(ids[i : i + bundle.TOKENS_AT_ONCE].max()) for i in range(0, len(ids), bundle.TOKENS_AT_ONCE)), default=0
-    )
-    if largest >= vocab_size:
-        raise HubError(
-            f"its {path.name} holds the token {largest}, and the vocabulary ends at {vocab_size - 1}; choose another "
-            "model"
-        )
 
 
 def _copy(source: Path, to: Path, names: Any) -> None:

@@ -47,7 +47,8 @@ def fork(
     `changes` are the settings that differ from the parent's, by their fields' names; `argv` says them as flags.
     """
     run = _find(space, parent)
-    data, model, train = (_changed(kind, run_dir.read_json(run.config).get(part), changes) for part, kind in PARTS)
+    said = run_dir.read_json(run.config)
+    data, model, train = (_changed(kind, said.get(part), changes) for part, kind in PARTS)
     limits.check_training(space.share.limits, data, model, train, model.vocab_size, language)
     command = ("fork", str(run.path.resolve()))
     return begin(space, wanted, argv, language, train.minutes, command)

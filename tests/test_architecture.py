@@ -220,7 +220,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/compare.py": set(),
     "playground/overlay.py": {"lm.config", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
+        "lm.errors", "lm.config", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},

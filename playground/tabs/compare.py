@@ -13,6 +13,7 @@ import gradio as gr
 from lm import run_dir
 from lm.config import ModelConfig, TrainConfig, settings
 from lm.errors import ConfigError, RunError
+from lm.recipes import flag
 from playground import equivalents, overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look
@@ -66,9 +67,10 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
     Outputs: the choice, the chart, the table, the branches, what it has been told; `gr.skip()` for what is as it was.
     """
     rows = {row.name: row for row in space.library.rows()}
+    configs = {name: _config(space, name) for name in rows}
     chosen = [name for name in chosen if name in rows]
-    runs = [Compared(rows[name], space.library.curve(name), _config(space, name)) for name in chosen]
-    origins = {name: _config(space, name).get("forked_from") or {} for name in rows}
+    runs = [Compared(rows[name], space.library.curve(name), configs[name]) for name in chosen]
+    origins = {name: config.get("forked_from") or {} for name, config in configs.items()}
     shown = dict(
         picker=overlay.picker(list(rows.values()), chosen, language),
         chart=dict(runs=overlay.series(runs), words=_words(language)),
@@ -121,7 +123,7 @@ def changes_shown(changes: Changes, language: str) -> str:
     title = escape(say("compare.changes", language))
     if not changes:
         return f'<p class="fine">{title}: {escape(say("compare.no_changes", language))}</p>'
-    chips = "".join(f'<span class="chip">{escape(" ".join(_flag(item)))}</span>' for item in changes.items())
+    chips = "".join(f'<span class="chip">{escape(" ".join(flag(*item)))}</span>' for item in changes.items())
     return f'<p class="fine">{title}</p><p class="chips">{chips}</p>'
 
 
@@ -149,7 +151,7 @@ def equivalent(parent: str, weights: str, name: str, changes: Changes, language:
 
 
 def _flags(changes: Changes) -> list[str]:
-    return [word for item in changes.items() for word in _flag(item)]
+    return [word for item in changes.items() for word in flag(*item)]
 
 
 def _start(space: Workspace, parent: str, wanted: str, weights: str, changes: Changes, language: str) -> str:
@@ -160,13 +162,6 @@ def _start(space: Workspace, parent: str, wanted: str, weights: str, changes: Ch
 def _known(space: Workspace, parent: str, language: str) -> None:
     if not space.library.has(parent):
         raise RunError(say("compare.fork_none", language))
-
-
-def _flag(item: tuple[str, Any]) -> list[str]:
-    name, value = item[0].replace("_", "-"), item[1]
-    if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no-{name}"]
-    return [f"--{name}", str(value)]
 
 
 def _typed(setting: str, value: str, language: str) -> Any:
