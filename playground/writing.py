@@ -166,9 +166,10 @@ def _recited(space: Workspace, draft: Draft, tokenizer: Any, language: str = "en
     if not run.train_tokens.is_file():
         return [], note("calm", say("meter.unknown", language))
     index = index_of(run)
-    texts = ["".join(spelled(tokenizer, ids)) for ids in draft.samples]
-    passages = [index.passages(one) for one in texts]
-    return passages, written.meter(passages, index.novelty("".join(texts)), texts, index.is_cut, language)
+    pieces = [spelled(tokenizer, ids) for ids in draft.samples]
+    texts = ["".join(one) for one in pieces]
+    passages = [index.passages(text, list(zip(ids, one))) for text, ids, one in zip(texts, draft.samples, pieces)]
+    return passages, written.meter(passages, texts, index, language)
 
 
 def _elsewhere(space: Workspace, draft: Draft, language: str) -> str:

@@ -63,20 +63,22 @@ def place(passage: Any, language: str) -> str:
     )
 
 
-def meter(recited: list[list[Any]], novelty: dict[int, float], texts: list[str], is_cut: bool, language: str) -> str:
+def meter(recited: list[list[Any]], texts: list[str], index: Any, language: str) -> str:
     """How much of the texts stands word for word in the training text, where, and how much is new at each length."""
-    from lm.memorised import recited_share
+    from lm.memorised import LEAST_CHARACTERS, LEAST_TOKENS, recited_share
 
     passages = [passage for one in recited for passage in one]
     share = recited_share(passages, "".join(texts))
+    unit = "meter.tokens" if index.knows_tokens else "meter.characters"
+    least = say(unit, language, n=LEAST_CHARACTERS, tokens=LEAST_TOKENS)
     key = "meter.some" if passages else "meter.none"
-    told = escape(say(key, language, share=f"{share:.0%}", n=count(len(passages))))
-    if is_cut:
+    told = escape(say(key, language, share=f"{share:.0%}", n=count(len(passages)), least=least))
+    if index.is_cut:
         told += f" {escape(say('meter.is_cut', language))}"
     rows = [_passage(text, p, language) for text, one in zip(texts, recited) for p in one][:LISTED_PASSAGES]
     listed = f'<ol class="passages">{"".join(rows)}</ol>' if rows else ""
     kind = "attention" if passages else "calm"
-    return f'<div class="note {kind}" role="note"><p>{told}</p></div>{_novelty(novelty, language)}{listed}'
+    return f'<div class="note {kind}" role="note"><p>{told}</p></div>{_novelty(index.novelty("".join(texts)), language)}{listed}'
 
 
 def _novelty(novelty: dict[int, float], language: str) -> str:

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm.errors import RunError
+from lm.lens import spelled
 from lm.memorised import (
     COMPARED_PLACES,
     LEAST_CHARACTERS,
+    LEAST_TOKENS,
     NOVELTY_CHARACTERS,
     Index,
     index_of,
@@ -20,6 +22,7 @@ from lm.memorised import (
     training_text,
 )
 from lm.run_dir import RunDir
+from lm.tokenizer import SPLIT_PATTERN, BPETokenizer
 
 NOISE = "".join(random.Random(1).choices("abcdefgh むかし🎉\n", k=3000))
 # Few letters, so that passages begin and end everywhere.
@@ -112,3 +115,49 @@ def test_a_runs_training_text_is_read_back_from_its_tokens(shared_fox, tmp_path)
 def test_a_model_that_came_without_its_text_says_so(tmp_path) -> None:
     with pytest.raises(RunError, match="came without"):
         index_of(RunDir(tmp_path))
+
+
+# ---------------------------------------------------------------------------------------------- tokens that are pieces
+
+
+def pieces_of(tokenizer, text: str) -> list[tuple[int, str]]:
+    ids = tokenizer.encode(text).tolist()
+    return list(zip(ids, spelled(tokenizer, ids)))
+
+
+@pytest.fixture(scope="module")
+def pairs() -> BPETokenizer:
+    """The 256 bytes alone: every sign but those of ASCII is cut within."""
+    return BPETokenizer("bytes", SPLIT_PATTERN, {bytes([byte]): byte for byte in range(256)})
+
+
+def token_index(tokenizer, text: str) -> Index:
+    return Index(text, tokenizer.encode(text), tokenizer.id_sizes()[1])
+
+
+def test_eight_tokens_are_a_passage_and_seven_are_none(pairs: BPETokenizer) -> None:
+    index = token_index(pairs, "one, two, buckle my shoe; three, four, knock at the door")
+    eight, seven = "XX buckle XX", "XX uckle XX"
+    [passage] = index.passages(eight, pieces_of(pairs, eight))
+    assert eight[passage.start : passage.end] == " buckle " and (passage.position, passage.times) == (9, 1)
+    assert index.passages(seven, pieces_of(pairs, seven)) == index.passages(eight) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(training=st.text("aむ🎉", max_size=60), text=st.text("aむ🎉", max_size=60))
+def test_what_tokens_claim_stands_there_and_nothing_that_characters_find_is_lost(training: str, text: str) -> None:
+    tokenizer = BPETokenizer("bytes", SPLIT_PATTERN, {bytes([byte]): byte for byte in range(256)})
+    passages = token_index(tokenizer, training).passages(text, pieces_of(tokenizer, text))
+    found = {i for p in passages for i in range(p.start, p.end)}
+    for p in passages:
+        assert training[p.position : p.position + p.end - p.start] == text[p.start : p.end]
+    assert recited(training, text) <= found <= recited(training, text, LEAST_TOKENS)
+    assert recited(training, text, LEAST_TOKENS) <= found  # so many characters are at least as many bytes
+
+
+def test_the_bytes_of_three_signs_are_no_passage(pairs: BPETokenizer) -> None:
+    index = token_index(pairs, "春はあけぼの。やうやう白くなりゆく山ぎは")
+    three, eight = "夏はあけぞ", "夏はあけぼの。やう秋"
+    assert index.passages(three, pieces_of(pairs, three)) == []
+    [passage] = index.passages(eight, pieces_of(pairs, eight))
+    assert eight[passage.start : passage.end] == "はあけぼの。やう"

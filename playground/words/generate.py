@@ -70,10 +70,11 @@ WORDS = {
         "{line} 行目 {column} 文字目 · {times} か所",
     ),
     "meter.none": (
-        "Nothing here stands word for word in the training text (20 characters or more): these are the model's own "
-        "sentences.",
-        "20文字以上そのまま学習テキストにある部分はありません。モデル自身の文です。",
+        "Nothing here stands word for word in the training text ({least} or more): these are the model's own sentences.",
+        "{least}以上そのまま学習テキストにある部分はありません。モデル自身の文です。",
     ),
+    "meter.characters": ("{n} characters", "{n}文字"),
+    "meter.tokens": ("{n} characters or {tokens} tokens", "{n}文字または{tokens}トークン"),
     "meter.some": (
         "{share} of this stands word for word in the training text, in {n} passages: there the model recites.",
         "このうち {share} は、学習テキストにそのままあります({n} か所)。そこは暗唱です。",
