@@ -78,7 +78,8 @@ def meter(recited: list[list[Any]], texts: list[str], index: Any, language: str)
     rows = [_passage(text, p, language) for text, one in zip(texts, recited) for p in one][:LISTED_PASSAGES]
     listed = f'<ol class="passages">{"".join(rows)}</ol>' if rows else ""
     kind = "attention" if passages else "calm"
-    return f'<div class="note {kind}" role="note"><p>{told}</p></div>{_novelty(index.novelty("".join(texts)), language)}{listed}'
+    novelty = _novelty(index.novelty("".join(texts)), language)
+    return f'<div class="note {kind}" role="note"><p>{told}</p></div>{novelty}{listed}'
 
 
 def _novelty(novelty: dict[int, float], language: str) -> str:
