@@ -91,13 +91,12 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
     )
 
 
-def enter(space: Workspace, accept_language: str) -> tuple[Any, ...]:
+def enter(space: Workspace, language: str) -> tuple[Any, ...]:
     """A page opens.
 
-    Inputs: the browser's Accept-Language. Outputs: its language, the texts there are, what the tabs teach, the dial and
-    the plan, then those of `choose` for the run that is being trained, else the newest.
+    Inputs: the visitor's language. Outputs: the same, the texts there are, what the tabs teach, the dial and the plan,
+    then those of `choose` for the run that is being trained, else the newest.
     """
-    language = text.language_of(accept_language)
     if not (space.names() or space.share.is_shown):
         corpus.read_sample(space, FIRST_SAMPLES[language])
     names = space.names()
@@ -121,7 +120,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     guest.connect(page, on)
 
     def load(space: Workspace, request: gr.Request) -> tuple[Any, ...]:
-        return *enter(space, request.headers.get("accept-language", "")), gr.Timer(active=True)
+        return *enter(space, text.language_of(request.headers)), gr.Timer(active=True)
 
     def select(space: Workspace, language: str, event: gr.EventData) -> tuple[Any, ...]:
         return watcher.choose(space, str(event.run), language)

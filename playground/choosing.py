@@ -79,7 +79,7 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
         configs = gathered(recipe, values, language)
         space.planner.end(unless=argv(space, corpus, recipe_name, language, values))
     except ConfigError as error:
-        return fault(error)
+        return fault(error, language)
     name, path = run_name(space, corpus, recipe_name, name), space.path(corpus)
     shown = (
         path.name if space.share.queue else str(path)
@@ -224,7 +224,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
         yield from aim(space, corpus, float(event.minutes), language)
 
     def arrive(request: gr.Request) -> tuple[Any, ...]:
-        return open_link(dict(request.query_params), text.language_of(request.headers.get("accept-language", "")))
+        return open_link(dict(request.query_params), text.language_of(request.headers))
 
     on(w.cards.select, select, language, [w.dial, *chosen])
     on(w.dial.select, turn, [corpus, language], [w.dial, *chosen], told=w.choice_told)

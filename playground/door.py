@@ -121,9 +121,7 @@ class Door:
         if not said.isdigit():
             raise Refused(411, "say in Content-Length how much is sent")
         try:
-            self.keeper.may_bring(
-                scope, int(said) - JSON_BYTES, is_file, language_of(headers.get("accept-language", ""))
-            )
+            self.keeper.may_bring(scope, int(said) - JSON_BYTES, is_file, language_of(headers))
         except LMError as error:
             raise Refused(413, str(error)) from None
         return int(said)

@@ -2,7 +2,7 @@
 
 A handler is a plain function. If its first parameter is called `space` it is given the workspace of the visitor who
 asks; `request: gr.Request`, `gr.EventData`, `gr.OAuthToken` and `gr.Progress` reach it as Gradio documents them. An
-`LMError` becomes a message beside what caused it, with its text as it stands; anything else is a bug and stays one.
+`LMError` becomes a message beside what caused it, in the visitor's language; anything else is a bug and stays one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import gradio as gr
 
 from lm.errors import LMError
 from playground.markup import escape, fault
+from playground.text import language_of
+from playground.translate import translated
 from playground.workspaces import Workspaces
 
 MESSAGE_SECONDS = 30
@@ -67,7 +69,7 @@ class Edge:
     ) -> Handler:
         """`handler` as Gradio calls it. Of its `n` outputs the one at `told_at`, or one after them, says what is wrong."""
         values = _Outputs(n, told_at, is_told)
-        call = self._with_workspace(handler, is_look)
+        call, at = self._asked(handler, is_look)
         if inspect.isgeneratorfunction(_bare(handler)):
 
             def guarded(*args: Any) -> Iterator[Any]:
@@ -75,7 +77,7 @@ class Edge:
                     for made in call(*args):
                         yield values.of(made)
                 except LMError as error:
-                    yield values.wrong(error)
+                    yield values.wrong(error, _language(args[at]))
 
         else:
 
@@ -83,30 +85,34 @@ class Edge:
                 try:
                     return values.of(call(*args))
                 except LMError as error:
-                    return values.wrong(error)
+                    return values.wrong(error, _language(args[at]))
 
-        return _with_parameters(guarded, call)
+        return _with_parameters(guarded, call, handler)
 
-    def _with_workspace(self, handler: Handler, is_look: bool = False) -> Handler:
-        """`handler` without its `space`: that of the visitor stands there; a spectator's only if it just looks."""
-        first, *rest = [*inspect.signature(handler).parameters.values(), None]
-        if first is None or first.name != "space":
-            return handler
-        names = [parameter.name for parameter in rest if parameter]
+    def _asked(self, handler: Handler, is_look: bool = False) -> tuple[Handler, int]:
+        """`handler` with the visitor's request among its arguments, and at which place.
+
+        Instead of its `space` that of the visitor is given to it; a spectator's only if it just looks.
+        """
+        parameters = list(inspect.signature(handler).parameters.values())
+        has_space = bool(parameters) and parameters[0].name == "space"
+        wanted = parameters[has_space:]
+        names = [parameter.name for parameter in wanted]
         at = names.index("request") if "request" in names else 0
 
         def called(*args: Any) -> Any:
             own = args if "request" in names else args[1:]
+            if not has_space:
+                return handler(*own)
             space = self.workspaces.of(args[at])
             if space.share.is_shown and not is_look:
                 raise OnlyLook("a spectator only looks")
             return handler(space, *own)
 
         request = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
-        parameters = [*([] if "request" in names else [request]), *rest[:-1]]
-        called.__signature__ = inspect.Signature(parameters)
+        called.__signature__ = inspect.Signature([*([] if "request" in names else [request]), *wanted])
         called.__annotations__ = typing.get_type_hints(_bare(handler)) | dict(request=gr.Request)
-        return called
+        return called, at
 
 
 class _Outputs:
@@ -125,26 +131,29 @@ class _Outputs:
             return made
         return ("",) if self.n == 0 else (*(made if self.n > 1 else (made,)), "")
 
-    def wrong(self, error: LMError) -> Any:
+    def wrong(self, error: LMError, language: str) -> Any:
         """The words of `error` where they belong; everything else as it is."""
         shown = [gr.skip()] * (self.n + self._is_after)
         if self.is_told and not isinstance(error, OnlyLook):
-            shown[-1 if self.told_at is None else self.told_at] = fault(error)
+            shown[-1 if self.told_at is None else self.told_at] = fault(error, language)
         elif not isinstance(error, OnlyLook):
-            words = escape(error).replace("\n", "<br>")
+            words = escape(translated(error, language)).replace("\n", "<br>")
             raise gr.Error(words, duration=MESSAGE_SECONDS, title="", print_exception=False) from error
         return tuple(shown) if len(shown) > 1 else next(iter(shown), None)
+
+
+def _language(request: gr.Request | None) -> str:
+    return language_of(request.headers if request else {})
 
 
 def _bare(handler: Handler) -> Handler:
     return handler.func if isinstance(handler, functools.partial) else handler
 
 
-def _with_parameters(guarded: Handler, call: Handler) -> Handler:
+def _with_parameters(guarded: Handler, call: Handler, handler: Handler) -> Handler:
     """Gradio reads the parameters of what it calls, and their types."""
-    hints = call.__annotations__ if hasattr(call, "__signature__") else typing.get_type_hints(_bare(call))
-    guarded.__name__ = getattr(_bare(call), "__name__", "handler")
-    guarded.__signature__, guarded.__annotations__ = inspect.signature(call), hints
+    guarded.__name__ = getattr(_bare(handler), "__name__", "handler")
+    guarded.__signature__, guarded.__annotations__ = inspect.signature(call), call.__annotations__
     return guarded
 
 

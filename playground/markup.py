@@ -10,6 +10,7 @@ import re
 
 from lm.run_dir import Status
 from playground.text import say
+from playground.translate import translated
 
 
 def escape(text: object) -> str:
@@ -51,9 +52,9 @@ def note(kind: str, words: str, cause: str = "") -> str:
     return f'<div class="note {kind}" role="{role}">{lines}{more}</div>'
 
 
-def fault(error: Exception) -> str:
+def fault(error: Exception, language: str) -> str:
     """What went wrong, in its own words."""
-    return note("wrong", str(error))
+    return note("wrong", translated(error, language))
 
 
 def linked(words: str) -> str:

@@ -1,14 +1,16 @@
 """Every word of the interface, in English and Japanese.
 
 `label(key)` is for widgets: Gradio sends both languages and the browser picks its own. `say(key, language, …)` is for
-what the server renders, in the language that `language_of` reads from the browser's request. The settings' words come
-from `lm.config` in English and from `playground.text_settings` in Japanese. What `lm` itself says (errors, recipes,
-the notes of a file) stays in English.
+what the server renders, in the language that `language_of` reads from the browser's request; `assets/language.js` has
+the browser choose the same one. The settings' words come from `lm.config` in English and from `playground.text_settings`
+in Japanese. What `lm` itself says (errors, the notes of a file) is the business of `playground.translate`.
 """
 
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Mapping
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -18,6 +20,7 @@ from playground.text_settings import GROUPS, SETTINGS
 from playground.words import choosing, compare, corpus, frame, generate, inside, limits, live, share, train
 
 LANGUAGES = ("en", "ja")
+COOKIE = "lm-language"  # of who chose by hand; `assets/language.js` writes it
 CONFIGS = (DataConfig, ModelConfig, TrainConfig, SampleConfig)
 
 PLACES = (frame, limits, corpus, choosing, train, live, generate, compare, inside, share)
@@ -40,9 +43,11 @@ def translations() -> gr.I18n:
     return gr.I18n(**_all())
 
 
-def language_of(header: str) -> str:
-    """The first language of an Accept-Language header that we speak, else English."""
-    for choice in header.split(","):
+def language_of(headers: Mapping[str, str]) -> str:
+    """What a visitor reads: the language chosen by hand, else the first of the browser's that we speak, else English."""
+    if chosen := re.search(rf"(?:^|;)\s*{COOKIE}=({'|'.join(LANGUAGES)})(?:;|$)", headers.get("cookie", "")):
+        return chosen[1]
+    for choice in headers.get("accept-language", "").split(","):
         spoken = choice.split(";")[0].strip().lower()[:2]
         if spoken in LANGUAGES:
             return spoken

@@ -81,7 +81,7 @@ class Workspaces:
         """The workspace of the visitor who asks; `RunError` when it cannot be told who that is."""
         if not self.is_shared:
             return self.own
-        language = language_of(request.headers.get("accept-language", ""))
+        language = language_of(request.headers)
         if token := request.query_params.get(WATCH):
             return self._watched(str(token), language)
         found = persons(request.request.scope, request.username)

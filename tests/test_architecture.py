@@ -22,7 +22,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/errors.py": set(),
     "lm/config.py": {"lm.errors"},
     "lm/files.py": {"lm.errors"},
-    "lm/run_dir.py": {"lm.errors", "lm.files", "filelock"},
+    "lm/records.py": set(),
+    "lm/run_dir.py": {"lm.errors", "lm.files", "lm.records", "filelock"},
     "lm/texts.py": {"lm.errors", "lm.encodings", "lm.files", "tqdm"},
     "lm/encodings.py": {"lm.errors", "charset_normalizer"},
     "lm/webpage.py": set(),
@@ -132,11 +133,21 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/generate.py": set(),
     "playground/words/inside.py": set(),
     "playground/words/share.py": set(),
+    "playground/words/of_lm_texts.py": set(),
+    "playground/words/of_lm_settings.py": set(),
+    "playground/words/of_lm_runs.py": set(),
+    "playground/words/of_lm_hub.py": set(),
+    "playground/words/of_page.py": set(),
+    "playground/words/of_system.py": set(),
+    "playground/translate.py": {
+        "playground.text_settings", "playground.words.of_lm_hub", "playground.words.of_lm_runs", "playground.words.of_lm_settings",
+        "playground.words.of_lm_texts", "playground.words.of_page", "playground.words.of_system",
+    },
     "playground/text.py": {
         "lm.config", "playground.text_settings", "playground.words.compare", "playground.words.choosing", "playground.words.corpus", "playground.words.frame",
         "playground.words.generate", "playground.words.inside", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
-    "playground/views.py": {"lm.errors", "lm.library", "lm.run_dir"},
+    "playground/views.py": {"lm.errors", "lm.library", "lm.records", "lm.run_dir"},
     "playground/workspace.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
         "playground.limits", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
@@ -161,7 +172,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.library", "lm.run_dir", "playground.look", "playground.references", "playground.workspace",
     },
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
-    "playground/markup.py": {"lm.run_dir", "playground.text"},
+    "playground/markup.py": {"lm.run_dir", "playground.text", "playground.translate"},
     "playground/frame.py": {
         "playground.look", "playground.markup", "playground.shelf", "playground.text", "playground.theme",
         "playground.views", "playground.workspace", "gradio",
@@ -175,7 +186,9 @@ ROOMS: dict[str, set[str]] = {
         "gradio",
     },
     "playground/coach.py": {"playground.views"},
-    "playground/edge.py": {"lm.errors", "playground.markup", "playground.workspaces", "gradio"},
+    "playground/edge.py": {
+        "lm.errors", "playground.markup", "playground.text", "playground.translate", "playground.workspaces", "gradio",
+    },
     "playground/plots.py": {
         "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",
     },

@@ -55,4 +55,12 @@ def test_every_string_is_used() -> None:
     [("ja", "ja"), ("ja-JP,en;q=0.8", "ja"), ("en-GB", "en"), ("fr-FR,ja;q=0.5", "ja"), ("de", "en"), ("", "en")],
 )
 def test_the_language_follows_the_browser(header: str, language: str) -> None:
-    assert text.language_of(header) == language
+    assert text.language_of({"accept-language": header}) == language
+
+
+@pytest.mark.parametrize(
+    ("cookie", "language"),
+    [("lm-language=en", "en"), ("a=b; lm-language=en; c=d", "en"), ("lm-language=fr", "ja"), ("xlm-language=en", "ja")],
+)
+def test_what_was_chosen_by_hand_goes_before_the_browsers_language(cookie: str, language: str) -> None:
+    assert text.language_of({"accept-language": "ja", "cookie": cookie}) == language

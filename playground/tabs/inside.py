@@ -71,7 +71,7 @@ def show(space: Workspace, panel: str, checkpoint: str | None, passage: str, lan
     try:
         value, wrong = PANELS[panel](subject, language) | dict(words=words), ""
     except LMError as error:  # the text that was chosen stays, and the panel says why it is empty
-        value, wrong = dict(words=words, empty=True), fault(error)
+        value, wrong = dict(words=words, empty=True), fault(error, language)
     shown = [value if name == panel else gr.skip() for name in PANELS]
     return subject.text, *shown, _python(panel, checkpoint, language), wrong
 
