@@ -138,6 +138,12 @@ class ModelConfig:
     tie_weights: bool = setting(
         True, "One matrix for reading and for predicting tokens.", label="Tied embeddings", group="Model"
     )
+    first_weights: str = setting(
+        "paper",
+        "How weights are drawn before training: paper, as GPT-2's and nanochat's authors do; pytorch, as PyTorch's layers "
+        "do by themselves and as the books leave it (embeddings far larger; tied ones start with huge losses).",
+        label="First weights", group="Model", choices=("paper", "pytorch"),
+    )  # fmt: skip
     logit_softcap: float = setting(
         0.0, "Squash logits smoothly into ± this value (modern only); 0 leaves them alone.",
         label="Logit soft cap", group="Model", low=0.0, high=1000.0,

@@ -260,7 +260,12 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all weights anew, in the order of `named_parameters`. Norms start at one, biases at zero."""
+        """Draw all weights anew, in the order of `named_parameters`. Norms start at one, biases at zero.
+
+        `first_weights="pytorch"` draws as `nn.Linear` and `nn.Embedding` do themselves: see `draw_as_pytorch`.
+        """
+        if self.config.first_weights == "pytorch":
+            return draw_as_pytorch(self, generator)
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 parameter.normal_(0.0, initial_std(self.config, name), generator=generator)
@@ -337,6 +342,23 @@ def initial_std(config: ModelConfig, name: str) -> float:
     if name == "head.weight":
         return UNTIED_HEAD_STD
     return 0.0 if joins_stream else config.n_embd**-0.5
+
+
+def draw_as_pytorch(model: GPT, generator: torch.Generator | None) -> None:
+    """What layers start with when nobody asks: U(±1/√inputs) for a linear one and its bias, N(0, 1) for an embedding.
+
+    Raschka's book and chapter 19 leave it at that. With embeddings fifty times GPT-2's the stream says which token
+    stands where long after the blocks have added to it, so a small text is soon learnt by heart.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            module.weight.normal_(generator=generator)
+        elif isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5
+            for parameter in module.parameters():
+                parameter.uniform_(-bound, bound, generator=generator)
+        elif isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
 
 
 # ---------------------------------------------------------------------------------------------- what it costs

@@ -80,7 +80,8 @@ _ALL = (
         text="sales-textbook",
         data=DataConfig(tokenizer="cl100k_base", keep_ids="max"),
         model=ModelConfig(
-            block_size=128, n_layer=6, n_head=4, n_embd=80, dropout=0.1, qkv_bias=False, tie_weights=False
+            block_size=128, n_layer=6, n_head=4, n_embd=80, dropout=0.1, qkv_bias=False, tie_weights=False,
+            first_weights="pytorch",
         ),
         train=replace(
             _PLAIN, steps=500, batch_size=2, lr=1e-3, weight_decay=0.01, eval_interval=50, eval_windows=20,
@@ -99,8 +100,8 @@ _ALL = (
             f"{RANDOM_EVALUATION} The chapter's own curve is of titles of pull requests, 324,523 characters, and a "
             "loss per token compares only on the same text: compare bits per byte. (The 77,919 tokens that it counts "
             "are those of the sales textbook, 460,319 characters.) The chapter bends with ReLU, adds sines for "
-            "positions, gives its head a bias and draws its first weights as PyTorch does; here it is GELU, learned "
-            "positions, no such bias and GPT-2's weights, and weight decay spares embeddings, biases and norms."
+            "positions and gives its head a bias; here it is GELU, learned positions and no such bias, and weight decay "
+            "spares embeddings, biases and norms."
         ),
     ),
     Recipe(
@@ -112,7 +113,7 @@ _ALL = (
         data=DataConfig(tokenizer="gpt2"),
         model=ModelConfig(
             block_size=256, n_layer=12, n_head=12, n_embd=768, dropout=0.1, qkv_bias=False, gelu="tanh",
-            tie_weights=False,
+            tie_weights=False, first_weights="pytorch",
         ),
         train=replace(
             _PLAIN, steps=0, epochs=10, batch_size=2, sampling="epochs", lr=4e-4, eval_interval=5, eval_windows=10,
@@ -139,8 +140,8 @@ _ALL = (
         differs=(
             "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out "
             "text count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
-            "Without a tied head the network called 124M has 162 million parameters. First weights are GPT-2's, the "
-            "book's are PyTorch's. Samples are drawn at temperature 0.8; the book takes the likeliest token."
+            "Without a tied head the network called 124M has 162 million parameters. Samples are drawn at temperature 0.8; "
+            "the book takes the likeliest token."
         ),
     ),
     Recipe(

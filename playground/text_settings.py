@@ -60,6 +60,11 @@ SETTINGS = {
             "各 MLP の曲げ方(gpt2 のみ)。exact: 正確な式。tanh: OpenAI の重みの学習に使われた近似。",
         ),
         "tie_weights": ("埋め込みの共有", "トークンを読む行列と予測する行列を一つにする。"),
+        "first_weights": (
+            "重みの初期値",
+            "学習前の重みの引き方。paper: GPT-2 や nanochat の著者のやり方。"
+            "pytorch: PyTorch の層の既定のまま(本の実装。埋め込みがずっと大きく、共有すると最初の損失が巨大になる)。",
+        ),
         "logit_softcap": ("ロジットの上限", "ロジットを ± この値に滑らかに収める(modern のみ)。0 なら何もしない。"),
         "rope_theta": ("RoPE の底", "回転位置の最も長い波長(modern のみ)。"),
     },

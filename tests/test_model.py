@@ -146,6 +146,30 @@ def test_the_first_loss_is_near_that_of_guessing(changes, n_embd):
     assert abs(loss - math.log(65)) < 0.15
 
 
+@pytest.mark.parametrize("changes", [{}, dict(arch="modern", tie_weights=False), dict(n_experts=4)])
+def test_pytorchs_first_weights_are_those_of_its_own_layers(changes):
+    model = GPT(ModelConfig(**{**TINY, "n_embd": 64, "first_weights": "pytorch", **changes}), seeded())
+    table = model.token_embedding.weight
+    assert abs(table.std() - 1) < 0.1 and table.abs().max() > 2
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            bound = 1 / math.sqrt(module.in_features)
+            assert 0.9 * bound < module.weight.abs().max() <= bound, name
+            assert abs(module.weight.std() - bound / math.sqrt(3)) < 0.1 * bound, name
+            assert module.bias is None or 0 < module.bias.abs().max() <= bound, name
+        elif isinstance(module, torch.nn.LayerNorm):
+            assert torch.equal(module.weight, torch.ones(64)) and not module.bias.any(), name
+
+
+def test_untrained_pytorch_weights_lose_a_sixth_more_than_guessing():
+    # Logits of variance 1/3 cost half of that over ln V: the books' 10.99 at V = 50,257 is ln V + 1/6.
+    config = ModelConfig(**{**TINY, "vocab_size": 500, "n_embd": 96, "tie_weights": False, "first_weights": "pytorch"})
+    ids = some_ids(64, 13, 500)
+    with torch.no_grad():
+        loss = F.cross_entropy(GPT(config, seeded()).eval()(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+    assert abs(loss - math.log(500) - 1 / 6) < 0.06
+
+
 def test_dropout_works_while_training_and_only_then():
     model = lively(dropout=0.5)
     ids = some_ids(2, 12)
