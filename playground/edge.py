@@ -17,6 +17,7 @@ import gradio as gr
 
 from lm.errors import LMError
 from playground.markup import escape, fault
+from playground.same import are_plain, lightened
 from playground.text import language_of
 from playground.translate import translated
 from playground.workspaces import Workspaces
@@ -60,6 +61,8 @@ class Edge:
         shown = self.guarded(handler, len(outputs), told_at, told is not None, is_look)
         if told is not None and told not in outputs:
             outputs = [*outputs, told]
+        if are_plain(outputs):
+            shown, manners = lightened(shown, outputs), dict(postprocess=False) | manners
         if isinstance(when, functools.partial):  # an event of a component's own script, which `gr.on` does not know
             return when(shown, inputs, outputs, **QUIET | manners)
         return gr.on(when if isinstance(when, list) else [when], shown, inputs, outputs, **QUIET | manners)

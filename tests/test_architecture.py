@@ -162,6 +162,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.trainings", "playground.workspace", "playground.workspaces", "gradio",
     },
     "playground/turns.py": {"playground.limits", "playground.text"},
+    "playground/same.py": {"gradio"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor"},
     "playground/workspaces.py": {
@@ -187,7 +188,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/coach.py": {"playground.views"},
     "playground/edge.py": {
-        "lm.errors", "playground.markup", "playground.text", "playground.translate", "playground.workspaces", "gradio",
+        "lm.errors", "playground.markup", "playground.same", "playground.text", "playground.translate", "playground.workspaces", "gradio",
     },
     "playground/plots.py": {
         "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",
