@@ -30,7 +30,7 @@ from playground.plots import plotly_bundle
 from playground.queue import TrainingQueue, slots_here
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
-from playground.watch import Watcher, tick_seconds
+from playground.watch import SIGHT_SECONDS, Watcher, tick_seconds
 from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
@@ -40,6 +40,16 @@ TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, insi
 WATCHER = Watcher(
     dict(frame=frame, guest=guest, train=train, generate=generate, compare=compare, inside=inside, share=share)
 )
+# What Gradio is told before it makes its queue. Its statistics of events, which nobody reads here, took a pandas
+# table of the last 10,000 events after each one.
+QUIET_GRADIO = dict(
+    GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000000", GRADIO_ANALYTICS_MAX_EVENTS="100"
+)
+# Its queue looks for something to do a thousand times a second by itself: 6.6 % of a core, measured with nobody there.
+QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.01, 0.05
+# Pages whose state is kept, also of those that were closed; 0.6 MB each, measured, and by itself Gradio keeps 10,000. An
+# open page speaks up every few seconds: whoever comes after that many others finds it as new. assumed
+SESSIONS = 500
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -86,6 +96,7 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
         run_history=False,
+        state_session_capacity=SESSIONS,
         show_error=False,
         ssr_mode=False,
     )
@@ -126,7 +137,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
         return watcher.choose(space, str(event.run), language)
 
     def tick(space: Workspace, *seen: Any) -> tuple[Any, ...]:
-        return watcher.watch(space, *seen)
+        return watcher.watch(space, *seen, seconds=SIGHT_SECONDS)
 
     taught = [page.corpus.title, page.corpus.limits, page.generate.page, page.train.dial, page.train.plan]
     entered = [page.language, page.corpus.corpus, *taught]
@@ -153,8 +164,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """`python app.py`: open the playground and stay until it is ended. Trainings go on without it."""
     arguments = _parser().parse_args(argv)
     sleep_at_barriers()
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    for name, value in (QUIET_GRADIO | dict(HF_HUB_DISABLE_TELEMETRY="1")).items():
+        os.environ.setdefault(name, value)
     if is_on_space():
         keep_own_token()
     backup.start(arguments.runs_dir)
@@ -162,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     space = workspaces.own
     app = build_app(workspaces)
     host = arguments.host or os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if is_on_space() else "127.0.0.1")
-    _, address, _ = app.queue(default_concurrency_limit=4).launch(
+    _, address, _ = _queued(app).launch(
         server_name=host,
         server_port=arguments.port,
         auth=_logins(arguments.auth),
@@ -174,6 +185,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not (arguments.no_browser or is_on_space()) and _has_screen():
         webbrowser.open(address)
     app.block_thread()
+
+
+def _queued(app: gr.Blocks) -> gr.Blocks:
+    """`app` with its queue of events, which looks for them as often as a person would notice."""
+    app.queue(default_concurrency_limit=4)
+    app._queue.sleep_when_free, app._queue.progress_update_sleep_when_free = QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS
+    return app
 
 
 def _workspaces(arguments: argparse.Namespace) -> Workspaces:

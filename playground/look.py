@@ -11,9 +11,10 @@ from playground.workspace import Workspace
 
 @dataclass(frozen=True)
 class Look:
-    """One look over one workspace. `row` and `curve` are of the selected run; None where none is selected."""
+    """One look over one workspace. `row` and `curve` are of the selected run; None where none is, or it is gone."""
 
     space: Workspace
+    selected: str
     language: str
     rows: list[Row]
     row: Row | None = None
@@ -28,4 +29,4 @@ def look(space: Workspace, selected: str, language: str) -> Look:
     """Look at the disk once; `selected` may be a run that is gone, or empty."""
     rows = space.library.rows()
     row = next((row for row in rows if row.name == selected), None)
-    return Look(space, language, rows, row, space.library.curve(selected) if row else None)
+    return Look(space, selected, language, rows, row, space.library.curve(selected) if row else None)

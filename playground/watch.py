@@ -3,19 +3,23 @@
 Every part of the page that follows the disk has `FOLLOWS`, the names of its widgets that do, and `follow(look)`, their
 values. A browser is told only what differs from what it was told before; `Cursor` holds that, on the server. Ticks read
 the run directories, so it does not matter who started a run, how often the page was reloaded, or how many browsers look.
-A tick of a page where nothing is trained and nothing was written costs a few `stat`s (`playground.glance`).
+A tick of a page where nothing is trained and nothing was written costs a few `stat`s (`playground.glance`); of those who
+follow the same training, spectators above all, one looks and the others are told what it saw.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 
 from playground import plots, timeline
-from playground.glance import glance, is_at_rest
+from playground.glance import Glance, glance, is_at_rest
 from playground.look import Look, look
 from playground.workspace import Workspace
 
@@ -24,10 +28,10 @@ Cursor = dict[str, Any]
 STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 # Choices that move on to the selected run as soon as it has a model.
 MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
-
-
 # Between two looks at the disk; where many visitors share two processors, the trainings need them more. assumed
 TICK_SECONDS, SHARED_TICK_SECONDS, HIDDEN_TICK_SECONDS = 1.0, 2.5, 20.0
+# What one browser saw of a training, others are told for so long. assumed: less than a tick, so that none misses one
+SIGHT_SECONDS = 0.7
 
 
 def tick_seconds(is_shared: bool = False, is_hidden: bool = False) -> float:
@@ -45,6 +49,21 @@ class Part(Protocol):
     def follow(self, look: Look) -> dict[str, Any]: ...
 
 
+@dataclass(frozen=True)
+class Sight:
+    """A look, the glance before it, when it was, and what each part of the page shows of it."""
+
+    look: Look
+    glance: Glance
+    at: float
+    shown: dict[str, Any]
+
+    def is_valid(self, now: Glance, seconds: float) -> bool:
+        """Whether another look would show the same, or at most what a training wrote in the last `seconds`."""
+        is_fresh = time.monotonic() - self.at < seconds
+        return is_fresh and (self.glance == now or not is_at_rest(self.look))
+
+
 class Watcher:
     """Follows the disk for `parts`, by their names on the page; `outputs` names what a tick may update, in order."""
 
@@ -52,14 +71,17 @@ class Watcher:
         self.parts = parts
         self.names = tuple(f"{part}.{name}" for part, module in parts.items() for name in module.FOLLOWS)
         self.outputs = (*STREAMS, *self.names, "cursor")
+        self._sights: WeakKeyDictionary[Workspace, dict[tuple[str, str], Sight]] = WeakKeyDictionary()
 
     def widgets(self, page: SimpleNamespace) -> list[gr.components.Component]:
         """The widgets of `outputs`."""
         places = [name.split(".") for name in self.outputs[:-1]]
         return [*(getattr(getattr(page, part), name) for part, name in places), page.cursor]
 
-    def watch(self, space: Workspace, selected: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
-        """Look at the disk once.
+    def watch(
+        self, space: Workspace, selected: str, cursor: Cursor, language: str, seconds: float = 0.0
+    ) -> tuple[Any, ...]:
+        """Look at the disk once, or take what another browser saw of a training in the last `seconds`.
 
         Inputs: the run that this browser shows (empty: none), what it was told before, its language.
         Outputs: `outputs`; `gr.skip()` for what is as it was.
@@ -67,18 +89,33 @@ class Watcher:
         now = glance(space, selected, language)
         if cursor.get("glance") == now:
             return (gr.skip(),) * len(self.outputs)
+        sight = self._sights.get(space, {}).get((selected, language))
+        if sight is None or not sight.is_valid(now, seconds):
+            sight = self._sight(space, selected, language, now)
+        return self._told(sight, cursor)
+
+    def _sight(self, space: Workspace, selected: str, language: str, now: Glance) -> Sight:
         seen = look(space, selected, language)
+        shown = {f"{part}.{name}": v for part, module in self.parts.items() for name, v in module.follow(seen).items()}
+        sight = Sight(seen, now, time.monotonic(), shown)
+        others = self._sights.get(space, {}).items()
+        fresh = {key: one for key, one in others if sight.at - one.at < SIGHT_SECONDS}
+        self._sights[space] = fresh | {(selected, language): sight}
+        return sight
+
+    def _told(self, sight: Sight, cursor: Cursor) -> tuple[Any, ...]:
+        """What a browser that was told `cursor` is told of `sight`."""
+        seen, shown, selected = sight.look, sight.shown, sight.look.selected
         updates, places = {}, {}
         for name, stream in STREAMS.items():
             value, places[name] = stream(seen, cursor.get(name, {}))
             updates |= {name: value} if value else {}
-        shown = {f"{part}.{name}": v for part, module in self.parts.items() for name, v in module.follow(seen).items()}
         before = cursor.get("shown", {})
         updates |= {name: _update(value) for name, value in shown.items() if before.get(name) != value}
         updates |= {
             name: _moved(name, shown, selected) for name in MOVING if _has_arrived(name, shown, before, selected)
         }
-        updates["cursor"] = places | dict(shown=shown, glance=now if is_at_rest(seen) else None)
+        updates["cursor"] = places | dict(shown=shown, glance=sight.glance if is_at_rest(seen) else None)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
 
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:

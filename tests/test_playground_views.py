@@ -250,6 +250,25 @@ def test_a_tick_that_finds_nothing_written_reads_nothing(space: Workspace, runs:
     assert set(map(str, WATCHER.watch(space, "one", cursor, "en"))) == {str(gr.skip())}
 
 
+def test_of_those_who_follow_a_training_one_looks_and_all_are_told(space: Workspace, runs: Path, monkeypatch) -> None:
+    run = fabricate(runs, "one", state="running", steps=80)
+    with alive(run):
+        WATCHER.watch(space, "one", {}, "en")
+        run_dir.append_record(run.metrics, record(81))
+        monkeypatch.setattr(watch, "look", None)  # it would be a fault to look again
+        chart, figures = told(WATCHER.watch(space, "one", {}, "en", seconds=60), "train.chart", "train.figures")
+    assert chart["train"][-1][0] == 80 and "figures" in figures
+
+
+def test_a_deed_is_followed_by_a_look_of_its_own(space: Workspace, runs: Path) -> None:
+    run = fabricate(runs, "one", state="running", steps=80)
+    with alive(run):
+        [cursor] = told(WATCHER.watch(space, "one", {}, "en", seconds=60), "cursor")
+        run_dir.append_record(run.metrics, record(81))
+        [chart] = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart")
+    assert [row[0] for row in chart["train"]] == [81]
+
+
 def written_to(run: RunDir) -> dict:
     """One change after another, each by what the trainer or the page does to a run or its library."""
     model = run.best / "model.safetensors"
