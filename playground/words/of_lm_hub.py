@@ -11,8 +11,8 @@ ROWS = {
     "cancelled; what has arrived is kept, and pulling again goes on from there": (
         "取り消しました。届いた分は残っていて、もう一度取り込むとそこから続きます"
     ),
-    "cancelled. The Space {url} exists; publish again to fill or renew it": (
-        "取り消しました。Space {url} はあります。もう一度公開すると中身を送ります"
+    "cancelled. The Space {hub}/spaces/{name} exists; publish again to fill or renew it": (
+        "取り消しました。Space {hub}/spaces/{name} はあります。もう一度公開すると中身を送ります"
     ),
     # ---------------------------------------------------------------------------------------------- lm.hub
     "this is no token: a token is one word, as {url} shows it (hf_…)": (
@@ -21,8 +21,8 @@ ROWS = {
     "the token of {name} may only read; make one with write permission at {url} and use that": (
         "{name} のトークンは読み取り専用です。{url} で書き込み権限のあるものを作って使ってください"
     ),
-    "the name {name} belongs to someone else; this token writes under {names}: use for example {wise}": (
-        "{name} は他の人の名前です。このトークンで書けるのは {names:list} です(例: {wise})"
+    "the name {name} belongs to someone else; this token writes under {names}: use for example {me}/{short}": (
+        "{name} は他の人の名前です。このトークンで書けるのは {names:list} です(例: {me}/{short})"
     ),
     "{name} cannot name a repository: it is user/name in letters, digits, '-', '_' and '.', at most 96 of them, without "
     "'--' or '..' and not ending in '.git'; for example {wise}": (
@@ -51,14 +51,14 @@ ROWS = {
     "cannot reach {hub}, and {repo} is not in the cache; pull it once while online": (
         "{hub} につながらず、{repo} はキャッシュにもありません。ネットワークのある所で一度取り込んでください"
     ),
-    "{repo} is gated: ask for access at {url}, then try again with your token": (
-        "{repo} には利用申請が必要です。{url} で申請してから、自分のトークンでもう一度お試しください"
+    "{repo} is gated: ask for access at {hub}/{same}, then try again with your token": (
+        "{repo} には利用申請が必要です。{hub}/{same} で申請してから、自分のトークンでもう一度お試しください"
     ),
     "{repo} has no such revision; name a branch, a tag or a whole commit hash of it": (
         "{repo} にその版はありません。ブランチ、タグ、または省略しないコミット番号を指定してください"
     ),
-    "{repo} lacks a file that was asked for; look at {url}": (
-        "{repo} に必要なファイルがありません。{url} を確かめてください"
+    "{repo} lacks a file that was asked for; look at {hub}/{same}": (
+        "{repo} に必要なファイルがありません。{hub}/{same} を確かめてください"
     ),
     "there is no repository {repo}, or it is private and this token may not see it; check the name at {hub}, or log in "
     "with `hf auth login`": (
@@ -68,8 +68,8 @@ ROWS = {
     "the Hub does not accept this token (401); it may be mistyped or revoked: make another at {url}": (
         "Hub がこのトークンを受け付けません(401)。打ち間違いか、無効になっています。{url} で作り直してください"
     ),
-    "the Hub asks for a paid plan (402): {said}; see {url}, or run it on your own machine": (
-        "Hub の有料プランが必要です(402): {said}。{url} を見るか、自分の計算機で使ってください"
+    "the Hub asks for a paid plan (402): {said}; see {hub}/pricing, or run it on your own machine": (
+        "Hub の有料プランが必要です(402): {said}。{hub}/pricing を見るか、自分の計算機で使ってください"
     ),
     "this token may not do that to {repo} (403): {said}; use one with write permission ({url}), or another name": (
         "このトークンでは {repo} に書き込めません(403): {said}。"
@@ -86,11 +86,12 @@ ROWS = {
     "the Hub is in trouble ({n}); try again in some minutes (https://status.huggingface.co)": (
         "Hub に障害が起きています({n})。数分後にもう一度お試しください(https://status.huggingface.co)"
     ),
-    "the Hub refuses ({n}): {said}; try again, or look at {url}": (
-        "Hub に拒否されました({n}): {said}。もう一度試すか、{url} を確かめてください"
+    "the Hub refuses ({n}): {said}; try again, or look at {hub}/{repo}": (
+        "Hub に拒否されました({n}): {said}。もう一度試すか、{hub}/{repo} を確かめてください"
     ),
-    "the Hub does not take these files: {said}; leave out --with-corpus and --resume, or free space ({url})": (
-        "Hub がファイルを受け付けません: {said}。テキストを送らないようにするか、容量を空けてください({url})"
+    "the Hub does not take these files: {said}; leave out --with-corpus and --resume, or free space ({hub}/settings/billing)": (
+        "Hub がファイルを受け付けません: {said}。"
+        "テキストを送らないようにするか、容量を空けてください({hub}/settings/billing)"
     ),
     # ---------------------------------------------------------------------------------------------- lm.push, lm.bundle
     "arch={arch} with n_experts={n} and logit_softcap={cap} has no class in transformers, so nobody else could load it; "
@@ -133,15 +134,19 @@ ROWS = {
     ),
     "the card's metadata is no YAML ({why}); {cure}": "カードのメタデータが YAML ではありません({why})。{cure}",
     "the card's metadata cannot be read ({why}); {cure}": "カードのメタデータを読めません({why})。{cure}",
+    "cannot read the card {path}: {why}; save it as UTF-8": (
+        "カード {path} を読めません({why})。UTF-8 で保存してください"
+    ),
     "the card says {key}={value}, which must be one word; {cure}": (
         "カードの {key} = {value} は一語でなければなりません。{cure}"
     ),
     # ---------------------------------------------------------------------------------------------- lm.space
-    "The Space {url} exists and may be empty; publish again to fill it": (
-        "Space {url} はありますが、空かもしれません。もう一度公開すると中身を送ります"
+    "{fault}. The Space {hub}/spaces/{name} exists and may be empty; publish again to fill it": (
+        "{fault}。Space {hub}/spaces/{name} はありますが、空かもしれません。もう一度公開すると中身を送ります"
     ),
-    "{repo} is private: put a token that may read it into the Space's secrets as HF_TOKEN ({url})": (
-        "{repo} は非公開です。読めるトークンを、Space の Secrets に HF_TOKEN として入れてください({url})"
+    "{repo} is private: put a token that may read it into the Space's secrets as HF_TOKEN ({hub}/spaces/{name}/settings)": (
+        "{repo} は非公開です。読めるトークンを、Space の Secrets に HF_TOKEN として入れてください"
+        "({hub}/spaces/{name}/settings)"
     ),
     "{repo} holds no model yet; push one there first with `lm push NAME {same}`": (
         "{repo} にはまだモデルがありません。先に「Hub に送る」を押してください(`lm push NAME {same}`)"
@@ -166,6 +171,11 @@ ROWS = {
         "{repo} は {size} GB あり、上限の {most} GB を超えています。小さいモデルを選んでください"
         "(コマンドでは --most-gigabytes で上限を変えられます)"
     ),
+    "{repo} has {size} GB to fetch, and {free} GB are free at {folder}; free some space, or set HF_HOME to a folder on a "
+    "larger disk": (
+        "{repo} は {size} GB ありますが、{folder} の空きは {free} GB です。"
+        "空きを作るか、HF_HOME に大きなディスクのフォルダを指定してください"
+    ),
     "{name} of {repo} has {size} MB, too much for such a file; take another model": (
         "{repo} の {name} は {size} MB で、この種のファイルには大きすぎます。別のモデルを選んでください"
     ),
@@ -189,6 +199,9 @@ ROWS = {
     "its {file} holds no settings; choose another model": "{file} に設定がありません。別のモデルを選んでください",
     "its {weights} has {size} bytes where {file} means {n} numbers; they do not belong together, choose another model": (
         "{weights} は {size} バイトですが、{file} では {n} 個の数のはずです。組が合いません。別のモデルを選んでください"
+    ),
+    "its training/config.json holds no settings; choose another model": (
+        "training/config.json に設定がありません。別のモデルを選んでください"
     ),
     "its training/config.json says threads={n}, which no machine has; choose another model": (
         "training/config.json のスレッド数 {n} はありえません。別のモデルを選んでください"

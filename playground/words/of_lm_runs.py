@@ -51,6 +51,9 @@ ROWS = {
     "{path} has a damaged line: {line}; delete that line to read the rest": (
         "{path} に壊れた行があります: {line}。その行を消すと残りを読めます"
     ),
+    "{path} has a damaged line, with {fault}; delete that line to read the rest": (
+        "{path} に壊れた行があります({fault})。その行を消すと残りを読めます"
+    ),
     "{name} is not JSON": "{name} は JSON の値ではありません",
     "{path} is no ordinary file; remove it, or take another copy of the run": (
         "{path} は通常のファイルではありません。取り除くか、別の控えを使ってください"
@@ -67,7 +70,6 @@ ROWS = {
     "end": (
         "{name} にはまだモデルがありません({state:word}、ステップ {step})。最初の評価のときと、終わりに保存されます"
     ),
-    "{fault}; took {other}/, of step {step}, instead": "{fault}。代わりにステップ {step} の {other}/ を使いました",
     "arch={arch} with n_experts={n} and logit_softcap={cap} has no class in transformers; generate with the run as it "
     "is, or train arch=modern without a cap to export it": (
         "arch={arch}、n_experts={n}、logit_softcap={cap} に合う transformers のクラスがありません。"
@@ -98,7 +100,7 @@ ROWS = {
         "{name} の形 {found} が config.json の {wanted} と違います"
     ),
     "; and {n} more": "、ほか {n} 件",
-    "{path} does not fit its config.json: {faults}": "{path} が config.json と合いません: {faults}",
+    "{path} does not fit its config.json: {faults}{more}": "{path} が config.json と合いません: {faults}{more}",
     "the saved state does not fit this run's settings: {why}": "保存された状態がこの学習の設定と合いません: {why}",
     "{name} is damaged: it does not say where the training was": "{name} が壊れています(学習の位置がない)",
     "{fault}; took the state before it": "{fault}。一つ前の状態を使いました",

@@ -71,10 +71,8 @@ ROWS = {
     "best_in={minutes} minutes cannot be aimed at; use {least} to {most}, for example 5": (
         "{minutes} 分は選べません。{least}〜{most} 分、たとえば 5 分にしてください"
     ),
-    "{n} cores": "{n}コア",
-    "{n} core": "{n}コア",
-    "{n} cores · bf16": "{n}コア · bf16",
-    "{n} core · bf16": "{n}コア · bf16",
+    "{n} core{s}": "{n}コア",
+    "{device} · bf16": "{device} · bf16",
     "shard needs a precision whose gradients need no scaling; use --precision float32": (
         "「分散保持」には勾配の拡大が要らない精度が必要です。「精度」を float32 にしてください"
     ),

@@ -28,8 +28,8 @@ ROWS = {
     "Temporary failure in name resolution": "サーバー名を調べられません",
     "timed out": "時間切れ",
     "The read operation timed out": "時間切れ",
-    "[Errno {n}] {words}": "{words}",
-    "[Errno {n}] {words}: {path}": "{words}: {path}",
+    "[Errno {same}] {words}": "{words}",
+    "[Errno {same}] {words}: {path}": "{words}: {path}",
     "HTTP Error {n}: {words}": "HTTP エラー {n}: {words}",
     "Expecting value": "値がありません",
     "Extra data": "余分なデータがあります",
@@ -38,6 +38,6 @@ ROWS = {
     "Expecting ':' delimiter": "コロンがありません",
     "Unterminated string starting at": "文字列が閉じていません",
     "Invalid control character at": "使えない制御文字があります",
-    "{why}: line {line} column {column} (char {at})": "{why}({line} 行 {column} 文字目)",
+    "{why}: line {line} column {column} (char {same})": "{why}({line} 行 {column} 文字目)",
     "Error while deserializing header: {why}": "ヘッダを読み取れません: {why}",
 }
