@@ -325,7 +325,7 @@ def measurement(records: Sequence[Mapping[str, Any]], step: int | None) -> Mappi
 def samples(run: RunDir) -> list[dict[str, Any]]:
     """`samples.jsonl`; empty when it is damaged or there is none."""
     try:
-        return run_dir.read_records(run.samples)[0]
+        return run_dir.read_samples(run.samples)[0]
     except RunError:
         return []
 

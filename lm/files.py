@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from lm.errors import RunError
 REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 # assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
 MOST_JSON_BYTES, MOST_LOG_BYTES = 100_000_000, 1 << 29
+# What may stand for half of a character, or for a number that no float holds: 1e999 is read as infinity.
+UNWRITABLE = re.compile(rb"\\[uU][dD]|[eE]\+?\d{3}|(?<!\d)\d{300}")
 
 
 # ---------------------------------------------------------------------------------------------- writing
@@ -121,8 +124,8 @@ def _record(line: bytes, path: Path) -> dict[str, Any]:
 def _parsed(data: bytes) -> Any:
     """The value of strict JSON, one that can be written again: no not-a-number, no half of a surrogate pair."""
     value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
-    if b"\\ud" in data.lower():
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    if UNWRITABLE.search(data):
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
     return value
 
 

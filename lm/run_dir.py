@@ -4,7 +4,8 @@ One writer per file. A whole file is replaced atomically (`write_json`), a log g
 Readers never lock, never fail on a file that is being written, and know from the trainer's lock whether it still lives,
 so a reload, a second tab, a restarted app or a `kill -9` loses nothing.
 
-`best/`, `last/` and `resume/` are filled by `lm.checkpoint`; everything else in the directory is named here.
+`best/`, `last/` and `resume/` are filled by `lm.checkpoint`, `embeddings/` by `lm.stages`; everything else in the
+directory is named here.
 Schema 1; readers ignore unknown keys and default missing ones in `Status` and `summary`, nowhere else.
 """
 
@@ -16,7 +17,7 @@ import re
 import shutil
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lm import records
+from lm.death import probable_cause
 from lm.errors import RunError
 from lm.files import (  # noqa: F401 - part of the contract: how its files are written and read
     append_record,
@@ -44,11 +47,8 @@ STATES = (WAITING, *ACTIVE_STATES, "finished", "stopped", "failed")
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
-# Where so little memory is free, systems end the largest process: Linux's OOM killer, macOS's jetsam. assumed
-MEMORY_LOW_BYTES = 300_000_000
 # On Windows these mean devices, whatever stands behind their first dot.
 RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
-MOST_NUMBER = 1e15  # no clock, memory or step counts further
 LONGEST_NAME, LONGEST_NAME_BYTES = 64, 192  # file systems end at 255 bytes, and temporary names are longer
 
 
@@ -101,6 +101,10 @@ class RunDir:
     @property
     def last(self) -> Path:
         return self.path / "last"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.path / "embeddings"
 
     @property
     def resume(self) -> Path:
@@ -258,7 +262,7 @@ def owned(run: RunDir) -> Iterator[None]:
 
 def _sweep(run: RunDir) -> None:
     """Remove what a killed trainer was about to write: its owner alone writes here, and nobody reads these names."""
-    for folder in (run.path, run.initial, run.best, run.last, run.resume):
+    for folder in (run.path, run.initial, run.best, run.last, run.embeddings, run.resume):
         for pattern in (".*.tmp", ".tmp*"):  # ours, and those that safetensors makes
             for leftover in folder.glob(pattern):
                 with suppress(OSError):
@@ -269,15 +273,34 @@ def _sweep(run: RunDir) -> None:
 
 
 def read_metrics(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """`read_records` of a `metrics.jsonl`, or of the run directory that holds it."""
-    return read_records(path / "metrics.jsonl" if path.is_dir() else path, offset)
+    """`read_records` of a `metrics.jsonl`, or of the run directory that holds it; its numbers are numbers."""
+    return _checked(path / "metrics.jsonl" if path.is_dir() else path, offset, records.fault_of_metrics)
+
+
+def read_samples(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """`read_records` of a `samples.jsonl`; its texts are texts."""
+    return _checked(path, offset, records.fault_of_sample)
+
+
+def _checked(path: Path, offset: int, fault_of: Callable[[Mapping[str, Any]], str]) -> tuple[list[dict[str, Any]], int]:
+    found, end = read_records(path, offset)
+    if fault := next(filter(None, map(fault_of, found)), ""):
+        raise RunError(f"{path} has a damaged line, with {fault}; delete that line to read the rest")
+    return found, end
+
+
+def shown_settings(run: RunDir) -> dict[str, Any]:
+    """What `config.json` says, for those who only show it: see `lm.records`; empty where it is missing or damaged."""
+    return records.shown_settings(_read_object(run.config))
 
 
 def read_status(run: RunDir) -> Status:
     """`status.json` as it was last written; all defaults when there is none."""
     values, default = _read_object(run.status), Status()
     known = {name: values[name] for name in vars(default) if name in values}
-    return Status(**{name: value for name, value in known.items() if _is_like(value, name, getattr(default, name))})
+    if known.get("state") not in STATES:
+        known.pop("state", None)
+    return Status(**{name: v for name, v in known.items() if records.is_like(v, getattr(default, name))})
 
 
 def is_owned(run: RunDir) -> bool:
@@ -310,12 +333,7 @@ def last_words(run: RunDir) -> str:
     said, config = read_status(run), _read_object(run.config)
     if state(run) != "dead":
         return said.error
-    estimate = _of_kind(config.get("memory"), dict) or {}
-    needed, free = (_of_kind(estimate.get(key), int) or 0 for key in ("needed_bytes", "free_bytes"))
-    cure = f"go on with `lm resume {run.name}`"
-    if needed > free or (said.free_bytes or MEMORY_LOW_BYTES) < MEMORY_LOW_BYTES:
-        return f"the process ended without a word, probably for lack of memory: {cure} --grad-accum-steps N, a larger N"
-    return f"the process ended without a word, as when it is killed or the machine is switched off: {cure}"
+    return probable_cause(run.name, config, said.free_bytes, shutil.disk_usage(run.path).free)
 
 
 def summary(run: RunDir) -> dict[str, Any]:
@@ -344,10 +362,10 @@ def summary(run: RunDir) -> dict[str, Any]:
 def best_record(run: RunDir) -> dict[str, Any]:
     """The evaluation line with the lowest validation loss, or an empty dictionary; untrained weights do not count."""
     try:
-        records, _ = read_records(run.metrics)
+        found, _ = read_records(run.metrics)
     except RunError:
         return {}
-    measured = [r for r in records if _is_step(r.get("step")) and isinstance(r.get("val_loss"), float)]
+    measured = [r for r in found if records.is_count(r.get("step") or None) and isinstance(r.get("val_loss"), float)]
     evaluations = [r for r in measured if math.isfinite(r["val_loss"])]
     return min(evaluations, key=lambda r: r["val_loss"], default={})
 
@@ -361,22 +379,9 @@ def _read_object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_like(value: Any, name: str, default: Any) -> bool:
-    """Whether `value` may stand in a status under this name: readers do arithmetic with it."""
-    if name == "state":
-        return value in STATES
-    if default is None or type(default) is float:
-        return type(value) in (int, float) and abs(value) < MOST_NUMBER
-    return type(value) is type(default) and (type(value) is not int or abs(value) < MOST_NUMBER)
-
-
 def _of_kind(value: Any, kind: type) -> Any:
     """`value`, or None if it is of another kind than its readers expect."""
     return value if type(value) is kind else None
-
-
-def _is_step(value: Any) -> bool:
-    return type(value) is int and value > 0
 
 
 def _born(run: RunDir) -> float:

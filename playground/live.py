@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from lm import run_dir
 from lm.run_dir import Status
 from playground import coach, markup
 from playground.markup import bar, count, duration, escape, figure, step_words
 from playground.text import say
 from playground.theme import asset
+from playground.translate import translated
 from playground.views import Curve, Row, progress
 
 
@@ -83,10 +85,10 @@ def note(row: Row | None, curve: Curve | None, about: dict[str, Any], is_stoppin
     if row is None or curve is None:
         return markup.note("calm", say("train.say.new", language))
     if row.state == "failed":
-        cause = row.status.error.strip() or say("train.say.failed", language)
+        cause = translated(row.status.error.strip(), language) or say("train.say.failed", language)
         return markup.note("wrong", say("train.say.failed", language), cause)
     if curve.fault:
-        return markup.note("wrong", curve.fault)
+        return markup.note("wrong", translated(curve.fault, language))
     if row.state == "running" and is_stopping:
         return markup.note("calm", say("train.say.stopping", language))
     found = coach.remarks(curve, about, progress(row.status), row.is_active)
@@ -97,8 +99,11 @@ def note(row: Row | None, curve: Curve | None, about: dict[str, Any], is_stoppin
 
 
 def _ended(row: Row, curve: Curve, language: str) -> str:
+    if row.state == "dead":
+        cause = translated(run_dir.last_words(curve.run), language)
+        return markup.note("attention", say("train.say.dead", language), cause)
     if row.state != "finished":
-        return markup.note("attention" if row.state == "dead" else "calm", say(f"train.say.{row.state}", language))
+        return markup.note("calm", say(f"train.say.{row.state}", language))
     key = "train.say.finished_bare" if row.best_step is None else "train.say.finished"
     words = say(key, language, step=count(row.best_step or 0))
     after = coach.what_next(curve)

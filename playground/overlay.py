@@ -163,7 +163,7 @@ def _branch(
     if origin.get("checkpoint") == "none":
         where = say("compare.from_fresh", language)
     elif origin:
-        where = say("compare.from_step", language, step=count(origin.get("step") or 0))
+        where = say("compare.from_step", language, step=_whole(origin.get("step") or 0))
     below = "".join(_branch(child, children, origins, language) for child in sorted(children.get(name, ())))
     told = f" <small>{escape(where)}</small>" if where else ""
     return f"<li><b>{escape(name)}</b>{told}{f'<ul>{below}</ul>' if below else ''}</li>"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import stat
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from lm import library, run_dir
 from lm.errors import RunError
+from lm.records import fault_of_sample
 from lm.run_dir import ACTIVE_STATES, RunDir, Status
 
 # A new page gets at most this many training points, evaluations and samples; later ones arrive one by one. Measured:
@@ -109,7 +111,7 @@ class Samples:
             self._writer = (pid, file) if size else None
             if size > self._offset:
                 with contextlib.suppress(RunError):  # a damaged line: what stands before it was shown
-                    records, self._offset = run_dir.read_records(self.run.samples, self._offset)
+                    records, self._offset = run_dir.read_samples(self.run.samples, self._offset)
                     self.written += records
 
 
@@ -193,8 +195,9 @@ def progress(status: Status) -> float | None:
 def latest_sample(run: RunDir) -> dict[str, Any]:
     """The last line of `samples.jsonl`, or an empty dictionary."""
     lines = [line for line in _end_of(run.samples, SAMPLE_BYTES).split("\n")[:-1] if line]
-    with contextlib.suppress(ValueError, IndexError):
-        return json.loads(lines[-1])
+    with contextlib.suppress(ValueError, IndexError, RecursionError):
+        sample = json.loads(lines[-1])
+        return sample if isinstance(sample, dict) and not fault_of_sample(sample) else {}
     return {}
 
 
@@ -214,32 +217,36 @@ def _size_and_inode(path: Path) -> tuple[int, int]:
 
 
 def _end_of(path: Path, n_bytes: int) -> str:
-    """The last `n_bytes` of a file; nothing where there is none."""
+    """The last `n_bytes` of a file; nothing where there is none, or something else: to open a pipe is to wait."""
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return ""
         with open(path, "rb") as file:
-            file.seek(max(0, path.stat().st_size - n_bytes))
-            return file.read().decode("utf-8", errors="replace")
+            file.seek(max(0, found.st_size - n_bytes))
+            return file.read(n_bytes).decode("utf-8", errors="replace")
     except OSError:
         return ""
 
 
 def description(run: RunDir) -> dict[str, Any]:
     """What `config.json` says of the run: recipe, corpus, parameters, architecture; missing ones empty."""
-    try:
-        config = run_dir.read_json(run.config)
-    except RunError:
-        return {}
-    model, data = config.get("model") or {}, config.get("data") or {}
+    config = run_dir.shown_settings(run)
+    model, data, tokens = (config.get(name, {}) for name in ("model", "data", "tokens"))
     return dict(
-        recipe=config.get("recipe") or "",
-        corpus=(config.get("corpus") or {}).get("name") or "",
-        parameters=config.get("parameters"),
+        recipe=config["recipe"],
+        corpus=config.get("corpus", {}).get("name") or "",
+        parameters=config["parameters"],
         arch=model.get("arch", ""),
         tokenizer=data.get("tokenizer", ""),
-        vocab_size=model.get("vocab_size"),
-        train_tokens=(config.get("tokens") or {}).get("train"),
-        block_size=model.get("block_size"),
+        vocab_size=_count(model.get("vocab_size")),
+        train_tokens=_count(tokens.get("train")),
+        block_size=_count(model.get("block_size")),
     )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
 
 
 def thin(points: Sequence[tuple[float, ...]], most: int = FIRST_POINTS) -> list[tuple[float, ...]]:

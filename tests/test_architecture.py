@@ -23,7 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/config.py": {"lm.errors"},
     "lm/files.py": {"lm.errors"},
     "lm/records.py": set(),
-    "lm/run_dir.py": {"lm.errors", "lm.files", "lm.records", "filelock"},
+    "lm/death.py": {"lm.records"},
+    "lm/run_dir.py": {"lm.death", "lm.errors", "lm.files", "lm.records", "filelock"},
     "lm/texts.py": {"lm.errors", "lm.encodings", "lm.files", "tqdm"},
     "lm/encodings.py": {"lm.errors", "charset_normalizer"},
     "lm/webpage.py": set(),
@@ -48,9 +49,10 @@ ROOMS: dict[str, set[str]] = {
         "safetensors",
     },
     "lm/decode.py": {"lm.fast_block", "lm.model", "torch"},
-    "lm/generate.py": {"lm.errors", "lm.config", "lm.decode", "lm.model", "lm.tokenizer", "torch"},
+    "lm/half.py": {"lm.decode", "lm.model", "torch"},
+    "lm/generate.py": {"lm.errors", "lm.config", "lm.decode", "lm.half", "lm.model", "lm.tokenizer", "torch"},
     "lm/lens.py": {
-        "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.tokenizer",
+        "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.stages", "lm.tokenizer",
         "numpy", "torch",
     },
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},
@@ -70,13 +72,14 @@ ROOMS: dict[str, set[str]] = {
         "lm.tokenizer", "numpy",
     },
     "lm/shard.py": {"lm.errors", "lm.model", "torch"},
+    "lm/stages.py": {"lm.model", "lm.run_dir", "lm.tensors", "numpy", "torch"},
     "lm/state.py": {"lm.checkpoint", "lm.model", "lm.shard", "lm.team", "torch"},
     "lm/memory.py": {"lm.config", "lm.model", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.compiled", "lm.device", 
-        "lm.health", "lm.heap", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.state", "lm.team", "lm.tokenizer", "lm.track", "torch",
+        "lm.health", "lm.heap", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.stages", "lm.state", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
@@ -139,6 +142,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/of_lm_hub.py": set(),
     "playground/words/of_page.py": set(),
     "playground/words/of_system.py": set(),
+    "playground/words/recipes.py": set(),
     "playground/translate.py": {
         "playground.text_settings", "playground.words.of_lm_hub", "playground.words.of_lm_runs", "playground.words.of_lm_settings",
         "playground.words.of_lm_texts", "playground.words.of_page", "playground.words.of_system",
@@ -164,7 +168,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/same.py": {"gradio"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
-    "playground/door.py": {"lm.errors", "playground.text", "playground.visitor"},
+    "playground/door.py": {"lm.errors", "playground.text", "playground.visitor", "starlette"},
     "playground/workspaces.py": {
         "lm.errors", "lm.library", "lm.run_dir", "playground.door", "playground.limits", "playground.queue",
         "playground.shares", "playground.text", "playground.turns", "playground.workspace", "gradio",
@@ -175,7 +179,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
     "playground/markup.py": {"lm.run_dir", "playground.text", "playground.translate"},
     "playground/frame.py": {
-        "playground.look", "playground.markup", "playground.shelf", "playground.text", "playground.theme",
+        "playground.look", "playground.markup", "playground.shelf", "playground.text", "playground.translate", "playground.theme",
         "playground.views", "playground.workspace", "gradio",
     },
     "playground/shelf.py": {
@@ -183,8 +187,8 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/live.py": {
-        "lm.run_dir", "playground.coach", "playground.markup", "playground.text", "playground.theme", "playground.views",
-        "gradio",
+        "lm.run_dir", "playground.coach", "playground.markup", "playground.text", "playground.theme", "playground.translate",
+        "playground.views", "gradio",
     },
     "playground/coach.py": {"playground.views"},
     "playground/edge.py": {
@@ -203,9 +207,10 @@ ROOMS: dict[str, set[str]] = {
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
         "lm.errors", "lm.config", "lm.corpus", "lm.texts", "playground.edge", "playground.equivalents", "playground.markup",
-        "playground.settings_form", "playground.text", "playground.workspace", "gradio",
+        "playground.settings_form", "playground.text", "playground.translate", "playground.workspace", "gradio",
     },
     "playground/installable.py": {"playground.theme"},
+    "playground/statics.py": {"playground.plots", "gradio"},
     "playground/planner.py": {"lm.errors", "lm.launch", "psutil"},
     "playground/recipe_cards.py": {"lm.recipes", "playground.markup", "playground.text", "playground.words.choosing"},
     "playground/forecast_view.py": {
@@ -248,7 +253,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.text", "playground.workspace", "playground.written", "gradio",
     },
     "playground/insight.py": {
-        "lm.errors", "lm.batches", "lm.checkpoint", "lm.generate", "lm.lens", "lm.merging", "lm.run_dir", "playground.text", "numpy",
+        "lm.errors", "lm.batches", "lm.checkpoint", "lm.generate", "lm.lens", "lm.merging", "lm.run_dir", "lm.stages", "playground.text", "numpy",
     },
     "playground/tabs/inside.py": {
         "lm.errors", "playground.edge", "playground.elsewhere", "playground.equivalents", "playground.insight", "playground.look", "playground.markup",
@@ -265,16 +270,16 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/tabs/share.py": {
         "lm.errors", "lm.card", "lm.figure", "lm.push", "lm.space", "playground.edge", "playground.equivalents",
-        "playground.look", "playground.markup", "playground.takeaway", "playground.text", "playground.transfer", "playground.views",
+        "playground.look", "playground.markup", "playground.takeaway", "playground.text", "playground.translate", "playground.transfer", "playground.views",
         "playground.visitor", "playground.workspace", "gradio",
     },
-    "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text"},
+    "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text", "playground.translate"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
     "playground/watch.py": {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.plots",
+        "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.statics",
         "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -105,6 +106,15 @@ def test_a_dead_process_is_said_to_have_lacked_memory_only_where_that_is_likely(
     words = run_dir.summary(fox)["error"]
     assert run_dir.state(fox) == "dead" and "without a word" in words and "lm resume fox" in words
     assert ("memory" in words) == is_memory
+    assert ("--grad-accum-steps 2" in words) == is_memory  # of a batch of 4
+
+
+def test_a_process_that_died_on_a_full_disk_is_said_to_have_lacked_space(
+    fox: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir.write_status(fox, Status("running", step=5, heartbeat=time.time()))
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=4096))
+    assert "the disk is full: free some space" in run_dir.last_words(fox)
 
 
 def test_a_heartbeat_notes_how_much_memory_is_free(fox: RunDir) -> None:

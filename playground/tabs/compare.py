@@ -67,7 +67,7 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
     Outputs: the choice, the chart, the table, the branches, what it has been told; `gr.skip()` for what is as it was.
     """
     rows = {row.name: row for row in space.library.rows()}
-    configs = {name: _config(space, name) for name in rows}
+    configs = {name: run_dir.shown_settings(run_dir.RunDir(space.runs_dir / name)) for name in rows}
     chosen = [name for name in chosen if name in rows]
     runs = [Compared(rows[name], space.library.curve(name), configs[name]) for name in chosen]
     origins = {name: config.get("forked_from") or {} for name, config in configs.items()}
@@ -78,14 +78,6 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
         tree=overlay.tree(origins, language),
     )
     return (*(gr.skip() if told.get(name) == value else value for name, value in shown.items()), shown)
-
-
-def _config(space: Workspace, name: str) -> dict[str, Any]:
-    try:
-        config = run_dir.read_json(run_dir.RunDir(space.runs_dir / name).config)
-    except RunError:  # it is still being prepared
-        return {}
-    return config if isinstance(config, dict) else {}
 
 
 def _words(language: str) -> dict[str, str]:

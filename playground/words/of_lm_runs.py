@@ -24,8 +24,14 @@ ROWS = {
         "{name} は別のプロセス(pid {pid})が学習中です。先に停止してください(`lm stop {same}`)"
     ),
     "go on with `lm resume {name}`": "「続きから再開」(`lm resume {name}`)で続けられます",
-    "the process ended without a word, probably for lack of memory: {cure} --grad-accum-steps N, a larger N": (
-        "プロセスが何も言わずに終わりました。おそらくメモリ不足です。「勾配の累積」を大きくすると(--grad-accum-steps N)、{cure}"
+    "the process ended without a word, and the disk is full: free some space, then {cure}": (
+        "プロセスが何も言わずに終わりました。ディスクがいっぱいです。空きを作ると、{cure}"
+    ),
+    "the process ended without a word, probably for lack of memory: {cure} --grad-accum-steps {n}": (
+        "プロセスが何も言わずに終わりました。おそらくメモリ不足です。「勾配の累積」を {n} にすると(--grad-accum-steps {n})、{cure}"
+    ),
+    "the process ended without a word, probably for lack of memory: {cure} --recompute": (
+        "プロセスが何も言わずに終わりました。おそらくメモリ不足です。「活性の再計算」をオンにすると(--recompute)、{cure}"
     ),
     "the process ended without a word, as when it is killed or the machine is switched off: {cure}": (
         "強制終了や電源断のように、プロセスが何も言わずに終わりました。{cure}"

@@ -49,7 +49,7 @@ WORDS = {
         "停止しています。今のステップを終えて保存します。",
     ),
     "train.say.dead": (
-        "Its process is gone: the machine was switched off, or something ended it. Resume goes on from the last save.",
+        "Its process is gone. Resume goes on from the last save.",
         "プロセスが途中で終わりました。「続きから再開」で最後の保存から続けられます。",
     ),
     "train.say.failed": ("It could not go on.", "続けられませんでした。"),
