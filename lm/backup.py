@@ -6,7 +6,8 @@ changed every few minutes and as soon as a run has ended. What a training goes o
 that died with its machine is *dead* afterwards and can be resumed.
 
 It reads what trainers write and nothing else, in a process of its own: it cannot slow or break them, and what the Hub
-refuses is tried again the next time. Not covered: the repository's history, which grows with every change.
+refuses is tried again the next time. Every change would stay in the repository's history, and take room there, for ever:
+the history is made into one commit at the first push of a process, and again after every `SQUASH_COMMITS`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFoundError
 
 from lm import hub, run_dir
 from lm.errors import HubError, LMError
@@ -29,6 +30,7 @@ from lm.run_dir import RunDir
 
 SETTING = "LM_BACKUP_REPO"
 INTERVAL_SECONDS, LOOK_SECONDS = 300.0, 5.0
+SQUASH_COMMITS = 50  # some hours of training; a state of 100 MB in each commit makes 5 GB. assumed
 LEFT_OUT = ("lock", "stop", "previous.safetensors")  # of one machine and moment, or of the state before
 VISITORS = "visitors"  # where a Space keeps what is theirs, beside the runs
 GROWING = (".jsonl", ".txt")  # appended to, so a link to them would grow while it is sent
@@ -41,6 +43,7 @@ class Backup:
     def __init__(self, repo: str, home: Path, folders: tuple[str, ...] = ("runs", VISITORS)) -> None:
         self.repo, self.home, self.folders = hub.check_repo(repo), Path(home), folders
         self._sent: dict[str, Seen] = {}
+        self._commits = SQUASH_COMMITS  # since the history was one commit; who knows how many a process before us made
 
     def restore(self) -> int:
         """Bring back what the repository holds and this disk lacks; how many files. Nothing is overwritten."""
@@ -74,9 +77,18 @@ class Backup:
             operations = [CommitOperationAdd(name, path) for name, path in frozen.items()]
             operations += [CommitOperationDelete(name) for name in gone]
             hub.patiently(api.create_commit, self.repo, operations, commit_message="Keep the runs")
+            self._squash(api)
         self._sent = {name: seen for name, seen in self._sent.items() if name in found}
         self._sent |= {name: found[name] for name in frozen}
         return len(frozen) + len(gone)
+
+    def _squash(self, api: HfApi) -> None:
+        """Make the history one commit when it is time to; what is kept stays, and a refusal loses nothing."""
+        self._commits += 1
+        if self._commits > SQUASH_COMMITS:
+            self._commits = 0
+            with suppress(HfHubHTTPError, HTTPError):
+                api.super_squash_history(self.repo, commit_message="Keep the runs")
 
     def keep(self, is_over: Callable[[float], bool], say: Callable[[str], None] = lambda text: None) -> None:
         """Push every `INTERVAL_SECONDS` and whenever a run has ended, until `is_over(seconds)`, which waits, says so."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm import tqdm
 
@@ -33,6 +33,7 @@ from lm.run_dir import RunDir, Status
 from lm.tokenizer import load_tokenizer
 
 MOST_GIGABYTES = 4.0  # of one repository, unless the user allows more
+SPARED_BYTES = 200_000_000  # of the disk stay free for everything else. assumed
 MOST_JSON_BYTES = 100_000_000  # a settings, tokenizer or log file larger than this is no such file
 BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for names
 HEADER_BYTES = 16_000_000
@@ -95,11 +96,13 @@ def pull(
     cache: Path | None = None,
     progress: Progress = hub.silence,
     should_stop: Callable[[], bool] = hub.never,
+    check_room: Callable[[int], None] = lambda n_bytes: None,
 ) -> Pulled:
     """Fetch a model; with `to`, make it a run (one of ours) or a folder (any other) there, which must not exist yet.
 
-    Without `to` the path is that of the cache: good for generating. `HubError`, `RunError` or `CheckpointError` says
-    what cannot be.
+    Without `to` the path is that of the cache: good for generating. `check_room` is told how many bytes will come before
+    the first of them does, and raises where that is too much. `HubError`, `RunError` or `CheckpointError` says what
+    cannot be.
     """
     named = parse(source, revision)
     if named.folder is not None:
@@ -108,7 +111,7 @@ def pull(
     if to is not None and Path(to).exists():
         raise HubError(f"{to} exists already; name another place with --to, or remove it first")
     whole = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
-    fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress)
+    fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress, check_room)
     with hub.explaining(named.repo), hub.quietly():
         snapshot, commit = hub.attended(fetch.run, should_stop)
     with hub.explaining(named.repo):
@@ -122,15 +125,10 @@ class _Fetch:
     """One download: what to take, whether it may be large, and where it lies afterwards."""
 
     def __init__(
-        self,
-        api: HfApi,
-        source: Source,
-        names: Sequence[str],
-        most_gigabytes: float,
-        cache: Path | None,
-        progress: Progress,
-    ) -> None:
-        self.api, self.source, self.names, self.progress = api, source, names, progress
+        self, api: HfApi, source: Source, names: Sequence[str], most_gigabytes: float, cache: Path | None,
+        progress: Progress, check_room: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self.api, self.source, self.names, self.progress, self.check_room = api, source, names, progress, check_room
         self.most_bytes, self.cache = most_gigabytes * 1e9, cache
 
     def run(self, is_stopped: Callable[[], bool]) -> tuple[Path, str]:
@@ -149,6 +147,8 @@ class _Fetch:
         check_is_model(self.source.repo, sizes)
         wanted = [name for name in self.names if name in sizes]
         self._check_sizes(sizes, wanted)
+        self.check_room(sum(sizes[name] for name in wanted))
+        self._check_disk(sum(sizes[name] for name in wanted if not self._is_here(name, info.sha)))
         folder = Path(self._download(checkpoint.CONFIG, self.source.revision, _Counter(self, 0, is_stopped))).parent
         if folder.name != info.sha:
             raise HubError(f"{self.source.repo} was changed at this moment; try again")
@@ -180,16 +180,26 @@ class _Fetch:
                     "another model"
                 )
 
+    def _check_disk(self, n_bytes: int) -> None:
+        """Refuse what would fill the disk, before the first byte of it comes."""
+        place = Path(self.cache or constants.HF_HUB_CACHE)
+        free = shutil.disk_usage(next(folder for folder in (place, *place.absolute().parents) if folder.exists())).free
+        if n_bytes > free - SPARED_BYTES:
+            raise HubError(
+                f"{self.source.repo} has {n_bytes / 1e9:.2f} GB to fetch, and {max(0, free) / 1e9:.2f} GB are free at "
+                f"{place}; free some space, or set HF_HOME to a folder on a larger disk"
+            )
+
+    def _is_here(self, name: str, commit: str) -> bool:
+        return isinstance(try_to_load_from_cache(self.source.repo, name, self.cache, commit), str)
+
     def _cached(self) -> tuple[Path, str]:
         """What was pulled before, without a network."""
         try:
             config = self.api.hf_hub_download(
-                self.source.repo,
-                checkpoint.CONFIG,
-                revision=self.source.revision,
-                cache_dir=self.cache,
+                self.source.repo, checkpoint.CONFIG, revision=self.source.revision, cache_dir=self.cache,
                 local_files_only=True,
-            )
+            )  # fmt: skip
         except LocalEntryNotFoundError:
             config = ""
         folder = Path(config).parent

@@ -170,6 +170,7 @@ ROUTES = (
     (r"POST /api/validate-yaml", "validate"),
     (rf"POST /api/{REPO}/preupload/(?P<revision>[^/]+)", "preupload"),
     (rf"POST /api/{REPO}/commit/(?P<revision>[^/]+)", "commit"),
+    (rf"POST /api/{REPO}/super-squash/(?P<revision>[^/]+)", "squash"),
     (rf"GET /api/{REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.*))?", "tree"),
     (rf"POST /api/{REPO}/paths-info/(?P<revision>[^/]+)", "paths"),
     (rf"GET /api/{REPO}/runtime", "runtime"),
@@ -419,6 +420,12 @@ class _Handler(BaseHTTPRequestHandler):
                 after = {path: data for path, data in after.items() if path != gone and not path.startswith(gone + "/")}
         sha = repo.commit(message, after, author.name)
         return {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{sha}"}
+
+    def _squash(self, kind: str, name: str, revision: str) -> Any:
+        repo, _, files = self._files(kind, name, revision)
+        author = self._writer(name.split("/")[0]).name
+        repo.commits, repo.authors = [], []
+        return {"commitOid": repo.commit(self._json()["message"], files, author)}
 
     def _provider_configuration(self) -> Any:
         return self._provider().configuration()

@@ -67,6 +67,27 @@ def test_only_what_changed_is_sent_and_what_was_deleted_goes(hub: Hub, home: Pat
     assert not [name for name in hub.repo("alice/keep").files if name.startswith("runs/fox")]
 
 
+def test_the_history_is_made_one_commit_now_and_then_and_nothing_is_lost(
+    hub: Hub, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "SQUASH_COMMITS", 3)
+    kept, lengths = Backup("alice/keep", home), []
+    for step in range(9):
+        run_dir.append_record(home / "runs" / "fox" / "metrics.jsonl", dict(step=100 + step))
+        kept.push()
+        lengths.append(len(hub.repo("alice/keep").commits))
+    assert lengths == [1, 2, 3, 4, 1, 2, 3, 4, 1]
+    Backup("alice/keep", tmp_path / "elsewhere").restore()
+    assert files(tmp_path / "elsewhere") == {f"runs/{name}": data for name, data in files(home / "runs").items()}
+
+
+def test_a_history_that_may_not_be_rewritten_is_kept_and_so_are_the_runs(hub: Hub, home: Path) -> None:
+    hub.fault("super-squash", status=403, message="no")
+    kept = Backup("alice/keep", home)
+    assert kept.push() > 0 and kept.push() == 0
+    assert len(hub.repo("alice/keep").commits) == 2
+
+
 def test_a_file_that_is_here_is_never_overwritten(hub: Hub, home: Path) -> None:
     Backup("alice/keep", home).push()
     (home / "runs" / "fox" / "metrics.jsonl").write_text("mine\n", encoding="utf-8")

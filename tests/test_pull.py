@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -331,6 +332,25 @@ def test_a_repository_larger_than_allowed_is_refused_before_it_is_fetched(
 ) -> None:
     assert "--most-gigabytes" in refusal("alice/fox", most_gigabytes=1e-6, cache=cache)
     assert not hub.asked("resolve|signed")
+
+
+def test_what_would_fill_the_disk_is_refused_before_it_is_fetched(
+    hub: Hub, pushed: RunDir, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=200_000_100))
+    assert "0.20 GB are free" in refusal("alice/fox", cache=cache) and not hub.asked("resolve|signed")
+
+
+def test_who_has_no_room_for_it_is_told_its_size_before_it_is_fetched(hub: Hub, pushed: RunDir, cache: Path) -> None:
+    asked = []
+
+    def refuse(n_bytes: int) -> None:
+        asked.append(n_bytes)
+        raise LMError("no room")
+
+    assert refusal("alice/fox", cache=cache, check_room=refuse) == "no room" and not hub.asked("resolve|signed")
+    files = hub.repo("alice/fox").files
+    assert asked == [sum(len(files[name]) for name in checkpoint.FILES if name in files)]
 
 
 def test_a_disk_that_refuses_is_said(hub: Hub, pushed: RunDir, cache: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ goes back.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -70,8 +71,8 @@ def fetch(space: Workspace, request: gr.Request, source: str, language: str) -> 
 
         if (is_on_space() or space.share.limits) and parse(source).folder is not None:
             raise HubError(say("fetch.no_folder", language))
-        space.check_room(0, language)
-        pulled = pull(source, progress=progress, should_stop=should_stop)
+        check_room = functools.partial(space.check_room, language=language)
+        pulled = pull(source, progress=progress, should_stop=should_stop, check_room=check_room)
         return space.adopt(pulled.path, pulled.repo or source.strip())
 
     try:
@@ -81,7 +82,7 @@ def fetch(space: Workspace, request: gr.Request, source: str, language: str) -> 
             yield gr.skip(), transfer.under_way(moving, language), *busy
         name = moving.result()
     except LMError as error:
-        yield gr.skip(), transfer.refusal(error), *idle
+        yield gr.skip(), transfer.refusal(error, language), *idle
         return
     chosen = gr.update(choices=choices(space, language), value=f"{name}/{FETCHED}")
     yield chosen, note("calm", say("fetch.arrived", language)), *idle
