@@ -5,7 +5,8 @@
 
 A case is a file that somebody could hand over: a text, table, record or page made to confuse its reader; a checkpoint,
 tokenizer, run directory or settings file with bytes flipped, cut, swapped or replaced by what JSON allows and nobody
-expects; or a command line of such words. It passes if the reader returns or raises an `LMError`, a command ends with a
+expects; a runs directory with such a run in it, which the page shows all the same, its other runs too; a link with
+settings; or a command line of such words. It passes if the reader returns or raises an `LMError`, a command ends with a
 known exit code and no traceback, and neither takes longer than `MOST_SECONDS`. The last line is JSON.
 """
 
@@ -25,10 +26,11 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lm import checkpoint, prepare, run_dir, trainer
+from lm import card, checkpoint, figure, prepare, report, run_dir, settings_file, trainer
 from lm.__main__ import main as command
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import read_corpus
@@ -36,6 +38,10 @@ from lm.errors import LMError
 from lm.prepare import Request
 from lm.run_dir import RunDir
 from lm.tokenizer import load_tokenizer
+from playground import elsewhere
+from playground.app import WATCHER
+from playground.tabs import compare
+from playground.workspace import Workspace
 
 MOST_SECONDS = 10.0  # a hang, on any machine: the slowest honest case takes a tenth of a second
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".html", ".xhtml", ".md", "")
@@ -47,7 +53,18 @@ SEEDS = ["[", "]", "{", "}", '"', ",", "\n", "\r", "\t", ":", "<", ">", "<!--", 
 BYTES = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\x00\x00\xfe\xff", b"\x1b$B", b"\x82\xa0", b"\x80", b"\xed\xa0\x80",
          b"PK\x03\x04", b"\x89PNG\r\n\x1a\n", b"\0" * 9, b"%PDF-", b"\x1f\x8b"]  # fmt: skip
 ODD_VALUES: list[Any] = [None, True, -1, 0, 2**70, 1e308, float("nan"), "", "x", [], {}, [[]], {"a": []}, "\ud800"]
-COMMANDS = ("train", "resume", "stop", "runs", "eval", "generate", "tokenize", "export", "push", "recipes")
+COMMANDS = ("train", "plan", "resume", "fork", "stop", "runs", "eval", "generate", "tokenize", "export", "plot", "push", "pull",
+            "space", "recipes")  # fmt: skip
+OF_A_RUN = ("resume", "fork", "stop", "eval", "generate", "export", "plot", "push")
+SHOWN = (
+    "config.json",
+    "status.json",
+    "metrics.jsonl",
+    "samples.jsonl",
+    "log.txt",
+    "best/config.json",
+    "tokenizer.json",
+)
 EXIT_CODES = (0, 1, 2)  # 1: the result is a run that failed
 Case = Callable[[], None]
 
@@ -103,6 +120,7 @@ class Cases:
         self.kinds: tuple[tuple[str, Callable[[Path], Case]], ...] = (
             ("corpus", self.corpus), ("tokenizer", self.tokenizer), ("checkpoint", self.checkpoint),
             ("run directory", self.run_directory), ("resume", self.resume), ("command", self.command_line),
+            ("settings", self.settings), ("page", self.page), ("told", self.told),
         )  # fmt: skip
 
     def draw(self, n: int) -> tuple[str, Case, Path]:
@@ -156,6 +174,44 @@ class Cases:
         self._spoil(run.path / self.dice.choice(names))
         return self._command(["resume", str(run.path), "--steps", "4"])
 
+    def settings(self, place: Path) -> Case:
+        """A file of settings, and a link that carries some."""
+        path = place / "x.settings.json"
+        path.write_bytes(self.run.config.read_bytes())
+        self._spoil(path)
+        names = [f.name for kind in (DataConfig, ModelConfig, TrainConfig) for f in fields(kind)]
+        given = {self.dice.choice(names): self.dice.choice([*AWKWARD, "3"]) for _ in range(self.dice.randrange(4))}
+        link = dict(recipe=self.dice.choice(["quickstart", "quickstart", *AWKWARD])) | given
+        return self.dice.choice([lambda: settings_file.read(path), lambda: elsewhere.read_link(link)])
+
+    def page(self, place: Path) -> Case:
+        """What the page shows of a runs directory in which one run is not as it should be: the other one is there."""
+        runs_dir = place / "runs"
+        for name in ("calm", "odd"):
+            shutil.copytree(self.run.path, runs_dir / name)
+        self._spoil_or_replace(runs_dir / "odd" / self.dice.choice(SHOWN))
+        space, language = Workspace(place / "workspace", runs_dir), self.dice.choice(["en", "ja"])
+
+        def look() -> None:
+            for run in ("odd", "calm"):
+                told = WATCHER.choose(space, run, language)
+                assert "calm" in str(told), "a run beside a damaged one is not shown"
+            compare.show(space, ["calm", "odd"], {}, language)
+
+        return look
+
+    def told(self, place: Path) -> Case:
+        """What others get of a run: its card, its page, its picture."""
+        run = RunDir(Path(shutil.copytree(self.run.path, place / "run")))
+        self._spoil_or_replace(run.path / self.dice.choice(SHOWN))
+        return self.dice.choice(
+            [
+                lambda: card.card_text(run, "alice/x"),
+                lambda: report.write(run, place / "run.html"),
+                lambda: figure.loss_png(run),
+            ]
+        )
+
     def command_line(self, place: Path) -> Case:
         (place / "file.txt").write_bytes(hostile_text(self.dice))
         words = [self.dice.choice(COMMANDS)]
@@ -164,12 +220,12 @@ class Cases:
                  "--temperature", "--vocab-size", "--preview", "--card", "--format", "--checkpoint", "--recipe"]  # fmt: skip
         for _ in range(self.dice.randrange(7)):
             words += self.dice.choices([*flags, *values], k=1)
-        if words[0] in ("resume", "stop", "eval", "generate", "export", "push") and self.dice.random() < 0.5:
+        if words[0] in OF_A_RUN and self.dice.random() < 0.5:
             words.insert(1, str(self.run.path))
-        if words[0] in ("train", "resume"):
-            words += ["--steps", "1", "--block-size", "8", "--n-layer", "1", "--sample-tokens", "0"][
-                : 2 + 6 * (words[0] == "train")
-            ]
+        if words[0] in ("train", "resume", "fork", "plan"):
+            words += ["--steps", "1"]
+        if words[0] in ("train", "plan"):
+            words += ["--block-size", "8", "--n-layer", "1", "--sample-tokens", "0"]
         if "--runs-dir" not in words:
             words += ["--runs-dir", str(place)]
         return self._command(words, place)
@@ -191,6 +247,20 @@ class Cases:
 
         return run
 
+    def _spoil_or_replace(self, path: Path) -> None:
+        """Spoil a file, or put there what is none: nothing, a folder, a link to elsewhere, a pipe that nobody fills."""
+        if self.dice.random() < 0.8:
+            return self._spoil(path)
+        path.unlink()
+        kind = self.dice.choice(["nothing", "folder", "link", "loop", *["pipe"] * hasattr(os, "mkfifo")])
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "pipe":
+            os.mkfifo(path)
+        elif kind != "nothing":
+            with contextlib.suppress(OSError):  # Windows lets only some make links
+                path.symlink_to(path if kind == "loop" else Path(__file__))
+
     def _spoil(self, path: Path) -> None:
         data = path.read_bytes()
         if path.suffix == ".json" and self.dice.random() < 0.7:
@@ -203,6 +273,7 @@ def _trained(folder: Path) -> RunDir:
     folder.mkdir(parents=True)
     (folder / "fox.txt").write_text("The fox sees a lamp.\nIt sings softly.\n" * 40, encoding="utf-8")
     run = run_dir.create(folder / "runs", "fox")
+    run.log.write_text("training fox\n", encoding="utf-8")
     model = ModelConfig(block_size=8, n_layer=1, n_head=1, n_embd=8)
     config = TrainConfig(steps=3, batch_size=2, eval_windows=4, sample_tokens=4, threads=1, precision="float32")
     trainer.train(run, Request((folder / "fox.txt",), "quickstart", DataConfig(), model, config))
