@@ -15,6 +15,7 @@ from playground.markup import bar, duration, escape, step_words
 from playground.shelf import recently_deleted, shelf
 from playground.text import say
 from playground.theme import asset
+from playground.translate import translated
 from playground.views import Row, progress
 
 GIGABYTE = 1e9
@@ -56,7 +57,7 @@ def follow(look: Look) -> dict[str, Any]:
 
 def header(device: str, language: str) -> str:
     """The strip at the top: library switch, seal, name, device, sign-in on a Space, keys, light or dark."""
-    chip = f'<span class="chip device">{escape(device)}</span>' if device else ""
+    chip = f'<span class="chip device">{escape(translated(device, language))}</span>' if device else ""
     library, keys, dark = (escape(say(f"header.{name}", language)) for name in ("library", "keys", "dark"))
     return (
         f'<header class="bar" lang="{language}">'

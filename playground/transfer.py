@@ -14,6 +14,7 @@ from lm.errors import LMError
 from lm.hub import Cancelled, Progress, begun
 from playground.markup import bar, escape, note
 from playground.text import say
+from playground.translate import translated
 
 LOOK_SECONDS = 0.1
 KILOBYTE, MEGABYTE = 1e3, 1e6
@@ -77,7 +78,7 @@ class Transfers:
 def under_way(transfer: Transfer, language: str) -> str:
     """What is going on, with a bar where bytes are counted."""
     words, done, total = transfer.step
-    words = say("transfer.cancelling", language) if transfer.is_cancelled else words
+    words = say("transfer.cancelling", language) if transfer.is_cancelled else translated(words, language)
     sizes = say("transfer.sizes", language, done=_size(done), total=_size(total))
     counted = f"{bar(done / total)}<span>{escape(sizes)}</span>" if total else ""
     return f'<div class="transfer" role="status"><p>{escape(words)} …</p><div>{counted}</div></div>'
@@ -87,6 +88,6 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / MEGABYTE:.1f} MB" if n_bytes >= MEGABYTE else f"{n_bytes / KILOBYTE:.0f} kB"
 
 
-def refusal(error: LMError) -> str:
+def refusal(error: LMError, language: str) -> str:
     """Why it did not arrive, in its own words; giving up is no fault."""
-    return note("attention" if isinstance(error, Cancelled) else "wrong", str(error))
+    return note("attention" if isinstance(error, Cancelled) else "wrong", translated(error, language))

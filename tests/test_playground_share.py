@@ -342,7 +342,7 @@ def test_fetched_models_are_none_to_share(hub: Hub, space: Workspace) -> None:
 
 
 def test_a_message_is_escaped_and_its_addresses_are_links() -> None:
-    shown = transfer.refusal(HubError('no <b>; see https://huggingface.co/settings/tokens (hf_…) or "http://x/y?z".'))
+    shown = transfer.refusal(HubError('no <b>; see https://huggingface.co/settings/tokens (hf_…) or "http://x/y?z".'), "en")
     assert "&lt;b&gt;" in shown
     assert 'href="https://huggingface.co/settings/tokens"' in shown and 'href="http://x/y?z"' in shown
 

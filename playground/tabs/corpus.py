@@ -17,6 +17,7 @@ from playground import equivalents, settings_form, text
 from playground.edge import Edge
 from playground.markup import count, escape
 from playground.text import say
+from playground.translate import translated
 from playground.workspace import Cut, Workspace, cut, preview
 
 COMPARED = ("char", "bpe", "gpt2", "cl100k_base", "o200k_base")
@@ -104,8 +105,8 @@ def card(corpus: Corpus, language: str) -> str:
 
 
 def _file(file: Any, language: str) -> str:
-    read_as = say("corpus.encoding", language, encoding=file.encoding)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in file.notes)
+    read_as = say("corpus.encoding", language, encoding=translated(file.encoding, language))
+    notes = "".join(f"<li>{escape(translated(note, language))}</li>" for note in file.notes)
     return f"<li><b>{escape(file.name)}</b> <span>{escape(read_as)}</span>{f'<ul>{notes}</ul>' if notes else ''}</li>"
 
 
@@ -124,7 +125,7 @@ def table(cuts: Sequence[Cut], language: str) -> str:
 def _cut(one: Cut, language: str) -> str:
     name = f'<th scope="row">{escape(one.tokenizer)}</th>'
     if one.fault:
-        return f'<tbody><tr>{name}<td colspan="3" class="fault">{escape(one.fault)}</td></tr></tbody>'
+        return f'<tbody><tr>{name}<td colspan="3" class="fault">{escape(translated(one.fault, language))}</td></tr></tbody>'
     ratio = one.tokens / max(1, one.characters)
     pieces = "".join(f"<span>{_visible(piece)}</span>" for piece in one.pieces)
     label = escape(say("corpus.cut", language))

@@ -18,6 +18,7 @@ from playground.markup import escape
 from playground.takeaway import choices, chosen
 from playground.text import say
 from playground.transfer import Work
+from playground.translate import translated
 from playground.visitor import Visitor, is_on_space, must_type_token, name_of, visitor
 from playground.workspace import Workspace
 
@@ -107,7 +108,7 @@ def preview(space: Workspace, asked: Asked, language: str) -> tuple[Any, ...]:
     try:
         written = _written(space, asked, language)
     except LMError as error:
-        return gr.skip(), gr.skip(), gr.skip(), gr.skip(), transfer.refusal(error)
+        return gr.skip(), gr.skip(), gr.skip(), gr.skip(), transfer.refusal(error, language)
     return written, written, look(space, asked.run, written), gr.update(visible=True), ""
 
 
@@ -168,7 +169,7 @@ def push(space: Workspace, who: Visitor, asked: Asked, language: str) -> Iterato
         try:
             return pushed, _published(_demo(space, pushed.repo, asked.run, language, moving), language)
         except LMError as error:  # the model has arrived all the same
-            return pushed, transfer.refusal(error)
+            return pushed, transfer.refusal(error, language)
 
     def arrived(sent: tuple[Any, str]) -> tuple[str, str]:
         pushed, demo = sent
@@ -198,7 +199,7 @@ def _demo(space: Workspace, repo: str, run: str | None, language: str, moving: d
 
 
 def _published(published: Any, language: str) -> str:
-    notes = "".join(markup.note("attention", note) for note in published.notes)
+    notes = "".join(markup.note("attention", translated(note, language)) for note in published.notes)
     return _arrival(say("share.published", language), published.url) + notes
 
 
@@ -240,7 +241,7 @@ def _travel(
             yield "", transfer.under_way(moving, language), *_buttons(True, "")
         told, repo = arrived(moving.result())
     except LMError as error:
-        told = transfer.refusal(error)
+        told = transfer.refusal(error, language)
     except GeneratorExit:  # the browser is gone
         is_watched = False
         raise
