@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 import threading
-import urllib.parse
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
 from lm.threads import sleep_at_barriers
@@ -26,8 +26,8 @@ from playground import choosing, frame, guest, installable, limits, markup, sett
 from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
-from playground.plots import plotly_bundle
 from playground.queue import TrainingQueue, slots_here
+from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
 from playground.watch import SIGHT_SECONDS, Watcher, tick_seconds
@@ -50,6 +50,8 @@ QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.01, 0.05
 # Pages whose state is kept, also of those that were closed; 0.6 MB each, measured, and by itself Gradio keeps 10,000. An
 # open page speaks up every few seconds: whoever comes after that many others finds it as new. assumed
 SESSIONS = 500
+# Larger answers are compressed; Gradio would send its page of 410 kB as it is. Measured: 100 kB.
+PACKED_BYTES = 10_000
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
 CACHE_SECONDS = (3600, 86_400)
 
@@ -83,16 +85,17 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
 
 def launch_options(workspaces: Workspaces) -> dict[str, Any]:
     """What `launch` needs besides the address: look, languages, the door before it, manners."""
-    gr.set_static_paths([plotly_bundle().parent])
-    bundle = urllib.parse.quote(plotly_bundle().as_posix())
+    packed = Middleware(GZipMiddleware, minimum_size=PACKED_BYTES, compresslevel=4)
     return dict(
         theme=theme.theme(),
         css=settings_form.symbols_css([*train.FIELDS, *generate.FIELDS]),
         css_paths=[theme.asset("style.css")],
-        head=f'<script src="gradio_api/file={bundle}" defer></script>{installable.head()}',
+        head=f'<script src="{plotly_address()}" defer></script>{installable.head()}',
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
-        app_kwargs=dict(middleware=[Middleware(Installable), Middleware(Door, keeper=workspaces)]),
+        app_kwargs=dict(
+            middleware=[packed, Middleware(Statics), Middleware(Installable), Middleware(Door, keeper=workspaces)]
+        ),
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
         run_history=False,
