@@ -6,6 +6,7 @@ from lm.recipes import RECIPES, Recipe
 from playground.markup import escape, linked
 from playground.text import say
 from playground.words.choosing import RECIPES as JAPANESE
+from playground.words.recipes import DIFFERS, PUBLISHED, SOURCES
 
 
 def cards(chosen: str, language: str) -> str:
@@ -44,15 +45,18 @@ def _line(recipe: Recipe, is_chosen: bool, language: str) -> str:
 
 def _more(recipe: Recipe, language: str) -> str:
     """Where it comes from, what its source published, and how our measure differs."""
+    is_japanese = language == "ja"
+    source = SOURCES[recipe.source] if is_japanese else recipe.source
+    differs = DIFFERS.get(recipe.name, "") if is_japanese else recipe.differs
     published = "".join(
-        f"<tr><td>{escape(what)}</td><td>{escape(_number(value))}</td></tr>" for what, value in recipe.published
+        f"<tr><td>{escape(PUBLISHED[what] if is_japanese else what)}</td><td>{escape(_number(value))}</td></tr>" for what, value in recipe.published
     )
-    parts = [f"<h4>{escape(say('choose.source', language))}</h4><p>{linked(recipe.source)}</p>"]
+    parts = [f"<h4>{escape(say('choose.source', language))}</h4><p>{linked(source)}</p>"]
     if published:
         head = escape(say("choose.published", language))
         parts.append(f'<h4>{head}</h4><table class="published">{published}</table>')
-    if recipe.differs:
-        parts.append(f"<h4>{escape(say('choose.ours', language))}</h4><p>{linked(recipe.differs)}</p>")
+    if differs:
+        parts.append(f"<h4>{escape(say('choose.ours', language))}</h4><p>{linked(differs)}</p>")
     more = escape(say("choose.more", language))
     return f'<details class="more-about"><summary>{more}</summary>{"".join(parts)}</details>'
 

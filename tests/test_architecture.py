@@ -212,7 +212,9 @@ ROOMS: dict[str, set[str]] = {
     "playground/installable.py": {"playground.theme"},
     "playground/statics.py": {"playground.plots", "gradio"},
     "playground/planner.py": {"lm.errors", "lm.launch", "psutil"},
-    "playground/recipe_cards.py": {"lm.recipes", "playground.markup", "playground.text", "playground.words.choosing"},
+    "playground/recipe_cards.py": {
+        "lm.recipes", "playground.markup", "playground.text", "playground.words.choosing", "playground.words.recipes",
+    },
     "playground/forecast_view.py": {
         "lm.config", "lm.preflight", "playground.markup", "playground.settings_form", "playground.text",
         "playground.words.choosing",

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from lm import texts
 from lm.config import settings
+from lm.recipes import RECIPES, Recipe
 from playground import text
 from playground.text_settings import GROUPS, SETTINGS
+from playground.translate import translated
+from playground.words import choosing, recipes
 
 SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (Path(__file__).parent.parent / "playground").rglob("*.py"))
 # Keys that are put together at run time: what stands before the part that varies.
@@ -64,3 +68,26 @@ def test_the_language_follows_the_browser(header: str, language: str) -> None:
 )
 def test_what_was_chosen_by_hand_goes_before_the_browsers_language(cookie: str, language: str) -> None:
     assert text.language_of({"accept-language": "ja", "cookie": cookie}) == language
+
+
+NUMBER = re.compile(r"\d[\d,.]*(?<![,.])")
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_recipe_is_told_in_japanese_with_all_its_numbers(recipe: Recipe) -> None:
+    assert all(choosing.RECIPES[recipe.name]) and recipe.source in recipes.SOURCES
+    assert [what for what, _ in recipe.published if what not in recipes.PUBLISHED] == []
+    told = recipes.DIFFERS.get(recipe.name, "")
+    assert bool(told) == bool(recipe.differs)
+    assert set(NUMBER.findall(recipe.differs)) <= set(NUMBER.findall(told))
+
+
+def test_no_words_about_recipes_are_left_over() -> None:
+    assert choosing.RECIPES.keys() == RECIPES.keys() and recipes.DIFFERS.keys() <= RECIPES.keys()
+    assert recipes.SOURCES.keys() == {recipe.source for recipe in RECIPES.values()}
+    assert recipes.PUBLISHED.keys() == {what for recipe in RECIPES.values() for what, _ in recipe.published}
+
+
+def test_every_sample_text_has_a_title_in_japanese() -> None:
+    titles = [sample.title for sample in (*texts.SHIPPED.values(), *texts.CLASSICS.values())]
+    assert [title for title in titles if not re.search("[\u3040-\u30ff]", translated(title, "ja"))] == []
