@@ -9,7 +9,9 @@ Covers gpt2 and modern, with grouped heads; not experts and not the bigram (`can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn as nn
@@ -18,6 +20,9 @@ from torch import Tensor
 
 from lm.fast_block import has_onednn
 from lm.model import GPT, RMS_NORM_EPS, KVCache
+
+Step = Callable[[Tensor], Tensor]  # (B, in) → (B, out)
+MakeProduct = Callable[[Tensor, "Tensor | None"], Step]  # a weight (out, in) and a bias (out,) → x Wᵀ + b
 
 # Up to this size weights are copied into the order of their products, and one thread does a token: waking the others
 # up costs more than they do. Measured on two cores, tokens a second by one and by two threads: 1,420 and 770 at 4 layers
@@ -32,62 +37,67 @@ def can_decode(model: GPT) -> bool:
     return is_here and config.arch != "bigram" and not config.has_experts
 
 
-class Product:
-    """x (B, in) → x Wᵀ + b, (B, out), by the call that is fastest for this many rows."""
+def is_small(model: GPT) -> bool:
+    return model.parameter_count() <= MOST_SMALL_PARAMETERS
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, batch_size: int, is_copied: bool) -> None:
-        self.weight, self.bias = weight.detach(), None if bias is None else bias.detach()
-        self.by_onednn = batch_size > 1 and has_onednn()
-        if not self.by_onednn:
-            self.weight = self.weight.t().contiguous() if is_copied else self.weight.t()  # (in, out)
-        elif is_copied:
-            self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, batch_size)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.by_onednn:
-            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-        return x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
+def plain_product(weight: Tensor, bias: Tensor | None, batch_size: int, is_copied: bool) -> Step:
+    """x Wᵀ + b in float32, by the call that is fastest for this many rows."""
+    weight, bias = weight.detach(), None if bias is None else bias.detach()
+    if batch_size > 1 and has_onednn():
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, batch_size) if is_copied else weight
+        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    turned = weight.t().contiguous() if is_copied else weight.t()  # (in, out)
+    return (lambda x: x @ turned) if bias is None else (lambda x: torch.addmm(bias, x, turned))
+
+
+def plain_norm(norm: nn.Module) -> Step:
+    """The norm without the module around it, whose call takes longer than the norm."""
+    shape = norm.normalized_shape
+    if isinstance(norm, nn.RMSNorm):
+        return lambda x: torch.rms_norm(x, shape, None, norm.eps)
+    weight, bias = norm.weight.detach(), None if norm.bias is None else norm.bias.detach()
+    return lambda x: torch.layer_norm(x, shape, weight, bias, norm.eps, False)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One block: its norms and products, and the places of the cache that are its own, (B, H_kv, block_size, D)."""
+    """One block: its norms and its products."""
 
-    norm1: nn.Module
-    norm2: nn.Module
-    qkv: Product
-    out: Product
-    up: Product
-    down: Product
-    keys: Tensor
-    values: Tensor
+    norm1: Step
+    norm2: Step
+    qkv: Step
+    out: Step
+    up: Step
+    down: Step
 
 
 class Decoder:
-    """`model`, in evaluation mode, prepared to follow a filled `cache` token by token; its weights must not change."""
+    """`model`, in evaluation mode, prepared to follow a filled `cache` token by token; its weights must not change.
 
-    def __init__(self, model: GPT, cache: KVCache) -> None:
-        config = model.config
-        batch_size = cache.keys.size(1)
-        self.is_small = model.parameter_count() <= MOST_SMALL_PARAMETERS
+    `make_product` says how rows are multiplied with a weight; by itself in float32.
+    """
 
-        def product(linear: nn.Linear) -> Product:
-            return Product(linear.weight, linear.bias, batch_size, self.is_small)
+    def __init__(self, model: GPT, cache: KVCache, make_product: MakeProduct | None = None) -> None:
+        self.is_small = is_small(model)
+        make = make_product or partial(plain_product, batch_size=cache.keys.size(1), is_copied=self.is_small)
 
-        self.config, self.cache, self.model = config, cache, model
-        self.n_heads = (config.n_head, config.kv_heads)
+        def product(linear: nn.Linear) -> Step:
+            return make(linear.weight, linear.bias)
+
+        self.config, self.cache, self.model = model.config, cache, model
         self.layers = [
             Layer(
-                block.norm1, block.norm2, product(block.attention.qkv), product(block.attention.out),
-                product(block.mlp.up), product(block.mlp.down), cache.keys[i], cache.values[i],
+                plain_norm(block.norm1), plain_norm(block.norm2),
+                product(block.attention.qkv), product(block.attention.out), product(block.mlp.up), product(block.mlp.down),
             )
-            for i, block in enumerate(model.blocks)
+            for block in model.blocks
         ]  # fmt: skip
+        self.final_norm = plain_norm(model.final_norm)
+        self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
         self.gelu = model.blocks[0].mlp.gelu
-        head = model.token_embedding if model.head is None else model.head
-        self.head = Product(head.weight, None, batch_size, self.is_small)
-        if config.arch == "modern":  # the second table's first half turns the other way: see `_turned`
-            half = config.head_size // 2
+        if self.config.arch == "modern":  # the second table's first half turns the other way: see `_turned`
+            half = self.config.head_size // 2
             self.sin = torch.cat((model.sin[:, :half], -model.sin[:, half:]), dim=-1)  # (block_size, D)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -103,33 +113,36 @@ class Decoder:
 
     def _read(self, ids: Tensor) -> Tensor:
         position = self.cache.length
-        x = self.model._embed(ids.unsqueeze(1), position).squeeze(1)  # (B, C)
-        for layer in self.layers:
-            x = x + layer.out(self._attended(layer.qkv(layer.norm1(x)), layer, position))
+        x = self._embedded(ids, position)  # (B, C)
+        keys, values = (
+            filled[:, :, :, : position + 1].unbind() for filled in (self.cache.keys, self.cache.values)
+        )  # of each layer (B, H_kv, position + 1, D): the last place is this token's
+        for layer, layer_keys, layer_values in zip(self.layers, keys, values, strict=True):
+            x += layer.out(self._attended(layer.qkv(layer.norm1(x)), layer_keys, layer_values, position))
             wide = layer.up(layer.norm2(x))
-            x = x + layer.down(F.gelu(wide, approximate=self.gelu) if self.gelu else F.relu(wide).square_())
+            x += layer.down(F.gelu(wide, approximate=self.gelu) if self.gelu else F.relu(wide).square_())
         self.cache.length += 1
-        return self._scores(x)
+        logits = self.head(self.final_norm(x))
+        return cap * torch.tanh(logits / cap) if (cap := self.config.logit_softcap) else logits
 
-    def _attended(self, qkv: Tensor, layer: Layer, position: int) -> Tensor:
+    def _embedded(self, ids: Tensor, position: int) -> Tensor:
+        """`GPT._embed` of one token each, (B, C)."""
+        x = torch.embedding(self.model.token_embedding.weight, ids)
+        if self.config.arch == "gpt2":
+            return x.add_(self.model.position_embedding.weight[position])
+        return torch.rms_norm(x, x.shape[-1:], None, RMS_NORM_EPS)
+
+    def _attended(self, qkv: Tensor, keys: Tensor, values: Tensor, position: int) -> Tensor:
         """Query, key and value of one token, (B, all heads × D) → the mixture of the values so far, (B, C)."""
-        heads = qkv.view(qkv.size(0), -1, self.config.head_size)  # (B, H + 2 H_kv, D)
-        n_head, n_kv = self.n_heads
-        asking, value = heads.split((n_head + n_kv, n_kv), dim=1)
+        n_head, n_kv = self.config.n_head, self.config.kv_heads
+        q, k, v = qkv.view(qkv.size(0), -1, self.config.head_size).split((n_head, n_kv, n_kv), dim=1)  # (B, heads, D)
         if self.config.arch == "modern":
-            asking = F.rms_norm(self._turned(asking, position), asking.shape[-1:], eps=RMS_NORM_EPS)
-        layer.keys.select(2, position).copy_(asking[:, n_head:])
-        layer.values.select(2, position).copy_(value)
-        end = position + 1
-        y = F.scaled_dot_product_attention(
-            asking[:, :n_head].unsqueeze(2), layer.keys[:, :, :end], layer.values[:, :, :end], enable_gqa=n_kv != n_head
-        )  # (B, H, 1, D)
+            q, k = (torch.rms_norm(self._turned(z, position), z.shape[-1:], None, RMS_NORM_EPS) for z in (q, k))
+        keys.select(2, position).copy_(k)
+        values.select(2, position).copy_(v)
+        y = F.scaled_dot_product_attention(q.unsqueeze(2), keys, values, enable_gqa=n_kv != n_head)  # (B, H, 1, D)
         return y.view(qkv.size(0), -1)
 
     def _turned(self, x: Tensor, position: int) -> Tensor:
         """`lm.model.rotate` of x (B, heads, D) at one position."""
         return torch.addcmul(x * self.model.cos[position], x.roll(x.size(-1) // 2, -1), self.sin[position])
-
-    def _scores(self, x: Tensor) -> Tensor:
-        logits = self.head(self.model.final_norm(x))
-        return cap * torch.tanh(logits / cap) if (cap := self.config.logit_softcap) else logits

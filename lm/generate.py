@@ -25,6 +25,7 @@ from torch import Tensor
 from lm.config import SampleConfig
 from lm.decode import Decoder, can_decode
 from lm.errors import CheckpointError
+from lm.half import halved
 from lm.model import GPT, KVCache
 from lm.tokenizer import Tokenizer
 
@@ -57,11 +58,13 @@ def generate(
     config: SampleConfig,
     *,
     use_cache: bool = True,
+    is_exact: bool = False,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Sample]:
     """`config.num_samples` continuations of `prompt`; the arguments are those of `stream`."""
     completions = [""] * config.num_samples
-    for piece in stream(model, tokenizer, prompt, config, use_cache=use_cache, should_stop=should_stop):
+    pieces = stream(model, tokenizer, prompt, config, use_cache=use_cache, is_exact=is_exact, should_stop=should_stop)
+    for piece in pieces:
         completions[piece.sample] += piece.text
     return [Sample(prompt + text, text, config.seed + i) for i, text in enumerate(completions)]
 
@@ -81,6 +84,7 @@ def stream(
     config: SampleConfig,
     *,
     use_cache: bool = True,
+    is_exact: bool = False,
     should_stop: Callable[[], bool] | None = None,
     drawn: int = 0,
 ) -> Iterator[Piece]:
@@ -88,6 +92,7 @@ def stream(
 
     A prompt of ids is taken as it is. With `drawn` each sample begins after so many of its random numbers: the tokens
     of a text so far, and their number, go on exactly as that text would have gone on.
+    With `is_exact` the weights are taken as they are, not rounded as `lm.half` does where that is faster.
     `should_stop` is asked before every token. Of a prompt longer than the context its end is read; an empty one is
     continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown
     token (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is
@@ -96,7 +101,7 @@ def stream(
     start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
-    reader = Reader(model, config.num_samples, use_cache)
+    reader = Reader(model, config.num_samples, use_cache, is_exact)
     generators = [torch.Generator().manual_seed(config.seed + i) for i in range(config.num_samples)]
     for generator in generators:
         torch.rand(drawn, generator=generator, dtype=torch.float64)
@@ -126,8 +131,9 @@ def stream(
 class Reader:
     """What a model says next of a text that grows by a token each time, by the shortest way that the text allows."""
 
-    def __init__(self, model: GPT, batch_size: int, use_cache: bool) -> None:
-        self.model = model
+    def __init__(self, model: GPT, batch_size: int, use_cache: bool, is_exact: bool) -> None:
+        self.half = None if is_exact else halved(model)
+        self.model = self.half.model if self.half else model
         self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
         self._decoder: Decoder | None = None
 
@@ -137,7 +143,7 @@ class Reader:
         if self.cache is None or ids.size(1) > window:
             logits = self.model(ids[:, -window:].to(self.model.device), last_only=True)
         elif self.cache.length and can_decode(self.model):
-            self._decoder = self._decoder or Decoder(self.model, self.cache)
+            self._decoder = self._decoder or Decoder(self.model, self.cache, self.half and self.half.product)
             return self._decoder(ids[:, -1])
         else:
             logits = self.model(ids[:, self.cache.length :].to(self.model.device), self.cache, last_only=True)

@@ -43,9 +43,13 @@ def lively(tokenizer=CHARACTERS, **changes) -> GPT:
 @every_variant
 @pytest.mark.parametrize("prompt", ["a", "abc def", "日本🎉" * 10], ids=["short", "some", "longer than the context"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(changes, prompt, temperature):
+@pytest.mark.parametrize("is_exact", [False, True], ids=["rounded", "exact"])
+def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(changes, prompt, temperature, is_exact):
     model, config = lively(**changes), replace(LONG, temperature=temperature, num_samples=2)
-    cached, plain = (generate(model, CHARACTERS, prompt, config, use_cache=use_cache) for use_cache in (True, False))
+    cached, plain = (
+        generate(model, CHARACTERS, prompt, config, use_cache=use_cache, is_exact=is_exact)
+        for use_cache in (True, False)
+    )
     assert cached == plain and len(cached[0].completion) == 3 * CONTEXT
 
 
@@ -57,7 +61,8 @@ def test_greedy_is_the_likeliest_token_of_the_last_window(changes):
         with torch.no_grad():
             logits = model(torch.tensor([ids[-CONTEXT:]]))[0, -1, :-1]  # the unknown token is the last
         ids.append(logits.argmax().item())
-    [sample] = generate(model, CHARACTERS, "abc", SampleConfig(max_new_tokens=2 * CONTEXT, temperature=0.0))
+    greedy = SampleConfig(max_new_tokens=2 * CONTEXT, temperature=0.0)
+    [sample] = generate(model, CHARACTERS, "abc", greedy, is_exact=True)
     assert sample.text == CHARACTERS.decode(ids)
 
 

@@ -1,0 +1,95 @@
+"""A small model's matrices in 16 bits, for writing on a CPU: half the memory that every token has to read.
+
+A token alone is multiplied with each weight once, so it waits for the weights to arrive, not for the arithmetic. FBGEMM
+multiplies float32 rows with matrices kept in fp16 and sums in float32: only the weights are rounded, to 11 significant
+bits, three more than training in bf16 looks at. What that costs in quality `benchmarks/generation.py` measures.
+
+A text is written by *one* model throughout: `Halved.model` has the rounded matrices in float32 and reads prompts and
+whole windows, `Halved.product` has the same numbers packed for single tokens. So writing with and without a cache still
+agrees to float32's last bits. Both are made once for a model and again when its weights have changed.
+
+`halved` gives nothing, and the model writes as it is, where FBGEMM is missing (it needs x86 with AVX2), where the model
+is large (the copies would take longer than they gain), and where a weight is beyond fp16's range.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from lm.decode import Step, can_decode, is_small
+from lm.model import GPT
+
+_kept: WeakKeyDictionary[GPT, tuple[Tensor, Halved | None]] = WeakKeyDictionary()
+
+
+def halved(model: GPT) -> Halved | None:
+    """`model` as it is now, with its matrices in fp16, or nothing where that is not to be had."""
+    if not (can_decode(model) and is_small(model) and has_half_products()):
+        return None
+    now = fingerprint(model)
+    if model not in _kept or not torch.equal(_kept[model][0], now):
+        _kept[model] = now, Halved(model) if fits(model) else None
+    return _kept[model][1]
+
+
+def fingerprint(model: GPT) -> Tensor:
+    """A number for each row of each weight, that changes with it.
+
+    PyTorch's own count of changes, `_version`, stands still under its fused AdamW (2.13). This reads the weights once,
+    as long as a token takes.
+    """
+    rows = [weight.detach().reshape(-1, weight.size(-1)) for weight in model.parameters()]
+    return torch.cat([row @ torch.linspace(1, 2, row.size(-1)) for row in rows])
+
+
+@functools.cache
+def has_half_products() -> bool:
+    """Whether this PyTorch on this processor multiplies with packed fp16 matrices."""
+    one = torch.ones(1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # both calls say, once, that some later PyTorch will lack them
+        try:
+            torch.fbgemm_linear_fp16_weight_fp32_activation(one, torch.fbgemm_pack_gemm_matrix_fp16(one), None)
+        except (AttributeError, RuntimeError):
+            return False
+    return True
+
+
+def fits(model: GPT) -> bool:
+    """Whether fp16 can hold every weight."""
+    most = torch.finfo(torch.float16).max
+    ends = (weight.detach().aminmax() for weight in model.parameters() if weight.dim() == 2)
+    return all(-most <= least.item() and greatest.item() <= most for least, greatest in ends)
+
+
+class Halved:
+    """A model whose matrices are rounded to fp16, in evaluation mode, and the products with them."""
+
+    def __init__(self, model: GPT) -> None:
+        self.model = GPT(model.config, is_blank=True).eval()
+        with torch.no_grad():
+            for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
+                ours.copy_(theirs.half() if theirs.dim() == 2 else theirs)
+        self._packed: dict[Tensor, Tensor] = {}
+
+    def product(self, weight: Tensor, bias: Tensor | None) -> Step:
+        """x (B, in) float32 → x Wᵀ + b (B, out) float32, for a matrix of `model`."""
+        self._packed = self._packed or packed_matrices(self.model)
+        packed, bias = self._packed[weight], None if bias is None else bias.detach()
+        return lambda x: torch.fbgemm_linear_fp16_weight_fp32_activation(x, packed, bias)
+
+
+def packed_matrices(model: GPT) -> dict[Tensor, Tensor]:
+    """What rows of `model` are multiplied with, as FBGEMM lays it out: ten nanoseconds a weight, so on all threads."""
+    weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
+    weights += [model.token_embedding.weight] if model.head is None else []
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        packed = threads.map(torch.fbgemm_pack_gemm_matrix_fp16, [weight.detach() for weight in weights])
+        return dict(zip(weights, packed, strict=True))

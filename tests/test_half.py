@@ -1,0 +1,103 @@
+"""Matrices in 16 bits: the same numbers packed and not, made again when the weights change, and never by force."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+import torch
+
+from lm import half
+from lm.config import ModelConfig, SampleConfig
+from lm.decode import Decoder
+from lm.generate import generate
+from lm.half import halved, has_half_products
+from lm.model import GPT, KVCache
+from lm.tokenizer import CharTokenizer
+
+CONFIG = ModelConfig(vocab_size=31, block_size=24, n_layer=3, n_head=4, n_embd=32)
+needs_half = pytest.mark.skipif(not has_half_products(), reason="this PyTorch or processor has no FBGEMM")
+both = pytest.mark.parametrize(
+    "changes", [{}, dict(arch="modern", n_kv_head=2, tie_weights=False, logit_softcap=4.0)], ids=["gpt2", "modern"]
+)
+
+
+def lively(**changes) -> GPT:
+    model = GPT(ModelConfig(**(vars(CONFIG) | changes)), torch.Generator().manual_seed(0)).eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape, generator=generator) * 0.2
+    return model
+
+
+@needs_half
+@both
+@torch.inference_mode()
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_packed_and_unpacked_they_are_the_same_numbers(changes, batch_size):
+    rounded = halved(lively(**changes))
+    ids = torch.randint(31, (batch_size, CONFIG.block_size), generator=torch.Generator().manual_seed(2))
+    cache = KVCache(rounded.model.config, batch_size)
+    rounded.model(ids[:, :5], cache)
+    decoder = Decoder(rounded.model, cache, rounded.product)
+    found = torch.stack([decoder(ids[:, i]) for i in range(5, CONFIG.block_size)], dim=1)
+    torch.testing.assert_close(found, rounded.model(ids)[:, 5:], atol=2e-5, rtol=1e-4)
+
+
+@needs_half
+@both
+def test_a_weight_is_at_most_half_of_fp16s_last_place_away_and_the_rest_is_untouched(changes):
+    model = lively(**changes)
+    before = [weight.clone() for weight in model.parameters()]
+    for ours, theirs, was in zip(halved(model).model.parameters(), model.parameters(), before, strict=True):
+        assert torch.equal(theirs, was)
+        error = (ours - theirs).abs()
+        assert (error <= theirs.abs() * 2**-11 + 2**-25).all() if theirs.dim() == 2 else not error.any()
+
+
+@needs_half
+def test_it_is_made_once_and_again_when_the_weights_have_changed():
+    model = lively()
+    first = halved(model)
+    assert halved(model) is first
+    model(torch.zeros(1, 4, dtype=torch.int64)).sum().backward()
+    torch.optim.AdamW(model.parameters(), lr=0.1, fused=True).step()
+    second = halved(model)
+    assert second is not first
+    torch.testing.assert_close(second.model.token_embedding.weight, model.token_embedding.weight, atol=1e-3, rtol=1e-3)
+
+
+@needs_half
+def test_a_model_that_was_trained_further_writes_with_its_new_weights():
+    tokenizer, greedy = CharTokenizer("abcdef"), SampleConfig(max_new_tokens=8, temperature=0.0)
+    model = lively(vocab_size=tokenizer.vocab_size)
+    before = generate(model, tokenizer, "a", greedy)
+    with torch.no_grad():
+        model.token_embedding.weight.neg_()
+    after = generate(model, tokenizer, "a", greedy)
+    assert before != after == generate(model, tokenizer, "a", greedy, is_exact=True)
+
+
+@pytest.mark.parametrize("value", [70_000.0, -70_000.0, math.nan])
+def test_a_weight_beyond_fp16_is_left_as_it_is(value):
+    model = lively()
+    with torch.no_grad():
+        model.blocks[1].mlp.up.weight[0, 0] = value
+    assert halved(model) is None and not model.blocks[1].mlp.up.weight[0, 0] == 65_504
+
+
+def test_without_fbgemm_the_model_writes_as_it_is(monkeypatch):
+    monkeypatch.setattr(half, "has_half_products", lambda: False)
+    tokenizer, config = CharTokenizer("abcdef"), SampleConfig(max_new_tokens=20, top_k=0, temperature=1.0)
+    model = lively(vocab_size=tokenizer.vocab_size)
+    assert halved(model) is None
+    assert generate(model, tokenizer, "a", config) == generate(model, tokenizer, "a", config, is_exact=True)
+
+
+def test_asking_for_it_warns_nobody():
+    has_half_products.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        has_half_products()
