@@ -7,6 +7,8 @@ const remember = (key, value) => { try { localStorage.setItem(key, value); } cat
 const frame = () => element.closest('#frame');
 
 const switches = {
+  en() { lmSpeak('en'); },
+  ja() { lmSpeak('ja'); },
   dark() {
     document.body.classList.toggle('dark');
     remember('lm-dark', document.body.classList.contains('dark') ? '1' : '0');

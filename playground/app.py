@@ -86,11 +86,12 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
 def launch_options(workspaces: Workspaces) -> dict[str, Any]:
     """What `launch` needs besides the address: look, languages, the door before it, manners."""
     packed = Middleware(GZipMiddleware, minimum_size=PACKED_BYTES, compresslevel=4)
+    speaks = theme.asset("language.js").read_text(encoding="utf-8")
     return dict(
         theme=theme.theme(),
         css=settings_form.symbols_css([*train.FIELDS, *generate.FIELDS]),
         css_paths=[theme.asset("style.css")],
-        head=f'<script src="{plotly_address()}" defer></script>{installable.head()}',
+        head=f'<script src="{plotly_address()}" defer></script>{installable.head()}<script>{speaks}</script>',
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
         app_kwargs=dict(
@@ -108,8 +109,8 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
 def enter(space: Workspace, language: str) -> tuple[Any, ...]:
     """A page opens.
 
-    Inputs: the visitor's language. Outputs: the same, the texts there are, what the tabs teach, the dial and the plan,
-    then those of `choose` for the run that is being trained, else the newest.
+    Inputs: the visitor's language. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
+    the plan, then those of `choose` for the run that is being trained, else the newest.
     """
     if not (space.names() or space.share.is_shown):
         corpus.read_sample(space, FIRST_SAMPLES[language])
@@ -117,6 +118,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
     return (
         language,
         gr.update(choices=names, value=names[0] if names else None),
+        gr.update(choices=corpus.sample_choices(language)),
         _tokenizers_title(language),
         _fine(limits.upload_words(space.share.limits, language)),
         generate.empty(language),
@@ -143,7 +145,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
         return watcher.watch(space, *seen, seconds=SIGHT_SECONDS)
 
     taught = [page.corpus.title, page.corpus.limits, page.generate.page, page.train.dial, page.train.plan]
-    entered = [page.language, page.corpus.corpus, *taught]
+    entered = [page.language, page.corpus.corpus, page.corpus.sample, *taught]
     on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]

@@ -13,7 +13,7 @@ from playground import workspace
 from playground.look import Look
 from playground.markup import bar, duration, escape, step_words
 from playground.shelf import recently_deleted, shelf
-from playground.text import say
+from playground.text import LANGUAGES, say
 from playground.theme import asset
 from playground.translate import translated
 from playground.views import Row, progress
@@ -59,11 +59,13 @@ def header(device: str, language: str) -> str:
     """The strip at the top: library switch, seal, name, device, sign-in on a Space, keys, light or dark."""
     chip = f'<span class="chip device">{escape(translated(device, language))}</span>' if device else ""
     library, keys, dark = (escape(say(f"header.{name}", language)) for name in ("library", "keys", "dark"))
+    other = next(one for one in LANGUAGES if one != language)
     return (
         f'<header class="bar" lang="{language}">'
         f'<button class="icon" data-do="library" aria-label="{library}" title="{library}">{_ICON_BARS}</button>'
         f'{_SEAL}<h1>LM Playground</h1><span class="space"></span>{chip}'
         f'<button class="chip account" data-do="account" hidden></button>'
+        f'<button class="icon language" data-do="{other}" lang="{other}">{escape(say("header.language", other))}</button>'
         f'<button class="icon keyboard" data-do="keys" aria-label="{keys}" title="{keys}">{_ICON_KEYS}</button>'
         f'<button class="icon" data-do="dark" aria-label="{dark}" title="{dark}">{_ICON_HALF}</button></header>'
         f"<template>{_keys(language)}</template>"

@@ -143,9 +143,10 @@ def _visible(piece: str) -> str:
 # ---------------------------------------------------------------------------------------------- layout and events
 
 
-def sample_choices() -> list[tuple[str, str]]:
+def sample_choices(language: str) -> list[tuple[str, str]]:
     """(title, name) of every sample text, those that ship first."""
-    return [(sample.title, sample.name) for sample in (*texts.SHIPPED.values(), *texts.CLASSICS.values())]
+    samples = (*texts.SHIPPED.values(), *texts.CLASSICS.values())
+    return [(translated(sample.title, language), sample.name) for sample in samples]
 
 
 def build() -> SimpleNamespace:
@@ -187,7 +188,7 @@ def _sources(fields: dict[str, Any]) -> SimpleNamespace:
                 w.read_pasted = gr.Button(text.label("corpus.read"), variant="primary", elem_id="read-pasted")
             with gr.Tab(text.label("corpus.way.sample"), render_children=True):
                 w.sample = gr.Dropdown(
-                    sample_choices(), label=text.label("corpus.sample"), info=text.label("corpus.sample_info"),
+                    sample_choices("en"), label=text.label("corpus.sample"), info=text.label("corpus.sample_info"),
                     elem_id="sample", filterable=False,
                 )  # fmt: skip
                 w.read_sample = gr.Button(text.label("corpus.take"), variant="primary", elem_id="read-sample")

@@ -34,6 +34,7 @@ WORDS = {
     "keys.delete": ("Delete the run in focus", "選択中の学習を削除"),
     "keys.help": ("Show these keys", "この一覧を表示"),
     "keys.close": ("Close", "閉じる"),
+    "header.language": ("English", "日本語"),
     "header.dark": ("Light or dark", "明るい画面・暗い画面"),
     "status.idle": ("Nothing is running", "実行中の学習はありません"),
     "status.memory": ("memory {used} of {total} GB", "メモリ {used} / {total} GB"),
