@@ -16,7 +16,8 @@ from playground.text_settings import GROUPS, SETTINGS
 from playground.translate import translated
 from playground.words import choosing, recipes
 
-SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (Path(__file__).parent.parent / "playground").rglob("*.py"))
+ROOT = Path(__file__).parent.parent
+SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "playground").rglob("*.py"))
 # Keys that are put together at run time: what stands before the part that varies.
 BUILT = ("state.", "chart.", "timeline.", "coach.", "minute.", "train.say.", "tab.", "generate.best", "generate.last", "corpus.tokenizers",
          "compare.weights.", "overlay.", "generate.preset.", "library.", "keys.", "header.", "choose.", "plan.", "elsewhere.", "written.", "inside.", "insight.", "limit.")
@@ -91,3 +92,9 @@ def test_no_words_about_recipes_are_left_over() -> None:
 def test_every_sample_text_has_a_title_in_japanese() -> None:
     titles = [sample.title for sample in (*texts.SHIPPED.values(), *texts.CLASSICS.values())]
     assert [title for title in titles if not re.search("[\u3040-\u30ff]", translated(title, "ja"))] == []
+
+
+def test_both_readmes_show_the_same_pictures_and_commands() -> None:
+    english, japanese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md"))
+    for what in (r"\((assets/pictures/[\w.-]+)\)", r"(?m)^(?:\S+\|\s)?(lm [a-z]+|make \w+)", r"assets/\w+\.py"):
+        assert set(re.findall(what, english)) == set(re.findall(what, japanese)) != set()
