@@ -2,7 +2,7 @@
 
 On one's own machine there is no limit (`None`). On a Space, or with `--multi-user`, a visitor who signed in gets more
 than one whom only a cookie tells apart. A limit is stated where it will bite (`training_words`, `upload_words`,
-`keeping_words`) before it does, and enforced here, on the server, whatever the page sends.
+`writing_words`, `keeping_words`) before it does, and enforced here, on the server, whatever the page sends.
 
 The figures are assumed: so that on two cores a stranger's training ends while the next one still waits, and fifty
 visitors fit on the 50 GB of a free Space.
@@ -126,8 +126,8 @@ def training_words(limits: Limits | None, language: str) -> str:
     """What one training may take, to stand beside its button; empty without limits."""
     if limits is None:
         return ""
-    parameters = f"{limits.parameters / 1e6:g}"
-    return say("limit.training", language, minutes=_number(limits.minutes), parameters=parameters, runs=limits.runs)
+    asked = dict(minutes=_number(limits.minutes), parameters=f"{limits.parameters / 1e6:g}", runs=limits.runs)
+    return say("limit.training", language, tokens=count(limits.batch_tokens), **asked)
 
 
 def upload_words(limits: Limits | None, language: str) -> str:
@@ -136,6 +136,13 @@ def upload_words(limits: Limits | None, language: str) -> str:
         return ""
     size, disk = (f"{n / MEGABYTE:,.0f}" for n in (limits.upload_bytes, limits.disk_bytes))
     return say("limit.texts", language, size=size, disk=disk)
+
+
+def writing_words(limits: Limits | None, language: str) -> str:
+    """How much may be written, to stand beside its button; empty without limits."""
+    if limits is None:
+        return ""
+    return say("limit.writing", language, tokens=count(limits.new_tokens), writings=limits.writings)
 
 
 def keeping_words(limits: Limits | None, used_bytes: int, language: str) -> str:

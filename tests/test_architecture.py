@@ -266,7 +266,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.text", "playground.theme", "playground.workspace", "playground.writing", "gradio",
     },
     "playground/tabs/generate.py": {
-        "lm.errors", "lm.pull", "playground.drafts", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
+        "lm.errors", "lm.pull", "playground.drafts", "playground.edge", "playground.equivalents", "playground.limits", "playground.look", "playground.markup",
         "playground.models", "playground.settings_form", "playground.text", "playground.transfer", "playground.trials",
         "playground.visitor", "playground.workspace", "playground.writing", "playground.written", "gradio",
     },

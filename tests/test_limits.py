@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import fields
@@ -68,9 +69,18 @@ def test_parameters_are_never_counted_too_low(arch: str, shape: dict) -> None:
 def test_every_limit_is_stated_before_it_bites_in_both_languages() -> None:
     for language in ("en", "ja"):
         training = limits.training_words(ANONYMOUS, language)
-        assert all(figure in training for figure in ("10", "24", "5"))
+        assert all(figure in training for figure in ("10", "24", "16,384", "5"))
+        assert all(figure in limits.writing_words(ANONYMOUS, language) for figure in ("2,000", "1"))
         assert "20" in limits.upload_words(ANONYMOUS, language)
         assert all(figure in limits.keeping_words(ANONYMOUS, 12_000_000, language) for figure in ("12", "500", "2"))
+
+
+def test_no_limit_bites_that_is_not_stated() -> None:
+    stated = [words(ANONYMOUS, "en") for words in (limits.training_words, limits.upload_words, limits.writing_words)]
+    numbers = set(re.findall(r"\d[\d,]*", " ".join([*stated, limits.keeping_words(ANONYMOUS, 0, "en")])))
+    units = dict(parameters=1e6, upload_bytes=1e6, disk_bytes=1e6)
+    figures = {f.name: f"{getattr(ANONYMOUS, f.name) / units.get(f.name, 1):,.0f}" for f in fields(ANONYMOUS)}
+    assert {name for name, figure in figures.items() if figure not in numbers} == set()
 
 
 def test_an_upload_that_is_too_large_or_fills_the_disk_is_refused() -> None:

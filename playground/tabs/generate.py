@@ -14,11 +14,11 @@ from typing import Any
 import gradio as gr
 
 from lm.errors import HubError, LMError
-from playground import equivalents, settings_form, text, transfer, trials, writing, written
+from playground import equivalents, limits, settings_form, text, transfer, trials, writing, written
 from playground.drafts import Draft
 from playground.edge import Edge
 from playground.look import Look
-from playground.markup import note
+from playground.markup import escape, note
 from playground.models import choices
 from playground.text import say
 from playground.visitor import is_on_space
@@ -35,13 +35,15 @@ PRESETS = {
     "wild": dict(temperature=1.3, top_k=0, top_p=1.0),
     "greedy": dict(temperature=0.0, top_k=0, top_p=1.0),
 }
-FOLLOWS = ("checkpoint", "other")
+FOLLOWS = ("checkpoint", "other", "limits")
 
 
 def follow(look: Look) -> dict[str, Any]:
     """What the tab shows of the disk, by the names of `FOLLOWS`."""
     models = choices(look.space, look.language)
-    return dict(checkpoint=models, other=models)
+    share = look.space.share
+    words = "" if share.is_shown else limits.writing_words(share.limits, look.language)
+    return dict(checkpoint=models, other=models, limits=f'<p class="fine">{escape(words)}</p>' if words else "")
 
 
 def preset(name: str | None) -> list[Any]:
@@ -116,6 +118,7 @@ def build() -> SimpleNamespace:
                 with gr.Row(elem_classes="pair"):
                     w.go = gr.Button(text.label("generate.go"), variant="primary", elem_id="write")
                     w.stop = gr.Button(text.label("generate.stop"), elem_id="stop-writing")
+                w.limits = gr.HTML(elem_id="writing-limits", apply_default_css=False)
             with gr.Column(elem_classes="card hero"):
                 w.page = written.component()
                 w.lost = gr.HTML(elem_id="lost", apply_default_css=False)

@@ -3,10 +3,14 @@
 # key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
 WORDS = {
     "limit.training": (
-        "On this shared machine a run takes up to {minutes} minutes and {parameters} million parameters; "
-        "you can keep {runs} runs.",
-        "この共用マシンでは、1回の学習は最長 {minutes} 分、最大 {parameters} 百万パラメータまで、"
-        "保存できる学習は {runs} 件までです。",
+        "On this shared machine a run takes up to {minutes} minutes, {parameters} million parameters and {tokens} tokens "
+        "a step (batch size × context length); you can keep {runs} runs.",
+        "この共用マシンでは、1回の学習は最長 {minutes} 分、最大 {parameters} 百万パラメータ、1ステップ {tokens} トークン"
+        "(バッチサイズ × 文脈長)まで、保存できる学習は {runs} 件までです。",
+    ),
+    "limit.writing": (
+        "Up to {tokens} new tokens at a time, over all samples; {writings} at once.",
+        "一度に生成できるのは全サンプル合わせて {tokens} トークンまで、同時に {writings} 件までです。",
     ),
     "limit.texts": (
         "Up to {size} MB at a time, {disk} MB for all that is yours here.",
