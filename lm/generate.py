@@ -25,6 +25,7 @@ from torch import Tensor
 from lm.config import SampleConfig
 from lm.decode import Decoder, can_decode
 from lm.errors import CheckpointError
+from lm.graph import TokenStep, can_record
 from lm.half import halved
 from lm.model import GPT, KVCache
 from lm.tokenizer import Tokenizer
@@ -135,19 +136,27 @@ class Reader:
         self.half = None if is_exact else halved(model)
         self.model = self.half.model if self.half else model
         self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
-        self._decoder: Decoder | None = None
+        self._follow: Callable[[Tensor], Tensor] | None = None
 
     def read(self, ids: Tensor) -> Tensor:
         """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
-        window = self.model.config.block_size
+        window, device = self.model.config.block_size, self.model.device
         if self.cache is None or ids.size(1) > window:
-            logits = self.model(ids[:, -window:].to(self.model.device), last_only=True)
-        elif self.cache.length and can_decode(self.model):
-            self._decoder = self._decoder or Decoder(self.model, self.cache, self.half and self.half.product)
-            return self._decoder(ids[:, -1])
+            logits = self.model(ids[:, -window:].to(device), last_only=True)[:, -1]
+        elif not self.cache.length:
+            logits = self.model(ids.to(device), self.cache, last_only=True)[:, -1]
         else:
-            logits = self.model(ids[:, self.cache.length :].to(self.model.device), self.cache, last_only=True)
-        return logits[:, -1].float().cpu()
+            self._follow = self._follow or self._fastest()
+            logits = self._follow(ids[:, -1])
+        return logits.float().cpu()
+
+    def _fastest(self) -> Callable[[Tensor], Tensor]:
+        """What reads one token (B,) after those of the cache, where this model is."""
+        if can_decode(self.model):
+            return Decoder(self.model, self.cache, self.half and self.half.product)
+        if can_record(self.model) and (step := TokenStep(self.model, self.cache)).record():
+            return step
+        return lambda ids: self.model(ids.unsqueeze(1).to(self.model.device), self.cache, last_only=True)[:, -1]
 
 
 def prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:

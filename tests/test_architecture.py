@@ -50,7 +50,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/decode.py": {"lm.fast_block", "lm.model", "torch"},
     "lm/half.py": {"lm.decode", "lm.model", "torch"},
-    "lm/generate.py": {"lm.errors", "lm.config", "lm.decode", "lm.half", "lm.model", "lm.tokenizer", "torch"},
+    "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
+    "lm/generate.py": {
+        "lm.errors", "lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "lm.tokenizer", "torch",
+    },
     "lm/lens.py": {
         "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.stages", "lm.tokenizer",
         "numpy", "torch",
@@ -119,7 +122,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
-    "lm/__main__.py": {"lm.errors", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
+    "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
         "lm.commands_plan", "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm", "lm.doctor",
@@ -192,7 +195,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/coach.py": {"playground.views"},
     "playground/edge.py": {
-        "lm.errors", "playground.markup", "playground.same", "playground.text", "playground.translate", "playground.workspaces", "gradio",
+        "lm.errors", "lm.files", "playground.markup", "playground.same", "playground.text", "playground.translate", "playground.workspaces", "gradio",
     },
     "playground/plots.py": {
         "playground.look", "playground.references", "playground.text", "playground.theme", "playground.views", "gradio",
