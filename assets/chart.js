@@ -227,6 +227,16 @@ const layout = () => {
   };
 };
 
+// What Plotly says itself, over the buttons of its own.
+const LANGUAGE = document.documentElement.lang;
+const config = () => {
+  const {words} = state;
+  const dictionary = {
+    Zoom: words.zoom, Pan: words.pan, 'Zoom in': words.zoom_in, 'Zoom out': words.zoom_out, 'Reset axes': words.zoom_all,
+  };
+  window.Plotly.register({moduleType: 'locale', name: LANGUAGE, dictionary, format: {}});
+  return {...CONFIG, locale: LANGUAGE};
+};
 const CONFIG = {
   responsive: true, displaylogo: false,
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'toImage'],
@@ -250,7 +260,7 @@ const draw = () => {
   plot.dataset.run = state.run;
   label();
   const sheet = layout();
-  window.Plotly.react(plot, traces(), sheet, CONFIG);
+  window.Plotly.react(plot, traces(), sheet, config());
   const placed = layout().annotations; // the range is known now, and with it which names would lie on one another
   if (JSON.stringify(placed) !== JSON.stringify(sheet.annotations)) window.Plotly.relayout(plot, {annotations: placed});
   drawTable();

@@ -68,6 +68,7 @@ ROWS = {
     "--log-interval": (
         "{path} が {size} MB あり、上限の {most} MB を超えています。別の控えを使うか、「記録の間隔」を大きくしてください"
     ),
+    "the disk": "ディスク",
     # ---------------------------------------------------------------------------------------------- lm.checkpoint
     "the header of {path} is damaged: it says {found}; restore it from a copy": (
         "{path} のヘッダが壊れています({found})。控えから戻してください"
