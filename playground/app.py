@@ -22,7 +22,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
 from lm.threads import sleep_at_barriers
-from playground import choosing, frame, guest, installable, limits, markup, settings_form, shelf, text, theme
+from playground import choosing, frame, guest, installable, limits, markup, sessions, settings_form, shelf, text, theme
 from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
@@ -47,9 +47,6 @@ QUIET_GRADIO = dict(
 )
 # Its queue looks for something to do a thousand times a second by itself: 6.6 % of a core, measured with nobody there.
 QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.01, 0.05
-# Pages whose state is kept, also of those that were closed; 0.6 MB each, measured, and by itself Gradio keeps 10,000. An
-# open page speaks up every few seconds: whoever comes after that many others finds it as new. assumed
-SESSIONS = 500
 # Larger answers are compressed; Gradio would send its page of 410 kB as it is. Measured: 100 kB.
 PACKED_BYTES = 10_000
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
@@ -100,7 +97,7 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
         run_history=False,
-        state_session_capacity=SESSIONS,
+        state_session_capacity=sessions.SESSIONS,
         show_error=False,
         ssr_mode=False,
     )
@@ -186,6 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         quiet=True,
         **launch_options(workspaces),
     )
+    threading.Thread(target=sessions.keep_few, args=(app,), daemon=True).start()
     print(f"LM Playground is open at {address}  (runs: {space.runs_dir.resolve()}; Ctrl-C closes it)", flush=True)
     if not (arguments.no_browser or is_on_space()) and _has_screen():
         webbrowser.open(address)
