@@ -2,14 +2,27 @@
 
     python benchmarks/soak.py                        # 50 visitors, 10 minutes; the machine should be idle otherwise
     python benchmarks/soak.py --minutes 1 --visitors 8
+    python benchmarks/soak.py --minutes 120          # for leaks
 
-It starts `python app.py --multi-user` in a process of its own and visits it as so many browsers would: each with its own
-cookie, page, heartbeat and tick, over the protocol of the page's own script (`tests/page_client.py`). Every
-few seconds a visitor does something: has a text written, reads a text, looks at a run, opens a second page, closes it
-without a word. One of them trains the quick start. Whatever a page is told is searched for the other visitors' names.
+It starts `python app.py --multi-user` in a process of its own and visits it as so many browsers would, over the protocol
+of the page's own script (`tests/page_client.py`). Each visitor
+
+- comes half a second after the one before, with no cookie and an empty cache: the page, then every file that Chromium
+  asked for at such a visit (learnt from it just before; without one, the page's first script, its style sheet and
+  Plotly), the load event, a heartbeat that stays open; then reads a pasted text, selects a run, has a text written;
+- ticks from then on as often as the page says (every 2.5 s on a shared machine), each answer taken over as a browser
+  does;
+- does something every 12 s on average, by chance: has 60 tokens written (5 of 12), selects a run or none (3), reads a
+  pasted text (1), uploads a file of 30 kB and reads it (1), opens a second page with a full cache, looks, and closes it
+  (1), begins a text on a second page and goes away without a word (1);
+- if it is every fifth: also keeps a page open that watches the training live by a spectator's link.
+
+One more visitor trains the quick start and keeps that page open. Whatever a page is told is searched for the other
+visitors' names.
 
 Wanted: no error, no cross-talk, 95 of 100 page events within 1.5 s, every text is written, memory flat within 5 % after
-a warm-up, and the training at 60 % or more of what it does before the visitors come. The visitors run on the same
+a warm-up, nothing left of the visitors when they have gone, and the training at 60 % or more of what it does before they
+come. Writing a text is no page event: it takes as long as it is, and is told by itself. The visitors run on the same
 processors as the app and are niced below it; what they cost, the app and the training lack.
 """
 
@@ -30,7 +43,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +60,7 @@ from runs import request, write_text  # noqa: E402
 from lm import run_dir, trainer  # noqa: E402
 from lm.run_dir import RunDir  # noqa: E402
 from playground.door import VISITOR  # noqa: E402
+from playground.statics import plotly_address  # noqa: E402
 from playground.workspaces import persons  # noqa: E402
 
 ALONE_SECONDS = 12.0  # how long the training goes on before anybody comes, once it is under way
@@ -54,6 +68,11 @@ LATENCY_SECONDS, MEMORY_SHARE, TRAINING_SHARE = 1.5, 0.05, 0.6
 WARM_SHARE = 0.3  # of the time, after which memory should be flat
 ACTION_SECONDS = 12.0  # between two actions of one visitor, on average
 NEW_TOKENS = 60
+SLOW = ("write.click",)  # no page event
+SPECTATORS = 5  # one in so many watches the training too
+VANISH_SECONDS = 1.0  # into a text, and before the next one
+FILES_LEFT = 10  # the app may hold so many more than before: libraries that were loaded, the log of a training
+LEAVE_SECONDS = 8.0  # after the last visitor has gone, what they held is counted
 
 
 @dataclass
@@ -75,15 +94,17 @@ class Visitor:
         self.wire, self.log, self.visitors_dir, self.model = wire, log, visitors_dir, model
         self.dice = random.Random(number)
         self.page = Page(wire)
+        self.files: Sequence[str] = ()  # that a first visit asks for besides the page
+        self.link = ""  # the query that shows the training, for a spectator
 
     async def stay(self, until: float) -> None:
         """Come, tick as the page does, now and then do something, leave at `until` (of `time.monotonic`)."""
         with self._noting("open"):
-            await self.page.open()
+            await self.page.open(self.files)
         await self._settle()
         with self._noting("write"):
             await self._write()
-        ticking = asyncio.create_task(self._tick(until))
+        ticking = asyncio.gather(self._tick(self.page, until), self._spectate(until))
         while time.monotonic() < until:
             await asyncio.sleep(min(self.dice.expovariate(1 / ACTION_SECONDS), max(0.0, until - time.monotonic())))
             if time.monotonic() < until:
@@ -100,30 +121,37 @@ class Visitor:
             await self.page.send("read-pasted", "click", pasted=f"{self.name} sees the lamp on the hill. " * 60)
             await self.page.send("runs", "select", dict(run=self.name))
 
-    async def _tick(self, until: float) -> None:
+    async def _tick(self, page: Page, until: float) -> None:
         while time.monotonic() < until:
             began = time.monotonic()
-            with self._noting("tick"):
-                await self.page.tick()
-                self._look_for_others()
-            await asyncio.sleep(max(0.0, self.page.tick_seconds - (time.monotonic() - began)))
+            with self._noting("tick", page):
+                await page.tick()
+                self._look_for_others(page)
+            await asyncio.sleep(max(0.0, page.tick_seconds - (time.monotonic() - began)))
+
+    async def _spectate(self, until: float) -> None:
+        if self.link:
+            page = Page(self.wire, self.page.cookie, self.link)
+            with self._noting("spectate", page):
+                await page.open()
+            await self._tick(page, until)
+            await page.close()
 
     async def _act(self) -> None:
-        act = self.dice.choices([self._write, self._select, self._read, self._second_page], [5, 3, 1, 1])[0]
+        acts = {self._write: 5, self._select: 3, self._read: 1, self._upload: 1, self._second_page: 1, self._vanish: 1}
+        [act] = self.dice.choices(list(acts), list(acts.values()))
         with self._noting(act.__name__.strip("_")):
             await act()
 
     async def _write(self) -> None:
         self.log.texts_asked += 1
-        made = await self.page.send(
-            "write",
-            "click",
-            checkpoint=f"{self.name}/best",
-            prompt=f"{self.name} ",
-            **{"set-SampleConfig-max_new_tokens": NEW_TOKENS},
-        )
+        made = await self._text(self.page, NEW_TOKENS)
         assert self.name in json.dumps(made), "the text does not begin with its prompt"
         self.log.texts_written += 1
+
+    async def _text(self, page: Page, n_tokens: int) -> list[Any]:
+        wanted = {"set-SampleConfig-max_new_tokens": n_tokens}
+        return await page.send("write", "click", checkpoint=f"{self.name}/best", prompt=f"{self.name} ", **wanted)
 
     async def _select(self) -> None:
         await self.page.send("runs", "select", dict(run=self.dice.choice([self.name, ""])))
@@ -131,26 +159,40 @@ class Visitor:
     async def _read(self) -> None:
         await self.page.send("read-pasted", "click", pasted=f"{self.name} sings to the fox. " * 80)
 
+    async def _upload(self) -> None:
+        file = await self.page.upload(f"{self.name}.txt", f"{self.name} draws a map of the hill. ".encode() * 900)
+        await self.page.send("read-files", "click", files=[file])
+
     async def _second_page(self) -> None:
         second = await Page(self.wire, self.page.cookie).open()
         await second.tick()
         assert self.name in second.everything(), "the second page does not know its visitor"
         await second.close()
+        self.page.latencies += second.latencies
 
-    def _look_for_others(self) -> None:
-        names = set(re.findall(r"visitor\d{3}x", self.page.everything())) - {self.name}
+    async def _vanish(self) -> None:
+        second = await Page(self.wire, self.page.cookie).open()
+        text = asyncio.create_task(self._text(second, 20 * NEW_TOKENS))
+        await asyncio.sleep(VANISH_SECONDS)
+        text.cancel()
+        await second.close()
+        await asyncio.sleep(VANISH_SECONDS)  # the app notices it before this visitor asks for the next text
+
+    def _look_for_others(self, page: Page) -> None:
+        names = set(re.findall(r"visitor\d{3}x", page.everything())) - {self.name}
         self.log.crosstalk += [f"{self.name} was told of {', '.join(sorted(names))}"] if names else []
 
     @contextlib.contextmanager
-    def _noting(self, what: str) -> Iterator[None]:
+    def _noting(self, what: str, page: Page | None = None) -> Iterator[None]:
+        page = page or self.page
         try:
             yield
         except (Fault, httpx.HTTPError, AssertionError) as error:
             self.log.errors[f"{what}: {type(error).__name__} {str(error)[:160]}"] += 1
         finally:
-            for label, seconds in self.page.latencies:
+            for label, seconds in page.latencies:
                 self.log.latencies[label].append(seconds)
-            self.page.latencies.clear()
+            page.latencies.clear()
 
 
 @dataclass(frozen=True)
@@ -164,16 +206,38 @@ class Use:
     children: int
 
 
+def use(process: psutil.Process) -> Use:
+    """What it holds now."""
+    files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
+    return Use(time.monotonic(), process.memory_info().rss, files, process.num_threads(), len(process.children()))
+
+
 async def watch(process: psutil.Process, until: float) -> list[Use]:
     """The app's use of the machine, every second."""
     found = []
     while time.monotonic() < until:
         with contextlib.suppress(psutil.Error):
-            files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
-            own = [process.memory_info().rss, files, process.num_threads(), len(process.children())]
-            found.append(Use(time.monotonic(), *own))
+            found.append(use(process))
         await asyncio.sleep(1.0)
     return found
+
+
+def first_visit(address: str) -> list[str]:
+    """What Chromium asks for at its first visit besides the page and its events; a few files where there is none."""
+    try:
+        from watching import BROWSERS, FLAGS, sync_playwright
+    except ImportError:
+        return ["/theme.css", f"/{plotly_address()}"]
+    asked: list[str] = []
+    with sync_playwright() as driver:
+        path = next(filter(None, map(shutil.which, BROWSERS)))
+        with driver.chromium.launch(executable_path=path, args=FLAGS) as browser:
+            page = browser.new_page()
+            page.on("request", lambda request: request.method == "GET" and asked.append(request.url))
+            page.goto(address)
+            page.wait_for_selector("#chart .plot .main-svg")
+    files = [url.removeprefix(address.rstrip("/")) for url in asked if url.startswith(address)]
+    return [file for file in files if file != "/" and not re.search(r"heartbeat|queue/", file)]
 
 
 class App:
@@ -233,28 +297,53 @@ def _tokens(run: RunDir) -> int:
     return records[-1]["tokens"] if records else 0
 
 
-async def soak(app: App, n_visitors: int, seconds: float, model: RunDir, has_training: bool) -> dict[str, Any]:
+async def soak(
+    app: App, n_visitors: int, seconds: float, model: RunDir, has_training: bool, files: Sequence[str] = ()
+) -> dict[str, Any]:
     """Let them come; the figures."""
-    log, figures = Log(), dict[str, Any](visitors=n_visitors, seconds=round(seconds))
-    async with client(app.address) as wire:
-        pages = [Page(wire)] if has_training else []
-        for page in pages:
-            await train(page, min(10.0, (seconds + 120) / 60))
-            run = await _trained(app)
-            figures["tokens_per_second_alone"] = await speed(run, ALONE_SECONDS)
-        until = time.monotonic() + seconds
-        watching = asyncio.create_task(watch(psutil.Process(app.process.pid), until + 5))
+    log, figures = Log(), dict[str, Any](visitors=n_visitors, seconds=round(seconds), files_of_a_first_visit=len(files))
+    process = psutil.Process(app.process.pid)
+    async with client(app.address) as wire, contextlib.AsyncExitStack() as ends:
         crowd = [Visitor(n, wire, log, app.visitors_dir, model) for n in range(n_visitors)]
-        coming = [asyncio.create_task(_late(visitor, n * min(0.5, seconds / 4 / n_visitors), until))
-                  for n, visitor in enumerate(crowd)]  # fmt: skip
-        for _ in pages:
+        if has_training:
+            run, link = await _trainer(wire, app, min(10.0, (seconds + 120) / 60), ends)
+            figures["tokens_per_second_alone"] = await speed(run, ALONE_SECONDS)
+        before, until = use(process), time.monotonic() + seconds
+        for n, visitor in enumerate(crowd):
+            visitor.files = files
+            visitor.link = link if has_training and n % SPECTATORS == 0 else ""
+        watching = asyncio.create_task(watch(process, until + 5))
+        apart = min(0.5, seconds / 4 / n_visitors)
+        coming = [asyncio.create_task(_late(visitor, n * apart, until)) for n, visitor in enumerate(crowd)]
+        if has_training:
             await asyncio.sleep(seconds * WARM_SHARE)
             figures["tokens_per_second"] = await speed(run, max(1.0, until - time.monotonic() - 2))
         await asyncio.gather(*coming)
-        for page in pages:
-            await page.close()
         used = await watching
+        await asyncio.sleep(LEAVE_SECONDS)
+        after = use(process)
+    figures["left_behind"] = {name: getattr(after, name) - getattr(before, name) for name in ("files", "children")}
     return figures | report(log, used)
+
+
+async def _trainer(wire: httpx.AsyncClient, app: App, minutes: float, ends: Any) -> tuple[RunDir, str]:
+    """The one who trains, on a page that stays open until `ends`; the run, and the query that shows it to others."""
+    page = Page(wire)
+    await train(page, minutes)
+    run = await _trained(app)
+    await page.tick()
+    await page.send("show-run", "click")
+    link = re.search(r"watch=[\w-]+", page.shown("guest-told"))[0]
+
+    async def look() -> None:
+        while True:
+            await page.tick()
+            await asyncio.sleep(page.tick_seconds)
+
+    looking = asyncio.create_task(look())
+    ends.push_async_callback(page.close)
+    ends.callback(looking.cancel)
+    return run, f"?{link}"
 
 
 async def _late(visitor: Visitor, seconds: float, until: float) -> None:
@@ -273,7 +362,7 @@ async def _trained(app: App) -> RunDir:
 
 def report(log: Log, used: list[Use]) -> dict[str, Any]:
     """What was asked for, as numbers."""
-    quick = [seconds for label, found in log.latencies.items() if label != "write.click" for seconds in found]
+    quick = [seconds for label, found in log.latencies.items() if label not in SLOW for seconds in found]
     writes = log.latencies.get("write.click", [])
     first, last = _after_warm_up(used)
     return dict(
@@ -312,7 +401,8 @@ def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
         no_crosstalk=figures["crosstalk"] == 0,
         page_events=figures["p95_seconds"] < LATENCY_SECONDS,
         every_text=figures["texts"] == figures["texts_asked"],
-        memory_flat=figures["memory_growth"] < MEMORY_SHARE,
+        memory_flat=abs(figures["memory_growth"]) < MEMORY_SHARE,
+        nothing_left=figures["left_behind"]["children"] <= 0 and figures["left_behind"]["files"] <= FILES_LEFT,
     )
     if "tokens_per_second" in figures:
         share = figures["training_share"] = figures["tokens_per_second"] / figures["tokens_per_second_alone"]
@@ -334,9 +424,8 @@ def main() -> int:
         with contextlib.suppress(psutil.Error):
             psutil.Process().nice(5 if os.name != "nt" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
         try:
-            figures = asyncio.run(
-                soak(app, arguments.visitors, 60 * arguments.minutes, model, not arguments.without_training)
-            )
+            visit = app, arguments.visitors, 60 * arguments.minutes, model, not arguments.without_training
+            figures = asyncio.run(soak(*visit, first_visit(app.address)))
         finally:
             complaints = app.end()
     figures["complaints"] = complaints.count("Traceback")

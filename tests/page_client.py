@@ -1,7 +1,7 @@
 """A browser's page without a browser: it speaks Gradio's queue protocol as the page's own script does.
 
-Every event of the page is private, so no API client may call them; a page finds them in `/config` by the element they
-belong to. Values that the server sends are kept, as the browser keeps them, and are the inputs of what comes next.
+Every event of the page is private, so no API client may call them; a page finds them in the configuration that it comes
+with, by the element they belong to. Values that the server sends are kept, as the browser keeps them, and are the inputs of what comes next.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import contextlib
 import json
 import secrets
 import time
+from collections.abc import Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
 
 API = "/gradio_api"
+CONNECTIONS = 6  # of a browser to one server
+CONFIG = "window.gradio_config = "
 
 
 class Fault(Exception):
@@ -32,27 +35,63 @@ class Page:
         self.values: dict[int, Any] = {}
         self.latencies: list[tuple[str, float]] = []  # of every event, seconds until its last value
         self._waiting: dict[str, asyncio.Queue] = {}
+        self._under_way: dict[int, str] = {}  # events by what they set off
         self._stream: asyncio.Task | None = None
         self._heart: asyncio.Task | None = None
 
     # ------------------------------------------------------------------------------------------ the visit
 
-    async def open(self) -> Page:
-        """Fetch the page, learn what is on it, open the heartbeat, send the load event."""
+    async def open(self, besides: Sequence[str] = ()) -> Page:
+        """Fetch the page and what it asks for `besides`, learn what is on it, open the heartbeat, send the load event.
+
+        Seconds until all of that has come are the latency of `page.open`; those of the event are of `page.load`.
+        """
+        began = time.perf_counter()
         answer = await self.client.get(f"/{self.query}", headers=self._headers())
         answer.raise_for_status()
         if "set-cookie" in answer.headers:
             self.cookie = answer.headers["set-cookie"].split(";")[0]
-        config = (await self.client.get("/config", headers=self._headers())).json()
+        config, _ = json.JSONDecoder().raw_decode(answer.text, answer.text.index(CONFIG) + len(CONFIG))
+        await self._fetch(besides)
+        self.latencies.append(("page.open", time.perf_counter() - began))
         self.components = {one["id"]: one for one in config["components"]}
-        self.values = {number: one["props"].get("value") for number, one in self.components.items()}
+        self.values = {number: _shown_first(one) for number, one in self.components.items()}
         self.by_name = {one["props"].get("elem_id"): number for number, one in self.components.items()}
         self.events = config["dependencies"]
         ticks = [self.components[number] for one in self._caused(None, "tick") for number, _ in one["targets"]]
         self.tick_seconds = max((one["props"]["value"] for one in ticks), default=1.0)
         self._heart = asyncio.create_task(self._beat())
-        await self.send(None, "load")
+        await self._load()
         return self
+
+    async def _load(self) -> None:
+        """The load event, then those of the elements that it changed, as they come in a browser: side by side."""
+        before = dict(self.values)
+        await self.send(None, "load")
+        changed = {(number, "change") for number, value in self.values.items() if value != before[number]}
+        caused = [one for one in self.events if one["backend_fn"] and changed & {tuple(t) for t in one["targets"]}]
+        await asyncio.gather(*(self._run(one, None) for one in caused))
+
+    async def _fetch(self, addresses: Sequence[str]) -> None:
+        """Get files as a browser does: six at a time."""
+        waiting = list(addresses)
+
+        async def fetch() -> None:
+            while waiting:
+                answer = await self.client.get(waiting.pop(), headers=self._headers())
+                answer.raise_for_status()
+
+        await asyncio.gather(*(fetch() for _ in range(CONNECTIONS)))
+
+    async def upload(self, name: str, content: bytes) -> dict[str, Any]:
+        """Send a file; what stands for it in an event's values."""
+        began = time.perf_counter()
+        files = dict(files=(name, content))
+        answer = await self.client.post(f"{API}/upload", files=files, headers=self._headers())
+        if answer.status_code != 200:
+            raise Fault(f"upload: {answer.status_code} {answer.text[:200]}")
+        self.latencies.append(("page.upload", time.perf_counter() - began))
+        return dict(path=answer.json()[0], orig_name=name, size=len(content), meta=dict(_type="gradio.FileData"))
 
     async def close(self) -> None:
         """Leave without a word, as a closed browser does."""
@@ -72,6 +111,13 @@ class Page:
         made = [value for caused in self._caused(name, event) for value in await self._run(caused, data)]
         self.latencies.append((label, time.perf_counter() - began))
         return made
+
+    async def cancel(self, name: str, event: str = "click") -> None:
+        """End what `event` on an element set off, if it is under way; as a button does that cancels it."""
+        for caused in self._caused(name, event):
+            if number := self._under_way.get(caused["id"]):
+                body = dict(session_hash=self.session, fn_index=caused["id"], event_id=number)
+                await self._post(f"{API}/cancel{self.query}", body)
 
     async def tick(self) -> list[Any]:
         """What the page's timer causes every second."""
@@ -100,9 +146,12 @@ class Page:
 
     async def _run(self, dependency: dict[str, Any], data: Any) -> list[Any]:
         if not dependency["queue"]:
-            return self._keep(dependency, await self._post(f"{API}/run/predict{self.query}", self._body(dependency, data)))
+            return self._keep(
+                dependency, await self._post(f"{API}/run/predict{self.query}", self._body(dependency, data))
+            )
         joined = await self._post(f"{API}/queue/join{self.query}", self._body(dependency, data))
         messages = self._waiting.setdefault(joined["event_id"], asyncio.Queue())
+        self._under_way[dependency["id"]] = joined["event_id"]
         if self._stream is None or self._stream.done():
             self._stream = asyncio.create_task(self._listen())
         made: list[Any] = []
@@ -119,6 +168,7 @@ class Page:
                     raise Fault(str(message))
         finally:
             self._waiting.pop(joined["event_id"], None)
+            self._under_way.pop(dependency["id"], None)
 
     def _body(self, dependency: dict[str, Any], data: Any) -> dict[str, Any]:
         given = [None if self._is_state(number) else self.values.get(number) for number in dependency["inputs"]]
@@ -170,6 +220,12 @@ class Page:
             async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
                 async for _ in stream.aiter_lines():
                     pass
+
+
+def _shown_first(component: dict[str, Any]) -> Any:
+    """What a browser makes of a component's first value: an empty field holds an empty text."""
+    value = component["props"].get("value")
+    return "" if value is None and component["type"] == "textbox" else value
 
 
 def client(address: str) -> httpx.AsyncClient:
