@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import coroutines
+import crowd
+import pytest
 import soak
 
 from lm.run_dir import RunDir
 
 
-def test_visitors_get_their_own_answers_and_leave_nothing_behind(tmp_path: Path, shared_fox: RunDir) -> None:
+def test_visitors_get_their_own_answers_and_leave_nothing_behind(
+    tmp_path: Path, shared_fox: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = soak.App(tmp_path)
     try:
-        soak.ACTION_SECONDS = 1.5
+        monkeypatch.setattr(crowd, "ACTION_SECONDS", 1.5)
         figures = coroutines.run(soak.soak(app, 5, 7.0, shared_fox, has_training=False))
     finally:
         complaints = app.end()
     assert (figures["errors"], figures["crosstalk"]) == (0, 0), (figures["what"], figures["told"])
     assert figures["texts"] == figures["texts_asked"] > 0
     assert figures["events"] > 20
-    assert figures["children"][1] == 0 and "Traceback" not in complaints
+    assert figures["left_behind"]["children"] == 0 and "Traceback" not in complaints
