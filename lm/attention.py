@@ -41,46 +41,50 @@ class PlainAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ANN001 - autograd's own context
-        B, H, T, D = q.shape
-        q, k, v = (z.reshape(B * H, T, D) for z in (q, k, v))
-        y, weights = weigh(q, k, v)
-        ctx.save_for_backward(q, k, v, *weights)
-        return y.view(B, H, T, D)
+        y = torch.empty_like(q, memory_format=torch.contiguous_format)
+        q, k, v = (z.flatten(0, 1) for z in (q, k, v))  # (B H, T, D)
+        ctx.save_for_backward(q, k, v, *weigh(q, k, v, y))
+        return y
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN001
         q, k, v, *weights = ctx.saved_tensors
-        gradients = weigh_backward(gradient.reshape(q.shape), q, k, v, weights)
-        return tuple(z.view(gradient.shape) for z in gradients)
+        by_qkv = q.new_empty((3, *gradient.shape))
+        weigh_backward(gradient, q, k, v, weights, by_qkv)
+        return tuple(by_qkv)
 
 
-def weigh(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """q, k, v (N, T, D) → the mixtures (N, T, D), and the weights of each block of rows, (N, rows, last row + 1)."""
-    y, kept = torch.empty_like(q), []
+def weigh(q: Tensor, k: Tensor, v: Tensor, y: Tensor) -> list[Tensor]:
+    """Fill y (B, H, T, D), in whatever order it lies, with the mixtures that q, k, v (B H, T, D) ask for.
+
+    Returns the weights of each block of rows, (B H, rows, last row + 1).
+    """
+    kept = []
     for first, end in _blocks(q.size(1)):
         mask = torch.full((end - first, end), -math.inf, dtype=q.dtype).triu_(first + 1)
         scores = torch.baddbmm(mask, q[:, first:end], k[:, :end].mT, alpha=q.size(2) ** -0.5)
-        kept.append(scores.softmax(-1))
-        y[:, first:end] = torch.bmm(kept[-1], v[:, :end])
-    return y, kept
+        kept.append(torch.softmax(scores, -1, out=scores))
+        y[:, :, first:end] = torch.bmm(scores, v[:, :end]).view(*y.shape[:2], end - first, -1)
+    return kept
 
 
-def weigh_backward(gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, weights: list[Tensor]) -> tuple[Tensor, ...]:
-    """The gradients of q, k and v, from that of the mixtures: all (N, T, D)."""
-    by_q, by_k, by_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
-    blocks = _blocks(q.size(1))
-    for (first, end), kept in zip(reversed(blocks), reversed(weights), strict=True):  # the last one sees all keys
-        here = gradient[:, first:end]
-        by_weights = torch.bmm(here, v[:, :end].mT)  # (N, rows, end)
-        by_scores = torch._softmax_backward_data(by_weights, kept, -1, kept.dtype)
-        by_q[:, first:end] = torch.bmm(by_scores, k[:, :end])
-        for total, share in ((by_k, torch.bmm(by_scores.mT, q[:, first:end])), (by_v, torch.bmm(kept.mT, here))):
-            if end == q.size(1):
+def weigh_backward(gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, weights: list[Tensor], by_qkv: Tensor) -> None:
+    """Fill by_qkv (3, B, H, T, D), in whatever order it lies, from the gradient of the mixtures (B, H, T, D)."""
+    by_q, by_k, by_v = by_qkv
+    B, H, T, D = gradient.shape
+    scale = D**-0.5
+    for (first, end), kept in zip(reversed(_blocks(T)), reversed(weights), strict=True):  # the last one sees all keys
+        here = gradient[:, :, first:end].flatten(0, 1)  # (B H, rows, D)
+        by_weights = torch.bmm(here, v[:, :end].mT)  # (B H, rows, end)
+        by_scores = torch.ops.aten._softmax_backward_data.out(by_weights, kept, -1, kept.dtype, grad_input=by_weights)
+        by_q[:, :, first:end] = torch.bmm(by_scores, k[:, :end]).mul_(scale).view(B, H, end - first, D)
+        by_keys = torch.bmm(by_scores.mT, q[:, first:end]).mul_(scale).view(B, H, end, D)
+        by_values = torch.bmm(kept.mT, here).view(B, H, end, D)
+        for total, share in ((by_k, by_keys), (by_v, by_values)):
+            if end == T:
                 total.copy_(share)
             else:
-                total[:, :end] += share
-    scale = q.size(2) ** -0.5
-    return by_q.mul_(scale), by_k.mul_(scale), by_v
+                total[:, :, :end] += share
 
 
 def _blocks(length: int) -> list[tuple[int, int]]:

@@ -74,8 +74,9 @@ class AttentionBranch(torch.autograd.Function):
             qkv = linear(normed, qkv_weight, qkv_bias)  # (B T, 3 C)
             heads = qkv.view(B, T, 3, n_head, -1).permute(2, 0, 3, 1, 4).reshape(3, B * n_head, T, -1)
             turned = turn(heads[:2], rotary, eps) if rotary else heads[:2]  # query and key
-            y, weights = weigh(*turned, heads[2])  # (B H, T, D)
-            y = y.view(B, n_head, T, -1).transpose(1, 2).reshape(B * T, C)
+            y = heads.new_empty(B, T, n_head, C // n_head)
+            weights = weigh(*turned, heads[2], y.transpose(1, 2))
+            y = y.view(B * T, C)
             stream = x + linear(y, out_weight, out_bias).view(B, T, C)
         ctx.save_for_backward(
             x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, turned, y, *weights
@@ -92,11 +93,14 @@ class AttentionBranch(torch.autograd.Function):
         )
         B, T, C = x.shape
         by_y, by_out_weight, by_out_bias = linear_backward(as_rows(gradient), y, out_weight, ctx.has_bias[1])
-        by_y = by_y.view(B, T, ctx.n_head, -1).transpose(1, 2).reshape(B * ctx.n_head, T, -1)
-        by_heads = torch.stack(weigh_backward(by_y, *turned, heads[2], weights))  # (3, B H, T, D)
+        by_y = by_y.view(B, T, ctx.n_head, -1).transpose(1, 2)
+        by_qkv = heads.new_empty(B, T, 3, ctx.n_head, C // ctx.n_head)
+        by_heads = by_qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        weigh_backward(by_y, *turned, heads[2], weights, by_heads)
         if ctx.rotary:
-            by_heads[:2] = turn_backward(by_heads[:2], heads[:2], ctx.rotary, ctx.eps)
-        by_qkv = by_heads.view(3, B, ctx.n_head, T, -1).permute(1, 3, 0, 2, 4).reshape(B * T, 3 * C)
+            by_turned = by_heads[:2].flatten(1, 2)
+            by_heads[:2] = turn_backward(by_turned, heads[:2], ctx.rotary, ctx.eps).view_as(by_heads[:2])
+        by_qkv = by_qkv.view(B * T, 3 * C)
         by_normed, by_qkv_weight, by_qkv_bias = linear_backward(by_qkv, normed, qkv_weight, ctx.has_bias[0])
         by_x, by_norm_weight, by_norm_bias = normalise_backward(by_normed, x, mean, scale, norm_weight, norm_bias)
         return (
