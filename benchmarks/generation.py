@@ -1,16 +1,21 @@
 """Writing beside nanoGPT's and transformers' `generate`: the same weights, sampling included, in tokens a second.
 
-    python benchmarks/generation.py --nanogpt DIR [--rounds 5]
+    python benchmarks/generation.py --nanogpt DIR [--rounds 5] [--run FOLDER …]
 
 All three continue one line break to a full context with temperature 0.8 and top-k 40 (the weights are random: speed does
-not depend on them). nanoGPT has no cache; transformers uses its own. Ours is `lm.generate.generate`, text and all; with
-eight sequences at once, and the seconds from a call to its first token, too. Before anything is timed the three must
-have as many parameters and the same scores for the same ids.
+not depend on them). nanoGPT has no cache; transformers uses its own. Ours is `lm.generate.generate`, text and all: as it
+writes by itself, with exact weights (`is_exact`), eight texts at once; and, of a model just loaded, the first text, and
+the seconds to the first token of a prompt that fills half of the context. Before anything is timed the three must have as
+many parameters and the same scores for the same ids.
+
+With `--run` also what rounding the weights costs: the loss of a trained run's best model on all of its held-out text, as
+it is and as `lm.half` rounds it, and how many of its greedy tokens differ.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import tempfile
 import time
@@ -19,13 +24,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import torch
 
-from lm import checkpoint
+from lm import batches, checkpoint
 from lm.config import ModelConfig, SampleConfig
+from lm.evaluate import evaluate
 from lm.generate import generate, stream
+from lm.half import halved
 from lm.model import GPT
-from lm.tokenizer import CharTokenizer
+from lm.run_dir import RunDir
+from lm.tokenizer import CharTokenizer, load_tokenizer
 from sidebyside import Spread, as_nanogpt, finish, nanogpt, ratio, table, take_turns
 
 SIZES = ((4, 4, 256, 256), (6, 6, 384, 256))  # layers, heads, width, context
@@ -33,18 +42,23 @@ TOKENIZER = CharTokenizer("\n" + "".join(map(chr, range(32, 32 + 64))))  # about
 SAMPLING = dict(temperature=0.8, top_k=40)
 TOGETHER = 8
 SAME_SCORES = 1e-4
+ALIKE_WINDOWS = 50
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nanogpt", type=Path, required=True, metavar="DIR", help="a clone of nanoGPT")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
+    parser.add_argument("--run", type=Path, nargs="*", default=[], metavar="FOLDER", help="trained runs")
     arguments = parser.parse_args()
     found = [compare(size, nanogpt(arguments.nanogpt), arguments.rounds) for size in SIZES]
     print(
         table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found])
     )
-    finish("generation", unit="tokens per second", sizes=found)
+    rounded = [rounding(RunDir(folder)) for folder in arguments.run]
+    if rounded:
+        print("\n" + table(list(rounded[0]), [list(row.values()) for row in rounded]))
+    finish("generation", unit="tokens per second", sizes=found, rounding=rounded)
     return 0
 
 
@@ -59,6 +73,7 @@ def compare(size: tuple[int, ...], module: ModuleType, rounds: int) -> dict:
     wanted = SampleConfig(max_new_tokens=length, **SAMPLING)
     contestants = {
         "ours": lambda: generate(model, TOKENIZER, "\n", wanted),
+        "ours_exact": lambda: generate(model, TOKENIZER, "\n", wanted, is_exact=True),
         "nanogpt": lambda: nano.generate(prompt, length, **SAMPLING),
         "transformers": lambda: there.generate(
             prompt, do_sample=True, min_new_tokens=length, max_new_tokens=length, pad_token_id=0, **SAMPLING
@@ -68,14 +83,15 @@ def compare(size: tuple[int, ...], module: ModuleType, rounds: int) -> dict:
     texts = {name: TOGETHER if name == "ours_together" else 1 for name in contestants}
     turns = {name: speed(write, length * texts[name]) for name, write in contestants.items()}
     speeds = take_turns(turns, rounds)
-    first = Spread.of([first_token_seconds(model, wanted) for _ in range(rounds)])
+    first = [first_text(model, wanted) for _ in range(rounds)]
     return dict(
         size=size,
         **{name: Spread.of(numbers) for name, numbers in speeds.items()},
         to_nanogpt=ratio(speeds["ours"], speeds["nanogpt"]),
         to_transformers=ratio(speeds["ours"], speeds["transformers"]),
         together_to_one=ratio(speeds["ours_together"], speeds["ours"]),
-        first_token_seconds=first,
+        first_text=Spread.of([speed for speed, _ in first]),
+        first_token_seconds=Spread.of([seconds for _, seconds in first]),
     )
 
 
@@ -108,14 +124,45 @@ def speed(write: Callable[[], object], tokens: int) -> Callable[[], float]:
     return turn
 
 
-def first_token_seconds(model: GPT, wanted: SampleConfig) -> float:
-    """From the call to the first piece of text, of a prompt that fills half of the context."""
+def first_text(model: GPT, wanted: SampleConfig) -> tuple[float, float]:
+    """Of a model that has not written yet, each time a new one: tokens a second of its first text, and the seconds from
+    a call to the first piece of text, of a prompt that fills half of the context."""
+    new = copy.deepcopy(model)
+    tokens_per_second = speed(lambda: generate(new, TOKENIZER, "\n", wanted), wanted.max_new_tokens)()
+    text = stream(copy.deepcopy(model), TOKENIZER, "A" * (model.config.block_size // 2), wanted)
     start = time.perf_counter()
-    text = stream(model, TOKENIZER, "A" * (model.config.block_size // 2), wanted)
     next(text)
     seconds = time.perf_counter() - start
     text.close()
-    return seconds
+    return tokens_per_second, seconds
+
+
+def rounding(run: RunDir) -> dict:
+    """One line of the second table."""
+    model, tokenizer = checkpoint.load_model(run.best), load_tokenizer(run.best)
+    rounded = halved(model)
+    if rounded is None:
+        sys.exit(f"{run.path}: its weights are not rounded here, see lm/half.py")
+    tokens = batches.open_tokens(run.val_tokens, model.config.vocab_size)
+    windows = batches.evaluation_windows(len(tokens), model.config.block_size)
+    losses, choices = [], []
+    for each in (model, rounded.model):
+        losses.append(evaluate(each, tokens, windows, tokenizer.id_sizes(), batch_size=16).loss)
+        choices.append(likeliest(each, tokens, windows[:ALIKE_WINDOWS]))
+    is_other = torch.cat(choices[0]) != torch.cat(choices[1])
+    return dict(
+        run=run.path.name,
+        parameters=model.parameter_count(),
+        float32=round(losses[0], 6),
+        rounded=round(losses[1], 6),
+        difference=round(losses[1] - losses[0], 7),
+        other_choices=f"{is_other.sum()} of {len(is_other)}",
+    )
+
+
+@torch.no_grad()
+def likeliest(model: GPT, tokens: np.ndarray, windows: list[tuple[int, int]]) -> list[torch.Tensor]:
+    return [model(torch.tensor(tokens[None, start:end].astype("int64"))).argmax(-1)[0] for start, end in windows]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,10 @@ The model sees the last `block_size` tokens. Until the context is full a `KVCach
 that the whole window is read again for every token, because cached states still know the tokens that have left it. So
 the ids are those of the plain computation, always. (transformers' and many others' sliding caches write another text.)
 
+On a CPU with FBGEMM a small model writes with its matrices rounded to fp16, the whole text by the same numbers, with the
+cache and without (see `lm.half`). Same seed, same machine: the same text. Another processor may round otherwise, which
+turns a draw or a tie now and then (measured: 3 of 19,200 likeliest tokens); `is_exact` takes the weights as they are.
+
 Sample i of a prompt has its own generator, seeded `seed + i`, and spends exactly one number of it on every token: it
 can be had again alone with that seed, and a shorter text is the start of a longer one. Only rounding stands against it:
 batches of other sizes round the logits differently, in the last bits, which can turn a draw that falls on a border.
