@@ -17,6 +17,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
+from starlette.formparsers import MultiPartException
+
 from lm.errors import LMError
 from playground.text import language_of, say
 from playground.visitor import is_on_space
@@ -35,6 +37,7 @@ OPEN = re.compile(
     r"|heartbeat/[^/]+|file=(?!\w+:/).+))"
     r"|POST /(login/?|gradio_api/(queue/join|run/predict/?|cancel|reset/?|upload))"
 )
+UPLOAD = "/gradio_api/upload"
 EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/cancel")
 
 Scope = MutableMapping[str, Any]
@@ -78,6 +81,8 @@ class Door:
             if self.keeper.is_shared:
                 send = self._recognise(scope, headers, send)
                 receive = await self._check_visitor(scope, headers, receive)
+            if scope["path"] == UPLOAD:
+                receive = _whole(receive)
         except Refused as refused:
             return await _answer(send, refused.status, str(refused))
         await self.app(scope, receive, send)
@@ -193,6 +198,24 @@ async def _read(receive: Receive, size: int) -> bytes:
         if not message.get("more_body"):
             break
     return body
+
+
+def _whole(receive: Receive) -> Receive:
+    """`receive` of an upload whose sender may go away before the end: Gradio then removes what has arrived.
+
+    It would do so only after a fault in the form, which this is made to look like.
+    """
+    is_over = False
+
+    async def whole() -> MutableMapping[str, Any]:
+        nonlocal is_over
+        message = await receive()
+        if message["type"] == "http.disconnect" and not is_over:
+            raise MultiPartException("the visitor went away")
+        is_over = is_over or not message.get("more_body")
+        return message
+
+    return whole
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
