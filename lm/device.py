@@ -64,6 +64,13 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
     return torch.autocast(device.type, dtype=HALVES[precision])
 
 
+def onto(device: torch.device, ids: torch.Tensor) -> torch.Tensor:
+    """`ids` on `device`. To a GPU they travel while the processor goes on, for which their memory is pinned."""
+    if device.type != "cuda":
+        return ids.to(device)
+    return ids.pin_memory().to(device, non_blocking=True)
+
+
 def free_bytes(device: torch.device) -> int:
     """Memory that a training on `device` may still take."""
     if device.type == "cuda":

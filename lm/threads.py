@@ -8,11 +8,12 @@ measured at 0.1 to 0.6 of its speed. A short spin and then sleep costs nothing m
 from __future__ import annotations
 
 import os
+from collections.abc import MutableMapping
 
 SPINS = "1000"  # measured: as fast as libgomp's 300,000 on two idle cores, 2 to 8 times as fast on busy ones
 
 
-def sleep_at_barriers() -> None:
+def sleep_at_barriers(environment: MutableMapping[str, str] = os.environ) -> None:
     """Ask OpenMP for it, unless the environment says otherwise. Takes effect if torch has not been imported yet."""
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", SPINS)

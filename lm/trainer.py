@@ -23,11 +23,12 @@ import torch.nn.functional as F
 
 from lm import batches, checkpoint, health, run_dir, state
 from lm.compiled import compiled, is_wanted
-from lm.device import MAIN_MEMORY, autocast, free_bytes
+from lm.device import MAIN_MEMORY, autocast, free_bytes, onto
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.health import Diverged, Health
 from lm.heap import keep_freed_memory
+from lm.memory import needed_bytes
 from lm.model import GPT
 from lm.observe import Observer
 from lm.optim import make_optimizers, scheduled, set_lr
@@ -86,7 +87,8 @@ class Trainer:
     ) -> None:
         self.directory, self.setup, self.config = run, setup, setup.train
         self.on_record, self.say, self.team = on_record, say, team
-        keep_freed_memory()
+        is_here = setup.device.type == "cpu"
+        keep_freed_memory(needed_bytes(setup.model, self.config, setup.grad_accum_steps) if is_here else 0)
         torch.set_num_threads(max(1, setup.threads // team.size))
         torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
@@ -183,7 +185,7 @@ class Trainer:
         parts, smoothing = self.setup.grad_accum_steps, self.config.label_smoothing
         total = torch.zeros((), device=self.setup.device)
         for x, y in zip(*(self.team.rows(rows).chunk(parts) for rows in (ids, targets))):
-            x, y = x.to(self.setup.device, non_blocking=True), y.to(self.setup.device, non_blocking=True)
+            x, y = onto(self.setup.device, x), onto(self.setup.device, y)
             with autocast(self.setup.device, self.setup.precision):
                 logits = self.forward(x)  # (B / parts, T, V)
             loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)

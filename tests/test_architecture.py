@@ -82,7 +82,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.compiled", "lm.device", 
-        "lm.health", "lm.heap", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.stages", "lm.state", "lm.team", "lm.tokenizer", "lm.track", "torch",
+        "lm.health", "lm.heap", "lm.memory", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.stages", "lm.state", "lm.team", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
