@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import importlib.util
 import io
 import json
 import platform
 import statistics
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +73,46 @@ def take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> d
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     """Ours over theirs, round by round: neighbours in time share the machine's mood."""
     return Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+@contextlib.contextmanager
+def waiting_processes(
+    commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]],
+) -> Iterator[dict[str, Callable[[], float]]]:
+    """Each command, in its environment, as a process that waits for its turns; it measures itself in `answer_turns`."""
+    with contextlib.ExitStack() as open_processes:
+        yield {
+            name: functools.partial(_turn, name, open_processes.enter_context(_talking(argv, environment)))
+            for name, (argv, environment) in commands.items()
+        }
+
+
+@contextlib.contextmanager
+def _talking(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen]:
+    """A process that is talked with by lines, and ends when we do; the next one starts when it is ready."""
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    with process:
+        try:
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def _turn(name: str, process: subprocess.Popen) -> float:
+    try:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+    except (BrokenPipeError, ValueError):  # it has said why
+        sys.exit(f"{name} ended before its turn")
+
+
+def answer_turns(measure: Callable[[], float]) -> None:
+    """The other end: a line when it is ready, then a number for each line, until there are no more."""
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(measure(), flush=True)
 
 
 # ---------------------------------------------------------------------------------------------- the peers

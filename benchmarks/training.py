@@ -1,15 +1,21 @@
-"""Training throughput beside nanoGPT: the same model, weights, batches and step, in tokens a second.
+"""Training throughput beside nanoGPT: the same model, weights, text and step, in tokens a second.
 
-    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5]
+    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5] [--sizes 0 1 2]
 
 Theirs is nanoGPT's own model and the step of its `train.py` as its README runs it on a CPU: float32, AdamW, gradients
-clipped at 1, no compile. Ours is one step of `lm.trainer`, once as `--precision auto` decides and once in float32. Before
+clipped at 1, no compile. Ours is one step of `lm.trainer`, once as `--precision auto` decides and once in float32.
+
+Each contestant is a process of its own, with the memory allocator and the waiting threads that it has when a person
+starts it: `lm train` keeps freed memory and lets waiting threads sleep (`lm/heap.py`, `lm/threads.py`), nanoGPT's
+`train.py` does neither. (In one process nanoGPT would train with our allocator; `--kept` adds nanoGPT with freed memory
+kept, which says how much of the ratio that is.) Where the environment sets `GOMP_SPINCOUNT` it holds for all. Before
 anything is timed both must have the same number of parameters and the same loss on the same batch.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -21,13 +27,20 @@ import torch
 
 from lm import batches, prepare, run_dir, texts, trainer
 from lm.config import DataConfig, ModelConfig, TrainConfig
-from lm.prepare import Request
-from sidebyside import Spread, as_nanogpt, finish, nanogpt, quietly, ratio, table, take_turns
+from lm.heap import keep_freed_memory
+from lm.model import GPT
+from lm.prepare import Request, Setup
+from lm.threads import sleep_at_barriers
+from sidebyside import (
+    Spread, answer_turns, as_nanogpt, finish, nanogpt, quietly, ratio, table, take_turns, waiting_processes,
+)  # fmt: skip
 
 # Layers, heads, width, context, batch: the README's CPU run, the middle one, and the GPU run's model.
 SIZES = ((4, 4, 128, 64, 12), (4, 4, 256, 256, 16), (6, 6, 384, 256, 8))
-SECONDS_A_TURN = 1.0
+SECONDS_A_TURN = 1.5
 SAME_LOSS = 1e-4  # nats, in float32
+OURS = {"ours": "auto", "ours, float32": "float32"}
+THEIRS, THEIRS_KEPT = "nanoGPT", "nanoGPT, freed memory kept"
 
 
 def main() -> int:
@@ -36,63 +49,76 @@ def main() -> int:
     parser.add_argument("--text", type=Path, help="what to train on [Tiny Shakespeare]")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
     parser.add_argument("--sizes", type=int, nargs="*", default=range(len(SIZES)), help="which of the sizes, from 0")
+    parser.add_argument("--kept", action="store_true", help="nanoGPT with our allocator as well")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)  # what this script calls itself with
     arguments = parser.parse_args()
-    theirs, text = nanogpt(arguments.nanogpt), arguments.text or texts.locate("tinyshakespeare")
-    found = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for size in (SIZES[i] for i in arguments.sizes):
-            found.append(compare(size, theirs, text, Path(scratch), arguments.rounds))
-    head = ("layers heads width context batch", "ours", "ours, float32", "nanoGPT", "ratio", "ratio, float32")
-    print(table(head, [[" ".join(map(str, row["size"])), *list(row.values())[1:]] for row in found]))
+    arguments.text = arguments.text or texts.locate("tinyshakespeare")
+    if arguments.contestant:
+        contestant(arguments.contestant, SIZES[arguments.sizes[0]], arguments)
+        return 0
+    found = [compare(size, arguments) for size in arguments.sizes]
+    print(table(list(found[0]), [list(row.values()) for row in found]))
     finish("training", unit="tokens per second", sizes=found)
     return 0
 
 
-def compare(size: tuple[int, ...], theirs: ModuleType, text: Path, scratch: Path, rounds: int) -> dict:
+# ---------------------------------------------------------------------------------------------- the race
+
+
+def compare(size: int, arguments: argparse.Namespace) -> dict:
     """One line of the table."""
-    ours = {precision: make_trainer(size, precision, text, scratch) for precision in ("auto", "float32")}
-    peer = as_nanogpt(theirs, ours["float32"].model)
-    same_loss_or_exit(ours["float32"], peer)
-    steps = {
-        "ours": lambda: float(ours["auto"]._optimize(1.0)[0]),  # noqa: SLF001 - the step alone, without a run
-        "float32": lambda: float(ours["float32"]._optimize(1.0)[0]),  # noqa: SLF001
-        "nanogpt": nanogpt_step(peer, ours["float32"]),
-    }
-    tokens = ours["auto"].step_tokens
-    speeds = take_turns(
-        {name: lambda step=step: tokens_per_second(step, tokens) for name, step in steps.items()}, rounds
-    )
+    names = [*OURS, THEIRS, *([THEIRS_KEPT] if arguments.kept else [])]
+    with waiting_processes({name: start(name, size, arguments) for name in names}) as turns:
+        speeds = take_turns(turns, arguments.rounds)
+    ratios = {f"{name} / nanoGPT": ratio(speeds[name], speeds[THEIRS]) for name in names if name != THEIRS}
     spreads = {name: Spread.of(numbers) for name, numbers in speeds.items()}
-    ratios = {name: ratio(speeds[name], speeds["nanogpt"]) for name in ("ours", "float32")}
-    return dict(size=size, **spreads, ratio=ratios["ours"], ratio_float32=ratios["float32"])
+    return {"layers heads width context batch": " ".join(map(str, SIZES[size]))} | spreads | ratios
 
 
-def make_trainer(size: tuple[int, ...], precision: str, text: Path, scratch: Path) -> trainer.Trainer:
-    """A trainer of gpt2 at `size`, as `lm train` would make it."""
+def start(name: str, size: int, arguments: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
+    """The command of a contestant and its environment: ours as `lm train` makes it, theirs as it is."""
+    environment = dict(os.environ)
+    if name in OURS:
+        sleep_at_barriers(environment)
+    what = ["--contestant", name, "--sizes", str(size), "--nanogpt", str(arguments.nanogpt)]
+    return [sys.executable, __file__, *what, "--text", str(arguments.text)], environment
+
+
+# ---------------------------------------------------------------------------------------------- one contestant
+
+
+def contestant(name: str, size: tuple[int, ...], arguments: argparse.Namespace) -> None:
+    """Be one of them: answer each turn with the tokens a second of some steps."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run = run_dir.create(Path(scratch), "benchmark")
+        setup = prepare.prepare(run, request(size, OURS.get(name, "float32"), arguments.text))
+        if name in OURS:
+            ours = trainer.Trainer(run, setup)
+            step = lambda: float(ours._optimize(1.0)[0])  # noqa: E731, SLF001 - the step alone, without a run
+        else:
+            if name == THEIRS_KEPT:
+                keep_freed_memory()
+            step = nanogpt_step(nanogpt(arguments.nanogpt), setup, batches.open_tokens(run.train_tokens, 1 << 16))
+        tokens = setup.train.batch_size * setup.model.block_size
+        answer_turns(lambda: tokens_per_second(step, tokens))
+
+
+def request(size: tuple[int, ...], precision: str, text: Path) -> Request:
+    """What `lm train` would be asked for: gpt2 at `size`."""
     n_layer, n_head, n_embd, block_size, batch_size = size
     model = ModelConfig(arch="gpt2", block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
     train = TrainConfig(batch_size=batch_size, precision=precision, beta2=0.99, device="cpu")
-    run = run_dir.create(scratch, run_dir.free_name(scratch, precision))
-    return trainer.Trainer(run, prepare.prepare(run, Request((text,), "benchmark", DataConfig(), model, train)))
+    return Request((text,), "benchmark", DataConfig(), model, train)
 
 
-def same_loss_or_exit(ours: trainer.Trainer, peer: torch.nn.Module) -> None:
-    windows = batches.RandomWindows(
-        ours.train_tokens, ours.model.config.block_size, 4, torch.Generator().manual_seed(0)
-    )
-    x, y = next(windows)
-    with torch.no_grad():
-        loss = torch.nn.functional.cross_entropy(ours.model(x).flatten(0, 1), y.flatten())
-        theirs = peer(x, y)[1]
-    if abs(loss - theirs) > SAME_LOSS:
-        sys.exit(f"not the same model: our loss is {loss:.6f} and nanoGPT's {theirs:.6f}")
-
-
-def nanogpt_step(peer: torch.nn.Module, ours: trainer.Trainer) -> Callable[[], float]:
+def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], float]:
     """The step of nanoGPT's `train.py`, on batches drawn as it draws them."""
-    settings = ours.config
+    settings, block_size = setup.train, setup.model.block_size
+    torch.manual_seed(settings.seed)
+    model = GPT(setup.model)
+    peer = as_nanogpt(theirs, model)
+    same_loss_or_exit(model, peer, tokens)
     optimizer = quietly(lambda: peer.configure_optimizers(0.1, settings.lr, (0.9, settings.beta2), "cpu"))
-    tokens, block_size = ours.train_tokens, ours.model.config.block_size
 
     def step() -> float:
         starts = torch.randint(len(tokens) - block_size, (settings.batch_size,))
@@ -106,6 +132,15 @@ def nanogpt_step(peer: torch.nn.Module, ours: trainer.Trainer) -> Callable[[], f
         return loss.item()
 
     return step
+
+
+def same_loss_or_exit(ours: GPT, peer: torch.nn.Module, tokens) -> None:
+    x, y = next(batches.RandomWindows(tokens, ours.config.block_size, 4, torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        loss = torch.nn.functional.cross_entropy(ours(x).flatten(0, 1), y.flatten())
+        theirs = peer(x, y)[1]
+    if abs(loss - theirs) > SAME_LOSS:
+        sys.exit(f"not the same model: our loss is {loss:.6f} and nanoGPT's {theirs:.6f}")
 
 
 def tokens_per_second(step: Callable[[], float], tokens: int) -> float:

@@ -3,7 +3,8 @@
 Under autocast a third of a small model's step is no arithmetic: every weight and every gradient is cast in an operation
 of its own, query, key and value are copied apart and their gradients together, sums are made in fresh memory. Here one
 autograd node is a whole branch, x + attention(norm(x)) or x + mlp(norm(x)). As under autocast the stream, the norms and
-the turning of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds both).
+the turning of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds
+both).
 
 `Block` asks `is_ready` and computes plainly where the answer is no. Not covered: dropout, grouped key/value heads,
 experts (only their attention), contexts longer than `LONGEST_PLAIN`, GPUs.

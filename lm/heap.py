@@ -4,8 +4,9 @@ By default glibc gives large blocks back to the operating system at once, and th
 pages: measured on two cores, 33,000 page faults and 73 ms of system time in a step of 6 blocks of width 384 and batch
 8 × 256, 350 ms long. Kept, the blocks are found again; the process then holds on to its peak of memory until it ends.
 
-Large pages (2 MB instead of 4 kB) spare the processor the way to each page's address, which is long in a virtual machine.
-Linux gives them to memory that asks for them beforehand, so the heap grows once, untouched, by what is expected.
+Large pages (2 MB instead of 4 kB) spare the processor the way to each page's address, long in a virtual machine. Linux
+gives them to memory that asks for them beforehand, so the heap grows once, untouched, by what is expected. Measured in
+turns at two sizes: a step takes 0.95 of its time, at best 0.91 and at worst, beside other programs, 1.14.
 
 Only for processes that train. Other systems' allocators are left as they are.
 """

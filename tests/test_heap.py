@@ -1,4 +1,4 @@
-"""What a process frees stays with it, so the same block again costs no fresh page; the pages are large where it may ask."""
+"""What a process frees stays with it: the same block again costs no fresh page; what it expects lies in large ones."""
 
 from __future__ import annotations
 
