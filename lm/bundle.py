@@ -79,10 +79,12 @@ def write(run: RunDir, to: Path, contents: Contents, card: str) -> None:
 def shared_settings(run: RunDir) -> dict[str, Any]:
     """`config.json` of the run, reduced to what has a meaning elsewhere."""
     said = run_dir.read_json(run.config)
-    shared = {name: said[name] for name in SHARED_SETTINGS if name in said}
-    corpus = {name: value for name, value in said.get("corpus", {}).items() if name in SHARED_CORPUS}
-    corpus["files"] = [{name: file[name] for name in SHARED_FILE if name in file} for file in corpus.get("files", [])]
-    return shared | dict(corpus=corpus)
+    with run_dir.explaining_damage(run.config):
+        shared = {name: said[name] for name in SHARED_SETTINGS if name in said}
+        corpus = {name: value for name, value in said.get("corpus", {}).items() if name in SHARED_CORPUS}
+        files = corpus.get("files", [])
+        corpus["files"] = [{name: file[name] for name in SHARED_FILE if name in file} for file in files]
+        return shared | dict(corpus=corpus)
 
 
 def corpus_text(run: RunDir, tokens: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import reprlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ METRICS = {"val_loss": "loss", "val_perplexity": "perplexity", "val_bits_per_byt
 # What the Hub calls the licences that people choose for a model of their own text.
 LICENSES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "other", "unknown")
 KANA = re.compile("[\u3041-\u30ff]")
+# Of a card's metadata; ours have 1,000 characters. The time that YAML takes grows with the square of its brackets.
+MOST_METADATA, MOST_BRACKETS = 8_000, 200
 ENGLISH = re.compile(r"\b(the|and|of|to|is)\b", re.IGNORECASE)
 
 TEMPLATE = """
@@ -120,25 +123,39 @@ def card_text(run: RunDir, repo: str, choices: Choices = Choices(), which: str =
     directory = checkpoint.find_checkpoint(run.path, run.path.parent, which)
     said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]
     measured = measurement(records, checkpoint.facts(directory).step)
-    body = TEMPLATE.format(**_words(run, repo, said, records, measured, choices))
-    return str(ModelCard(f"---\n{_metadata(repo, said, measured, choices).to_yaml()}\n---\n{body}"))
+    with run_dir.explaining_damage(run.config):
+        body = TEMPLATE.format(**_words(run, repo, said, records, measured, choices))
+        return str(ModelCard(f"---\n{_metadata(repo, said, measured, choices).to_yaml()}\n---\n{body}"))
 
 
 def checked(text: str) -> str:
     """`text` itself if the Hub can read it as a card, else a `HubError` that names the fault."""
     cure = "edit the lines between the two --- at the top, or leave the card out to have one written"
-    if not re.match(r"\s*---\s*\n.*?\n---\s*(\n|$)", text, re.DOTALL):
+    if (block := _metadata_block(text)) is None:
         raise HubError(f"the card has no metadata: it must begin with a block between two lines of ---; {cure}")
+    if len(block) > MOST_METADATA:
+        raise HubError(f"the card's metadata has {len(block):,} characters; keep it below {MOST_METADATA:,}")
+    if (brackets := len(re.findall(r"[\[{]", block))) > MOST_BRACKETS:
+        raise HubError(f"the card's metadata cannot be read ({brackets:,} brackets); {cure}")
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(block)):  # ten lines can mean a gigabyte
+            raise HubError(f"the card's metadata points at its own parts (*name); write them out; {cure}")
         data = ModelCard(text).data.to_dict()
     except yaml.YAMLError as error:
         raise HubError(f"the card's metadata is no YAML ({' '.join(str(error).split())}); {cure}") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise HubError(f"the card's metadata cannot be read ({error}); {cure}") from None
     for key in ("license", "pipeline_tag", "library_name"):
         if not isinstance(data.get(key, ""), str):
-            raise HubError(f"the card says {key}={data[key]!r}, which must be one word; {cure}")
+            raise HubError(f"the card says {key}={reprlib.repr(data[key])}, which must be one word; {cure}")
     return text
+
+
+def _metadata_block(text: str) -> str | None:
+    """What stands between two lines of --- at its top; line by line, for a pattern would go back again and again."""
+    first, *others = text.lstrip().splitlines() or [""]
+    end = next((i for i, line in enumerate(others) if i and line.rstrip() == "---"), 0)
+    return "\n".join(others[:end]) if first.rstrip() == "---" and end else None
 
 
 def guess_languages(run: RunDir) -> tuple[str, ...]:

@@ -458,7 +458,8 @@ def _fault(f: dataclasses.Field, value: Any) -> str:
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)
-    if type(value) is not wanted:
+    is_half = wanted is str and any("\ud800" <= character <= "\udfff" for character in str(value))  # of a character
+    if type(value) is not wanted or is_half:
         return f"{f.name}={value!r} is not {_NAMED[wanted]}; use for example {f.default!r}"
     choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:

@@ -67,7 +67,12 @@ def write(run: RunDir, to: Path) -> None:
 
 
 def losses(run: RunDir) -> Any:
-    """The books' figure of `run`, as matplotlib's `Figure`; `RunError` if nothing was recorded yet."""
+    """The books' figure of `run`, as matplotlib's `Figure`; `RunError` if nothing was recorded yet, or it is damaged."""
+    with run_dir.explaining_damage(run.config):
+        return _losses(run)
+
+
+def _losses(run: RunDir) -> Any:
     from matplotlib.ticker import EngFormatter
 
     said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]

@@ -7,6 +7,7 @@ line of a log is no damage: it waits for its end.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import Any
 
 from lm.errors import RunError
 
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)  # the user's situation
 REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 # assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
 MOST_JSON_BYTES, MOST_LOG_BYTES = 100_000_000, 1 << 29
@@ -83,6 +85,14 @@ def truncate_records(path: Path, last_step: int) -> None:
     write_whole(path, "".join(lines).encode("utf-8"))
 
 
+def refusal(error: OSError) -> RunError:
+    """What a disk that is full, read-only or not ours refuses, in words; any other failure is raised as it is."""
+    if error.errno not in REFUSALS:
+        raise error
+    where = error.filename or "the disk"
+    return RunError(f"cannot read or write {where}: {error.strerror}; free some space or choose another place")
+
+
 # ---------------------------------------------------------------------------------------------- reading
 
 
@@ -109,6 +119,15 @@ def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
         raise RunError(f"cannot read {path}: {error.strerror}; check who may read it") from None
     end = chunk.rfind(b"\n") + 1
     return [_record(line, path) for line in chunk[:end].splitlines()], offset + end
+
+
+@contextmanager
+def explaining_damage(path: Path) -> Iterator[None]:
+    """Who takes for granted what `path` should hold and stumbles over something else says that it is damaged."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error!r}; restore it from a copy, or delete the run") from error
 
 
 def _record(line: bytes, path: Path) -> dict[str, Any]:

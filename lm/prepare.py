@@ -139,7 +139,8 @@ def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
     if changes.keys() & set(config.LENGTH_SETTINGS):  # a length gives way as a whole
         changes = {"steps": 0, "minutes": 0.0, "epochs": 0.0} | changes
         before = {name: getattr(setup.train, name) for name in config.LENGTH_SETTINGS}
-        said["lengths"] = [*said.get("lengths", []), dict(until_step=run_dir.read_status(run).step, **before)]
+        with run_dir.explaining_damage(run.config):
+            said["lengths"] = [*said.get("lengths", []), dict(until_step=run_dir.read_status(run).step, **before)]
     train = replace(setup.train, **changes)
     config.check(train)
     if "grad_accum_steps" in changes:

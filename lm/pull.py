@@ -265,7 +265,7 @@ def check_weights(folder: Path, size: int) -> None:
     """`CheckpointError` or `HubError` when settings are out of bounds, or weights of `size` bytes cannot be theirs."""
     try:
         said = json.loads((folder / checkpoint.CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HubError(f"its {checkpoint.CONFIG} is damaged ({error}); choose another model") from None
     if not isinstance(said, dict):
         raise HubError(f"its {checkpoint.CONFIG} holds no settings; choose another model")

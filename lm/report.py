@@ -93,7 +93,12 @@ def write(run: RunDir, to: Path) -> None:
 
 
 def page(run: RunDir) -> str:
-    """The report as HTML."""
+    """The report as HTML; `RunError` if the settings are damaged."""
+    with run_dir.explaining_damage(run.config):
+        return _page(run)
+
+
+def _page(run: RunDir) -> str:
     said, records = run_dir.read_json(run.config), run_dir.read_metrics(run.path)[0]
     written = card.samples(run)
     best = run_dir.best_record(run)

@@ -30,6 +30,7 @@ from lm.death import probable_cause
 from lm.errors import RunError
 from lm.files import (  # noqa: F401 - part of the contract: how its files are written and read
     append_record,
+    explaining_damage,
     read_json,
     read_records,
     replace_file,

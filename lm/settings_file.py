@@ -35,7 +35,7 @@ def read(path: Path) -> Recipe:
         said = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name a file of settings") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError(f"{path.name} is not JSON; use a file that the page or `lm` wrote") from None
     return recipe_of(said, path.name)
 

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,22 @@ def test_a_plain_language_is_guessed_and_nothing_else(fox: RunDir, sentence: str
 def test_a_card_that_is_not_one_is_refused() -> None:
     with pytest.raises(HubError, match="no metadata"):
         checked("# A title\n\n---\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---" + "\n" * 190_000 + "x", "---\na: b" + "\n" * 100_000 + "x\n---\n", "---\n" + "- " * 3_900 + "\n---\n",
+        "---\nlicense: " + "[" * 7_900 + "\n---\n", "---\na: b\n" + "---x\n" * 30_000, "x" * 10_000_000,
+        "---\nlicense: &a [x, x]\n" + "".join(f"k{i}: &{b} [*{a}, *{a}]\n" for i, (a, b) in enumerate(zip("abcdefghijkl", "bcdefghijklm"))) + "---\n",
+    ],
+    ids=["blank lines", "a late end", "a deep list", "brackets", "no end", "too long", "aliases"],
+)  # fmt: skip
+def test_a_hostile_card_is_refused_at_once(text: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(HubError):
+        checked(text)
+    assert time.perf_counter() - began < 5
 
 
 def test_the_picture_is_a_picture(shared_fox: RunDir) -> None:

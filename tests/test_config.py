@@ -63,6 +63,7 @@ def test_an_indivisible_width_comes_with_a_cure_that_works() -> None:
         TrainConfig(steps=0),
         TrainConfig(batch_size=10, grad_accum_steps=4),  # 0 would be left to the memory
         TrainConfig(stride=8),
+        TrainConfig(sample_prompt="half of a \ud83e"),
         SampleConfig(temperature=-0.1),
         DataConfig(tokenizer="word"),
     ],

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fabricated_runs import fabricate
 
-from lm import run_dir
-from lm.errors import RunError
+from lm import run_dir, settings_file
+from lm.errors import ConfigError, RunError
 from playground import views
 from playground.app import WATCHER
 from playground.tabs import compare
@@ -79,6 +79,12 @@ def test_a_run_beside_a_damaged_one_is_shown(tmp_path: Path, name: str, damage: 
     for shown in ("odd", "calm"):
         assert "calm" in str(WATCHER.choose(space, shown, "en"))
     assert "calm" in str(compare.show(space, ["calm", "odd"], {}, "en")[2])
+
+
+def test_a_file_of_settings_that_nests_without_end_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[" * 900_000, encoding="utf-8")
+    with pytest.raises(ConfigError, match="is not JSON"):
+        settings_file.read(tmp_path / "x.json")
 
 
 def test_a_log_that_leads_elsewhere_shows_no_more_than_its_end(tmp_path: Path) -> None:

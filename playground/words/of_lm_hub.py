@@ -132,6 +132,12 @@ ROWS = {
     "the card has no metadata: it must begin with a block between two lines of ---; {cure}": (
         "カードにメタデータがありません。二つの --- の行にはさまれた部分ではじめてください。{cure}"
     ),
+    "the card's metadata has {n} characters; keep it below {most}": (
+        "カードのメタデータが {n} 文字あります。{most} 文字より短くしてください"
+    ),
+    "the card's metadata points at its own parts (*name); write them out; {cure}": (
+        "カードのメタデータが自分の一部を参照しています(*名前)。そのまま書いてください。{cure}"
+    ),
     "the card's metadata is no YAML ({why}); {cure}": "カードのメタデータが YAML ではありません({why})。{cure}",
     "the card's metadata cannot be read ({why}); {cure}": "カードのメタデータを読めません({why})。{cure}",
     "cannot read the card {path}: {why}; save it as UTF-8": (
