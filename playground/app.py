@@ -27,6 +27,7 @@ from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
 from playground.queue import TrainingQueue, slots_here
+from playground.start_page import StartPage
 from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
@@ -92,7 +93,12 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
         app_kwargs=dict(
-            middleware=[packed, Middleware(Statics), Middleware(Installable), Middleware(Door, keeper=workspaces)]
+            middleware=[
+                *map(Middleware, (Statics, Installable)),
+                Middleware(Door, keeper=workspaces),
+                Middleware(StartPage),
+                packed,
+            ]
         ),
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),
         footer_links=[],
