@@ -17,8 +17,8 @@ of the page's own script (`tests/page_client.py`). Each visitor
   (1), begins a text on a second page and goes away without a word (1);
 - if it is every fifth: also keeps a page open that watches the training live by a spectator's link.
 
-One more visitor trains the quick start and keeps that page open. Whatever a page is told is searched for the other
-visitors' names.
+One more visitor trains the quick start, again when it has ended, and keeps that page open. Whatever a page is told is
+searched for the other visitors' names.
 
 Wanted: no error, no cross-talk, 95 of 100 page events within 1.5 s, every text is written, memory flat within 5 % after
 a warm-up, nothing left of the visitors when they have gone, and the training at 60 % or more of what it does before they
@@ -42,7 +42,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ from lm.run_dir import RunDir  # noqa: E402
 from playground.statics import plotly_address  # noqa: E402
 
 ALONE_SECONDS = 12.0  # how long the training goes on before anybody comes, once it is under way
+MOST_MINUTES = 10.0  # that one visitor may train
 LATENCY_SECONDS, MEMORY_SHARE, TRAINING_SHARE = 1.5, 0.05, 0.6
 WARM_SHARE = 0.3  # of the time, after which memory should be flat
 SLOW = ("write.click",)  # no page event
@@ -78,12 +79,14 @@ class Use:
     files: int
     threads: int
     children: int
+    seconds: float  # of processor time, so far
 
 
 def use(process: psutil.Process) -> Use:
     """What it holds now."""
     files = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
-    return Use(time.monotonic(), process.memory_info().rss, files, process.num_threads(), len(process.children()))
+    held = process.memory_info().rss, files, process.num_threads(), len(process.children())
+    return Use(time.monotonic(), *held, sum(process.cpu_times()[:2]))
 
 
 async def watch(process: psutil.Process, until: float) -> list[Use]:
@@ -180,7 +183,7 @@ async def soak(
     async with client(app.address) as wire, contextlib.AsyncExitStack() as ends:
         crowd = [Visitor(n, wire, log, app.visitors_dir, model) for n in range(n_visitors)]
         if has_training:
-            run, link = await _trainer(wire, app, min(10.0, (seconds + 120) / 60), ends)
+            run, link = await _trainer(wire, app, min(MOST_MINUTES, (seconds + 120) / 60), ends)
             figures["tokens_per_second_alone"] = await speed(run, ALONE_SECONDS)
         before, until = use(process), time.monotonic() + seconds
         for n, visitor in enumerate(crowd):
@@ -188,12 +191,17 @@ async def soak(
             visitor.link = link if has_training and n % SPECTATORS == 0 else ""
         watching = asyncio.create_task(watch(process, until + 5))
         apart = min(0.5, seconds / 4 / n_visitors)
+        own = time.process_time()
         coming = [asyncio.create_task(_late(visitor, n * apart, until)) for n, visitor in enumerate(crowd)]
         if has_training:
-            await asyncio.sleep(seconds * WARM_SHARE)
-            figures["tokens_per_second"] = await speed(run, max(1.0, until - time.monotonic() - 2))
+            warm = min(seconds, 60 * MOST_MINUTES) * WARM_SHARE
+            await asyncio.sleep(warm)
+            figures["tokens_per_second"] = await speed(run, min(2 * warm, max(1.0, until - time.monotonic() - 2)))
         await asyncio.gather(*coming)
         used = await watching
+        figures["processors"] = dict(
+            app=_processors(used[0], used[-1]), visitors=round((time.process_time() - own) / seconds, 2)
+        )
         await asyncio.sleep(LEAVE_SECONDS)
         after = use(process)
     figures["left_behind"] = {name: getattr(after, name) - getattr(before, name) for name in ("files", "children")}
@@ -209,9 +217,14 @@ async def _trainer(wire: httpx.AsyncClient, app: App, minutes: float, ends: Any)
     await page.send("show-run", "click")
     link = re.search(r"watch=[\w-]+", page.shown("guest-told"))[0]
 
-    async def look() -> None:
+    async def look(latest: RunDir = run) -> None:
         while True:
             await page.tick()
+            if run_dir.state(latest) == "finished":
+                if latest != run:
+                    await page.send("runs", "delete", dict(run=latest.name))
+                await page.send("train", "click", **{"run-name": "once-more", "set-TrainConfig-minutes": minutes})
+                latest = RunDir(run.path.parent / "once-more")
             await asyncio.sleep(page.tick_seconds)
 
     looking = asyncio.create_task(look())
@@ -242,7 +255,8 @@ def report(log: Log, used: list[Use]) -> dict[str, Any]:
     return dict(
         events=len(quick), errors=sum(log.errors.values()), crosstalk=len(log.crosstalk),
         p50_seconds=_quantile(quick, 0.5), p95_seconds=_quantile(quick, 0.95), slowest_seconds=max(quick, default=0.0),
-        texts=log.texts_written, texts_asked=log.texts_asked, text_p95_seconds=_quantile(writes, 0.95),
+        texts=log.texts_written, texts_asked=log.texts_asked, text_p50_seconds=_quantile(writes, 0.5),
+        text_p95_seconds=_quantile(writes, 0.95), slowest_text_seconds=max(writes, default=0.0),
         memory_megabytes=round(last.memory_bytes / 1e6), memory_growth=last.memory_bytes / first.memory_bytes - 1,
         files=(first.files, last.files), threads=(first.threads, last.threads),
         children=(first.children, last.children),
@@ -250,6 +264,11 @@ def report(log: Log, used: list[Use]) -> dict[str, Any]:
                   for label, found in sorted(log.latencies.items())},
         what=dict(log.errors.most_common(8)), told=log.crosstalk[:5],
     )  # fmt: skip
+
+
+def _processors(first: Use, last: Use) -> float:
+    """How many of them were busy with it."""
+    return round((last.seconds - first.seconds) / (last.at - first.at), 2)
 
 
 def _after_warm_up(used: list[Use]) -> tuple[Use, Use]:
@@ -260,7 +279,7 @@ def _after_warm_up(used: list[Use]) -> tuple[Use, Use]:
 
 
 def _median(used: list[Use]) -> Use:
-    columns = zip(*((one.at, one.memory_bytes, one.files, one.threads, one.children) for one in used))
+    columns = zip(*map(astuple, used))
     return Use(*(statistics.median(column) for column in columns))
 
 

@@ -33,6 +33,7 @@ class Statics:
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
+        self._bodies: dict[tuple[Path, bool], bytes] = {}  # as many as `files`
 
     async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable) -> None:
         is_asked = scope["type"] == "http" and scope["method"] == "GET"
@@ -42,12 +43,18 @@ class Statics:
             return
         said = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
         is_packed = path.suffix in PACKED and b"gzip" in said
-        body = await asyncio.to_thread(_body, path, is_packed)
+        body = await self._body(path, is_packed)
         headers = [(b"content-type", TYPES[path.suffix].encode()), (b"cache-control", FOR_GOOD)]
         headers += [(b"content-length", str(len(body)).encode()), (b"vary", b"accept-encoding")]
         headers += [(b"content-encoding", b"gzip")] if is_packed else []
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _body(self, path: Path, is_packed: bool) -> bytes:
+        """The file as it travels; the first time it is read, and compressed, in a thread."""
+        if (path, is_packed) not in self._bodies:
+            self._bodies[path, is_packed] = await asyncio.to_thread(_read, path, is_packed)
+        return self._bodies[path, is_packed]
 
 
 def plotly_address() -> str:
@@ -65,7 +72,6 @@ def files() -> dict[str, Path]:
     return found | {f"/{plotly_address()}": plotly_bundle()}
 
 
-@functools.cache
-def _body(path: Path, is_packed: bool) -> bytes:
+def _read(path: Path, is_packed: bool) -> bytes:
     body = path.read_bytes()
     return gzip.compress(body, mtime=0) if is_packed else body
