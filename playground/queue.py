@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,8 @@ class TrainingQueue:
     def keep_going(self) -> None:
         """`step` again and again, in a thread of its own, until `close`."""
         while not self._closed.wait(LOOK_SECONDS):
-            self.step()
+            with suppress(LMError, OSError):  # a disk that was full may have room the next time
+                self.step()
 
     def close(self) -> None:
         self._closed.set()

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import gradio as gr
 
 from lm import library, run_dir
-from lm.errors import RunError
+from lm.errors import LMError, RunError
 from playground import limits
 from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
@@ -187,7 +188,8 @@ class Workspaces:
     def keep_clean(self) -> None:
         """`clean` again and again, in a thread of its own."""
         while True:
-            self.clean()
+            with suppress(LMError, OSError):  # a file that cannot be read now may be an hour later
+                self.clean()
             time.sleep(CLEAN_SECONDS)
 
     def clean(self) -> None:

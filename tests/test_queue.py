@@ -139,6 +139,23 @@ def test_the_line_survives_the_app(line: TrainingQueue, tmp_path: Path, begun: l
     assert begun == ["first", "third"]
 
 
+def test_a_full_disk_does_not_end_the_line(
+    line: TrainingQueue, tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def step() -> None:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise OSError(28, "No space left on device")
+        line.close()
+
+    monkeypatch.setattr(queue, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(line, "step", step)
+    line.keep_going()
+    assert looks == [0, 1]
+
+
 def test_a_run_that_was_deleted_is_no_longer_waited_for(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
     import shutil
 
