@@ -1,12 +1,7 @@
-// The page's one language, before Gradio asks for it: chosen by hand and kept in a cookie, which the server reads too, else
-// the first of the browser's own that is spoken here, else English (`playground.text.language_of` says the same).
+// The language of the page, which the server has written into it (`playground/spoken.py`): Gradio takes the words of its
+// widgets from what the browser says of itself, and from nothing else.
 (() => {
-  const spoken = ['en', 'ja'];
-  const chosen = document.cookie.match(/(?:^|;\s*)lm-language=(en|ja)(?:;|$)/);
-  const own = navigator.languages.map((name) => name.slice(0, 2).toLowerCase()).find((name) => spoken.includes(name));
-  const language = chosen ? chosen[1] : own || 'en';
-  document.documentElement.lang = language;
-  // Gradio takes the words of widgets from what the browser says here, and from nothing else.
+  const language = document.documentElement.lang;
   Object.defineProperty(navigator, 'language', {configurable: true, get: () => language});
   // A Space stands in a frame of another site, where only a partitioned cookie is kept.
   const manners = location.protocol === 'https:' ? 'SameSite=None; Secure; Partitioned' : 'SameSite=Lax';

@@ -27,6 +27,7 @@ from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
 from playground.queue import TrainingQueue, slots_here
+from playground.spoken import Spoken
 from playground.start_page import StartPage
 from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
@@ -84,12 +85,11 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
 def launch_options(workspaces: Workspaces) -> dict[str, Any]:
     """What `launch` needs besides the address: look, languages, the door before it, manners."""
     packed = Middleware(GZipMiddleware, minimum_size=PACKED_BYTES, compresslevel=4)
-    speaks = theme.asset("language.js").read_text(encoding="utf-8")
     return dict(
         theme=theme.theme(),
         css=settings_form.symbols_css([*train.FIELDS, *generate.FIELDS]),
         css_paths=[theme.asset("style.css")],
-        head=f'<script src="{plotly_address()}" defer></script>{installable.head()}<script>{speaks}</script>',
+        head=f'<script src="{plotly_address()}" defer></script>{installable.head()}',
         i18n=text.translations(),
         favicon_path=theme.asset("icon.svg"),
         app_kwargs=dict(
@@ -98,6 +98,7 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
                 Middleware(Door, keeper=workspaces),
                 Middleware(StartPage),
                 packed,
+                Middleware(Spoken),
             ]
         ),
         max_file_size=os.environ.get("LM_MAX_FILE_SIZE", MAX_FILE_SIZE),

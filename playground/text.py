@@ -1,8 +1,8 @@
 """Every word of the interface, in English and Japanese.
 
 `label(key)` is for widgets: Gradio sends both languages and the browser picks its own. `say(key, language, …)` is for
-what the server renders, in the language that `language_of` reads from the browser's request; `assets/language.js` has
-the browser choose the same one. The settings' words come from `lm.config` in English and from `playground.text_settings`
+what the server renders, in the language that `language_of` reads from the browser's request; `playground.spoken`
+has the browser choose the same one. The settings' words come from `lm.config` in English and from `playground.text_settings`
 in Japanese. What `lm` itself says (errors, the notes of a file) is the business of `playground.translate`.
 """
 

@@ -146,6 +146,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/of_page.py": set(),
     "playground/words/of_system.py": set(),
     "playground/words/recipes.py": set(),
+    "playground/spoken.py": {"playground.text", "playground.theme"},
     "playground/translate.py": {
         "playground.text_settings", "playground.words.of_lm_hub", "playground.words.of_lm_runs", "playground.words.of_lm_settings",
         "playground.words.of_lm_texts", "playground.words.of_page", "playground.words.of_system",
@@ -170,7 +171,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/same.py": {"gradio"},
-    "playground/start_page.py": set(),
+    "playground/start_page.py": {"playground.text"},
     "playground/sessions.py": {"gradio"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor", "starlette"},
@@ -286,7 +287,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.start_page", "playground.statics",
+        "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.spoken", "playground.start_page", "playground.statics",
         "playground.sessions", "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

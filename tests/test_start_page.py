@@ -38,15 +38,17 @@ def test_a_page_is_rendered_once() -> None:
     ] * 3
 
 
-def test_another_address_or_form_is_another_page() -> None:
+def test_another_address_form_or_language_is_another_page() -> None:
     page = StartPage(Gradio())
     asked = [
         dict(host="a"),
         dict(host="b"),
         dict(host="a", accept_encoding="gzip"),
         dict(host="a", x_forwarded_proto="https"),
+        dict(host="a", accept_language="ja"),
+        dict(host="a", accept_language="ja", cookie="lm-language=en"),
     ]
-    assert [ask(page, **headers) for headers in asked] == ["1", "2", "3", "4"]
+    assert [ask(page, **headers) for headers in asked] == ["1", "2", "3", "4", "5", "1"]
 
 
 def test_who_signed_in_and_everything_else_is_gradios() -> None:
