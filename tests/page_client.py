@@ -112,13 +112,6 @@ class Page:
         self.latencies.append((label, time.perf_counter() - began))
         return made
 
-    async def cancel(self, name: str, event: str = "click") -> None:
-        """End what `event` on an element set off, if it is under way; as a button does that cancels it."""
-        for caused in self._caused(name, event):
-            if number := self._under_way.get(caused["id"]):
-                body = dict(session_hash=self.session, fn_index=caused["id"], event_id=number)
-                await self._post(f"{API}/cancel{self.query}", body)
-
     async def tick(self) -> list[Any]:
         """What the page's timer causes every second."""
         ticks = self._caused(None, "tick")
@@ -145,6 +138,8 @@ class Page:
         ]
 
     async def _run(self, dependency: dict[str, Any], data: Any) -> list[Any]:
+        if not dependency["backend_fn"]:
+            return await self._cancel(dependency["cancels"])
         if not dependency["queue"]:
             return self._keep(
                 dependency, await self._post(f"{API}/run/predict{self.query}", self._body(dependency, data))
@@ -169,6 +164,14 @@ class Page:
         finally:
             self._waiting.pop(joined["event_id"], None)
             self._under_way.pop(dependency["id"], None)
+
+    async def _cancel(self, dependencies: Sequence[int]) -> list[Any]:
+        """End those of them that are under way; nothing comes of it."""
+        for number in dependencies:
+            if number in self._under_way:
+                body = dict(session_hash=self.session, fn_index=number, event_id=self._under_way[number])
+                await self._post(f"{API}/cancel{self.query}", body)
+        return []
 
     def _body(self, dependency: dict[str, Any], data: Any) -> dict[str, Any]:
         given = [None if self._is_state(number) else self.values.get(number) for number in dependency["inputs"]]
