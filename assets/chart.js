@@ -196,9 +196,10 @@ const annotations = (height) => {
 const bestLabel = (at) => {
   const i = bestAt(), {held, words} = state;
   if (i < 0 || held.step[i] === 0) return [];
-  const x = along(held)[i], isRight = state.maxSteps ? held.step[i] < state.maxSteps * 0.85 : false;
+  const x = along(held)[i], hasRoom = state.maxSteps ? held.step[i] < state.maxSteps * 0.85 : false;
+  const anchor = !hasRoom ? 'right' : i === held.step.length - 1 ? 'left' : 'center'; // no curve beyond the last one
   return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y: at(inUnit(held.nats[i])), yanchor: 'bottom', yshift: 9, showarrow: false,
-    xanchor: isRight ? 'center' : 'right', text: `${words.best} ${inUnit(held.nats[i]).toFixed(3)}`, font: {size: 11, color: colour('--gold')}}];
+    xanchor: anchor, xshift: anchor === 'left' ? 9 : 0, text: `${words.best} ${inUnit(held.nats[i]).toFixed(3)}`, font: {size: 11, color: colour('--gold')}}];
 };
 
 const isFew = () => chosen.axis === 'step' && !state.maxSteps && (last(state.raw.step) || 0) < 9; // no half steps on the axis

@@ -1,10 +1,12 @@
-// The tokens as points on two axes; the stages of the training one after the other, every token moving to its place.
-const STAGE_MS = 1400;
+// The tokens as points on two axes; a scrubber over the stages of the training, every token moving to its place.
+const PLAY_SECONDS = 9; // the whole of it, whatever the number of stages, within these bounds:
+const SHORTEST = 150, LONGEST = 1400; // milliseconds a stage
 let playing = 0;
 
 start(({tokens, stages, words}) => {
   clearInterval(playing);
-  const width = 760, height = 470, edge = 26;
+  playing = 0;
+  const width = 760, height = 470, edge = 26, end = stages.length - 1;
   const all = stages.flatMap(({points}) => points);
   const span = (axis) => [Math.min(...all.map((point) => point[axis])), Math.max(...all.map((point) => point[axis]))];
   const [[x0, x1], [y0, y1]] = [span(0), span(1)];
@@ -19,8 +21,8 @@ start(({tokens, stages, words}) => {
     return name;
   });
   const readout = make('p', {class: 'readout', 'aria-live': 'polite'}), about = make('p', {class: 'fine'});
-  const picker = make('div', {class: 'segments-like', role: 'group', 'aria-label': words.stages});
-  let now = stages.length - 1, asked = -1;
+  const stepOf = ({step}) => (step === null ? '' : `${words.step} ${grouped(step)}`);
+  let now = end, asked = -1;
 
   const tell = (i) => {
     asked = i;
@@ -33,33 +35,51 @@ start(({tokens, stages, words}) => {
     readout.textContent = `“${visible(tokens[i])}” · ${words.near}: ${near[i].map((other) => `“${visible(tokens[other])}”`).join(' ')}`;
     names[i].setAttribute('aria-label', readout.textContent);
   };
+
+  // The scrubber, and a button for each stage that has a name.
+  const play = make('button', {class: 'play', 'aria-label': words.play}, '▶');
+  const slider = make('input', {type: 'range', min: 0, max: end, value: end, 'aria-label': words.stages});
+  const where = make('output'), scrub = make('div', {class: 'scrub'}, play, slider, where);
+  const named = make('div', {class: 'segments-like', role: 'group', 'aria-label': words.stages});
+  const pause = () => {
+    clearInterval(playing);
+    playing = 0;
+    play.textContent = '▶';
+    play.setAttribute('aria-label', words.play);
+  };
   const go = (stage) => {
     now = stage;
     names.forEach((name, i) => { const [x, y] = place(stages[stage].points[i]); name.style.transform = `translate(${x}px, ${y}px)`; });
-    [...picker.querySelectorAll('[data-stage]')].forEach((button, n) => button.setAttribute('aria-pressed', n === stage));
+    named.querySelectorAll('button').forEach((button) => button.setAttribute('aria-pressed', Number(button.dataset.stage) === stage));
+    slider.value = stage;
+    slider.style.setProperty('--range_progress', `${end ? 100 * stage / end : 100}%`);
+    where.textContent = stepOf(stages[stage]);
+    slider.setAttribute('aria-valuetext', [where.textContent, stages[stage].name].filter(Boolean).join(', '));
     about.textContent = `${percent(stages[stage].explained)} ${words.explained}`;
     lines.replaceChildren();
     if (asked >= 0) tell(asked);
   };
-
-  stages.forEach(({name, step}, n) => {
-    const button = make('button', {'data-stage': n}, step === null ? name : `${name} · ${words.step} ${grouped(step)}`);
-    button.addEventListener('click', () => { clearInterval(playing); go(n); });
-    picker.append(button);
+  stages.forEach((stage, n) => {
+    if (!stage.name) return;
+    const button = make('button', {'data-stage': n}, [stage.name, stepOf(stage)].filter(Boolean).join(' · '));
+    button.addEventListener('click', () => { pause(); go(n); });
+    named.append(button);
   });
-  const play = make('button', {class: 'play', 'aria-label': words.play}, '▶');
+  slider.addEventListener('input', () => { pause(); go(Number(slider.value)); });
   play.addEventListener('click', () => {
-    clearInterval(playing);
-    let next = 0;
-    const step = () => { go(next); next += 1; if (next >= stages.length) clearInterval(playing); };
-    step();
-    playing = setInterval(step, STAGE_MS);
+    if (playing) { pause(); return; }
+    const pace = Math.min(LONGEST, Math.max(SHORTEST, 1000 * PLAY_SECONDS / stages.length));
+    plot.style.setProperty('--pace', `${pace}ms`);
+    play.textContent = '❚❚';
+    play.setAttribute('aria-label', words.pause);
+    playing = setInterval(() => { if (now < end) go(now + 1); else pause(); }, pace);
+    go(now < end ? now + 1 : 0);
   });
-  if (stages.length > 1) picker.prepend(play);
+
   const ask = ({target}) => { if (target.dataset.at) tell(Number(target.dataset.at)); };
   ['mouseover', 'focusin', 'click'].forEach((event) => plot.addEventListener(event, ask));
   arrows(plot, 'text', 5);
-  root.append(picker, readout, plot, about);
+  root.append(...(end > 0 ? [scrub] : []), named, readout, plot, about);
   readout.textContent = words.map;
   go(now);
 });

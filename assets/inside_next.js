@@ -71,7 +71,7 @@ const bars = (value, used, own) => {
 
 // Each curve is one token's probability over the temperature, the vertical line where the slider stands.
 const curves = (value) => {
-  const {words} = value, width = 420, height = 190, left = 34, bottom = 24, top = 8;
+  const {words} = value, width = 420, height = 190, left = 44, bottom = 24, top = 8;
   const x = (t) => left + (t - COLDEST) / (HOTTEST - COLDEST) * (width - left - 40), y = (share) => height - bottom - share * (height - bottom - top);
   const plot = vector('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': words.heat});
   for (const share of [0, 0.5, 1]) {
@@ -79,9 +79,13 @@ const curves = (value) => {
   }
   for (const t of [0.5, 1, 1.5, 2, 2.5]) plot.append(vector('text', {x: x(t), y: height - 6, 'text-anchor': 'middle'}, t));
   const heats = Array.from({length: 49}, (_, i) => COLDEST + i * (HOTTEST - COLDEST) / 48), found = heats.map((t) => heated(value, t).shares);
-  value.tokens.slice(0, CURVES).forEach((token, i) => {
+  const shown = value.tokens.slice(0, CURVES);
+  let above = height - bottom + 11; // names stand at the ends of their curves, each at least a line above the one below it
+  const lines = shown.map((_, i) => y(found[48][i]) + 4).map((line, i) => [line, i]).sort((a, b) => b[0] - a[0])
+    .reduce((placed, [line, i]) => { above = Math.min(line, above - 11); placed[i] = above; return placed; }, []);
+  shown.forEach((token, i) => {
     plot.append(vector('path', {d: heats.map((t, n) => `${n ? 'L' : 'M'}${x(t).toFixed(1)} ${y(found[n][i]).toFixed(1)}`).join(''), class: `curve c${i}`}));
-    plot.append(vector('text', {x: width - 36, y: y(found[48][i]) + 4 + (i - 2) * 9, class: 'name'}, visible(token)));
+    plot.append(vector('text', {x: width - 36, y: lines[i], class: 'name'}, visible(token)));
   });
   const now = Math.max(COLDEST, Math.min(HOTTEST, settings.temperature));
   plot.append(vector('line', {x1: x(now), x2: x(now), y1: top, y2: height - bottom, class: 'now-line'}));

@@ -26,6 +26,7 @@ from lm.evaluate import evaluating
 from lm.generate import mute_ids, penalise, probabilities
 from lm.model import GPT, RMS_NORM_EPS, Attention, rotate
 from lm.run_dir import RunDir
+from lm.stages import table
 from lm.tokenizer import Tokenizer
 
 MOST_SURPRISE_TOKENS = 4096
@@ -212,8 +213,7 @@ def attention_weights(layer: Attention, x: Tensor, rotary: tuple[Tensor, Tensor]
 
 def embedding(model: GPT) -> np.ndarray:
     """A row for each token, (V, C) float32; of a bigram its scores."""
-    table = model.table if model.config.arch == "bigram" else model.token_embedding
-    return table.weight.detach().float().cpu().numpy()
+    return table(model).float().cpu().numpy()
 
 
 def first_embedding(run: RunDir) -> np.ndarray:

@@ -37,6 +37,7 @@ from lm.progress import Progress, Standing
 from lm.recompute import recompute
 from lm.run_dir import RunDir, Status
 from lm.shard import shard, whole, whole_model
+from lm.stages import Keeper
 from lm.team import ALONE, END, GO_BACK, SAVE, SHOW, Team
 from lm.tokenizer import Tokenizer, load_tokenizer
 from lm.track import followed
@@ -109,6 +110,7 @@ class Trainer:
         self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
         self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
         self.observer = Observer(setup, self.tokenizer, self.train_tokens, self.val_tokens)
+        self.stages = Keeper(run, self.train_tokens, setup.model.vocab_size)
         self.step_tokens = self.batches.batch_size * setup.model.block_size
         self.progress = Progress(self.config, self.step_tokens, self.batches.tokens_per_epoch)
         self.standing, self.health = Standing(self.config), Health(setup.model.vocab_size)
@@ -234,8 +236,9 @@ class Trainer:
         return measured
 
     def _evaluate(self) -> Record:
-        """Write a sample, measure, keep the best weights, count the patience."""
+        """Write a sample and the embeddings, measure, keep the best weights, count the patience."""
         model, step = self._whole(), self.progress.step
+        self.stages.keep(model, step)
         if self.observer.is_sample_due("evaluations"):
             self._sample(model)
         if not self.observer.can_measure:
@@ -345,7 +348,7 @@ class Trainer:
         health.check_tensors(tensors)
         position, tensors["rng.batches"] = self.batches.state_dict()
         numbers = dict(batches=position, last_evaluation=self.last_evaluation, rollbacks=self.rollbacks)
-        for part in (self.progress, self.standing, self.health):
+        for part in (self.progress, self.standing, self.health, self.stages):
             numbers |= part.state_dict()
         step, val_loss = self.progress.step, self.last_evaluation.get("val_loss")
         checkpoint.save_model(self.directory.last, self._whole(), self.tokenizer, step=step, val_loss=val_loss)
@@ -357,7 +360,7 @@ class Trainer:
         saved = checkpoint.load_resume(self.directory)
         if saved is not None:
             tensors, numbers = saved
-            for part in (self.progress, self.standing, self.health):
+            for part in (self.progress, self.standing, self.health, self.stages):
                 part.load_state_dict(numbers)
             if not state.put(tensors, self.model, self.optimizers, self.team.rank):
                 torch.manual_seed(self.config.seed + self.team.rank + self.progress.step)
@@ -368,6 +371,9 @@ class Trainer:
             self.saved_step = self.progress.step
             if "recovery" in numbers:
                 self.say(numbers["recovery"])
-        for path in (self.directory.metrics, self.directory.samples) if self.team.rank == 0 else ():
-            run_dir.truncate_records(path, self.progress.step if saved is not None else -1)
+        if self.team.rank == 0:
+            last_step = self.progress.step if saved is not None else -1
+            for path in (self.directory.metrics, self.directory.samples):
+                run_dir.truncate_records(path, last_step)
+            self.stages.forget_after(last_step)
         return saved is not None

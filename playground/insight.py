@@ -21,11 +21,10 @@ from playground.text import say
 
 PASSAGE_CHARACTERS = 2000  # of the text that is looked at
 HARD_CHARACTERS, HARD_PASSAGES = 24, 5
-MAP_TOKENS = 160  # a map of more could not be read
-MAP_COUNTED = 1 << 20
 MAP_PARAMETERS = 30_000_000  # of a larger model the first weights are not drawn again
 PAIR_TOKENS = 24
 LAB_SIZES = (300, 512, 1024, 2048, 4096)
+Shown = tuple[str, int | None, np.ndarray]  # a stage's name (if it has one), step and rows
 
 
 @dataclass(frozen=True)
@@ -101,48 +100,72 @@ def attention(subject: Subject, language: str) -> dict[str, Any]:
 
 
 def embeddings(subject: Subject, language: str) -> dict[str, Any]:
-    """The tokens as points, before training and at every checkpoint there is."""
+    """The tokens as points: before training, at the evaluations since, and at every checkpoint there is."""
     from lm import lens
 
-    tables, stages = [], []
-    for name, step, table in _stages(subject):
-        tables.append(table)
-        stages.append(dict(name=say(f"inside.stage.{name}", language), step=step))
-    ids = _frequent(subject)
-    for stage, one in zip(stages, lens.maps(tables, ids)):
-        stage |= dict(points=one.points.round(4).tolist(), near=one.neighbours.tolist(), explained=one.explained)
+    ids, found = _stages(subject)
+    stages = [dict(name=name and say(f"inside.stage.{name}", language), step=step) for name, step, _ in found]
+    for stage, one in zip(stages, lens.maps([rows for *_, rows in found], range(len(ids)))):
+        stage |= dict(
+            points=one.points.round(4).tolist(), near=one.neighbours.tolist(), explained=round(one.explained, 4)
+        )
     return dict(tokens=[lens.named(subject.tokenizer, i) for i in ids], stages=stages)
 
 
-def _stages(subject: Subject) -> list[tuple[str, int | None, np.ndarray]]:
-    """(name, step, embedding), the earliest first."""
+def _stages(subject: Subject) -> tuple[list[int], list[Shown]]:
+    """The ids that the map shows, and the stages of its training, the earliest first; at one step there is one."""
     from lm import checkpoint, lens
 
+    kept = _kept(subject)
+    ids = kept[0].ids.tolist() if kept else _frequent(subject)
     known = [
-        (name, checkpoint.facts(folder).step, lens.embedding(checkpoint.load_model(folder)))
+        (name, checkpoint.facts(folder).step, lens.embedding(checkpoint.load_model(folder))[ids])
         for name, folder in subject.stages
     ]
-    by_step = {step: (name, step, table) for name, step, table in reversed(known)}  # of equal ones the first is kept
-    known = [by_step[step] for step in sorted(by_step, key=lambda step: step or 0)]
+    if not known:
+        return ids, [("fetched", None, lens.embedding(subject.model)[ids])]
+    between = [("", stage.step, stage.rows) for stage in kept if stage.step]
+    by_step = {one[1]: one for one in [*between, *reversed(known), *_first(subject, kept, ids)]}
+    return ids, [by_step[step] for step in sorted(by_step, key=lambda step: step or 0)]
+
+
+def _kept(subject: Subject) -> list[Any]:
+    """What the training kept of its embeddings, if it fits the model; of a damaged file's run nothing."""
+    from lm import lens, stages
+
     try:
-        is_small = subject.model.parameter_count() <= MAP_PARAMETERS
-        first = [("first", 0, lens.first_embedding(subject.run))] if is_small and subject.run.config.is_file() else []
-    except LMError:  # a run of an older version, or a folder that is no run's: its beginning is not known
-        first = []
-    return first + (known or [("fetched", None, lens.embedding(subject.model))])
+        found = stages.read(subject.run)
+    except LMError:
+        return []
+    n_rows, width = lens.embedding(subject.model).shape
+    is_like = [np.array_equal(stage.ids, found[0].ids) and stage.rows.shape[1] == width for stage in found]
+    return found if all(is_like) and (not found or found[0].ids.max(initial=0) < n_rows) else []
+
+
+def _first(subject: Subject, kept: list[Any], ids: list[int]) -> list[Shown]:
+    """The stage before training: kept, or drawn again; of a folder that is no run's, or an older one, it is not known."""
+    from lm import lens
+
+    if kept and kept[0].step == 0:
+        return [("first", 0, kept[0].rows)]
+    if subject.model.parameter_count() > MAP_PARAMETERS or not subject.run.config.is_file():
+        return []
+    try:
+        return [("first", 0, lens.first_embedding(subject.run)[ids])]
+    except LMError:
+        return []
 
 
 def _frequent(subject: Subject) -> list[int]:
     """The ids that the map shows: the most frequent of the training text, or the first merges of a model without."""
     from lm.batches import open_tokens
+    from lm.stages import MOST_TOKENS, frequent
 
     size, nameless = subject.tokenizer.vocab_size, {subject.tokenizer.unk_id}
     if not subject.run.train_tokens.is_file():
-        first = 256 if size > 256 + MAP_TOKENS else 0
-        return [i for i in range(first, size) if i not in nameless][:MAP_TOKENS]
-    counts = np.bincount(open_tokens(subject.run.train_tokens, size)[:MAP_COUNTED], minlength=size)
-    ranked = np.argsort(-counts, kind="stable")[:MAP_TOKENS].tolist()
-    return [i for i in ranked if counts[i] and i not in nameless]
+        first = 256 if size > 256 + MOST_TOKENS else 0
+        return [i for i in range(first, size) if i not in nameless][:MOST_TOKENS]
+    return [i for i in frequent(open_tokens(subject.run.train_tokens, size), size).tolist() if i not in nameless]
 
 
 def tokens(subject: Subject, language: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from runs import request, write_text
 
-from lm import lens, run_dir, trainer
+from lm import lens, run_dir, stages, trainer
 from lm.config import DataConfig
 from lm.errors import CheckpointError, RunError
 from lm.merging import LAB_VOCABULARY
@@ -143,11 +143,26 @@ def test_attention_travels_in_bytes_and_back(trained: Workspace) -> None:
 
 def test_the_map_shows_the_beginning_and_every_checkpoint_there_is(trained: Workspace) -> None:
     value = panel(trained, "embeddings")
-    assert [stage["name"] for stage in value["stages"]][:2] == ["before training", "best"]
+    names = [stage["name"] for stage in value["stages"]]
+    assert names[0] == "before training" and "best" in names
     steps = [stage["step"] for stage in value["stages"]]
     assert steps == sorted(set(steps)) and steps[-1] == 12  # two checkpoints of one step are one stage
     assert all(len(stage["points"]) == len(value["tokens"]) for stage in value["stages"])
-    assert value["tokens"][0] in " eh" and len(value["tokens"]) <= insight.MAP_TOKENS
+    assert value["tokens"][0] in " eh" and len(value["tokens"]) <= stages.MOST_TOKENS
+
+
+def test_the_map_goes_through_every_evaluation_and_back_to_three_stages_without(trained: Workspace, tmp_path) -> None:
+    import shutil
+
+    shutil.copytree(trained.runs_dir / "fox", tmp_path / "runs" / "fox")
+    other, run = Workspace(tmp_path / "workspace", tmp_path / "runs"), run_dir.RunDir(tmp_path / "runs" / "fox")
+    found = panel(other, "embeddings")["stages"]
+    assert [stage["step"] for stage in found] == [stage.step for stage in stages.read(run)] == [0, 4, 8, 12]
+    assert [stage["name"] for stage in found][:3] == ["before training", "", ""]
+    next(run.embeddings.glob("000001-*")).write_bytes(b"damaged")
+    assert [stage["step"] for stage in panel(other, "embeddings")["stages"]] == [0, 12]
+    shutil.rmtree(run.embeddings)
+    assert [stage["step"] for stage in panel(other, "embeddings")["stages"]] == [0, 12]
 
 
 def test_a_run_whose_beginning_is_not_known_shows_what_is_kept(trained: Workspace, tmp_path) -> None:
@@ -155,10 +170,10 @@ def test_a_run_whose_beginning_is_not_known_shows_what_is_kept(trained: Workspac
 
     shutil.copytree(trained.runs_dir / "fox", tmp_path / "runs" / "fox")
     (tmp_path / "runs" / "fox" / "config.json").write_text("{}", encoding="utf-8")
+    shutil.rmtree(tmp_path / "runs" / "fox" / "embeddings")
     other = Workspace(tmp_path / "workspace", tmp_path / "runs")
-    assert [stage["name"] for stage in panel(other, "embeddings")["stages"]] == [
-        stage["name"] for stage in panel(trained, "embeddings")["stages"][1:]
-    ]
+    names = [stage["name"] for stage in panel(other, "embeddings")["stages"]]
+    assert names == [name for name in ("best", "last") if name in names] != []
 
 
 def test_a_larger_vocabulary_needs_fewer_tokens(trained: Workspace) -> None:

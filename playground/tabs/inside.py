@@ -31,7 +31,7 @@ WORDS = dict(
         "after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest",
     ),
     attention=("text", "layer", "head", "mean", "looks", "at", "grid"),
-    embeddings=("map", "near", "step", "play", "explained", "stages"),
+    embeddings=("map", "near", "step", "play", "pause", "explained", "stages"),
     tokens=(
         "merges", "step", "none", "size", "vocabulary", "tokens", "per_token", "parameters", "char", "bpe", "cut", "learnt",
     ),

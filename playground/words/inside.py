@@ -108,11 +108,12 @@ WORDS = {
     "insight.embeddings.near": ("most alike", "似ているもの"),
     "insight.embeddings.step": ("step", "ステップ"),
     "insight.embeddings.play": ("Play", "再生"),
+    "insight.embeddings.pause": ("Pause", "一時停止"),
     "insight.embeddings.explained": (
         "of what differs between the tokens is seen on these two axes, those along which the last map varies most",
         "ほどの違いが、この二軸(最後の地図が最も広がる向き)に現れています",
     ),
-    "insight.embeddings.stages": ("Stages of the training that are kept", "残っている学習の段階"),
+    "insight.embeddings.stages": ("Go through the training", "学習をたどる"),
     "insight.tokens.merges": ("Merges learnt", "学んだ結合"),
     "insight.tokens.step": ("Merge", "結合"),
     "insight.tokens.none": ("single bytes", "1バイトずつ"),

@@ -94,9 +94,14 @@ def test_the_map_moves_through_its_stages_and_tells_neighbours(visit) -> None:
     open_panel(visitor, "embeddings")
     place = "document.querySelector('.token-map text').style.transform"
     last = page.evaluate(place)
-    page.locator(".segments-like [data-stage]").first.click()
+    page.locator("#panel-embeddings [data-stage]").first.click()
     assert page.evaluate(place) != last
-    page.locator(".segments-like .play").click()
+    page.locator("#panel-embeddings input[type=range]").focus()
+    page.keyboard.press("End")
+    assert page.evaluate(place) == last
+    page.keyboard.press("Home")
+    assert page.locator("#panel-embeddings .scrub output").inner_text() == "step 0"
+    page.locator("#panel-embeddings .play").click()
     visitor.wait(f"{place} === '{last}'")
     page.locator(".token-map text").nth(3).focus()
     assert page.locator(".token-map .near line").count() > 0
