@@ -61,8 +61,10 @@ WORDS = {
         "このリンクの学習は、削除されたか公開が終わっています。",
     ),
     "guest.only_look": (
-        "You are looking at a run that someone shows you. <a>Train one of your own</a>",
-        "公開された学習を見ています。<a>自分でも学習する</a>",
+        "You are looking at a run that someone shows you, live: its curve and what it writes. Its text, its model and "
+        "what is inside stay with them. <a>Train one of your own</a>, and everything is open to you.",
+        "公開された学習を見ています。曲線と書いた文を、その場で見られます。元のテキストとモデル、その中身は、学習した本人だけのものです。"
+        "<a>自分でも学習する</a>と、すべて使えます。",
     ),
     "guest.show": ("Let others watch this run", "この学習を公開する"),
     "guest.hide": ("Stop showing it", "公開をやめる"),
