@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
 from lm.errors import LMError
+from lm.files import refusal
 from lm.threads import sleep_at_barriers
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
@@ -62,18 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args(words)
         return _run(arguments)
-    except LMError as error:
-        if "--debug" in words:
-            raise
-        print(f"lm: {error}", file=sys.stderr)
-        if "--json" in words:
-            _print_json(dict(error=str(error), error_kind=error.kind))
-        return USER_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:  # `lm runs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (LMError, OSError) as error:
+        if "--debug" in words:
+            raise
+        said = error if isinstance(error, LMError) else refusal(error)
+        print(f"lm: {said}", file=sys.stderr)
+        if "--json" in words:
+            _print_json(dict(error=str(said), error_kind=said.kind))
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -91,6 +91,8 @@ def connect(token: str | None = None) -> HfApi:
     if token is not None and not re.fullmatch(r"[!-~]+", token.strip()):
         raise HubError(f"this is no token: a token is one word, as {TOKENS_PAGE} shows it (hf_…)")
     constants.HF_HUB_DISABLE_XET = True
+    # The client read the variable when it was imported; else it would tell what runs here besides.
+    constants.HF_HUB_DISABLE_TELEMETRY = os.environ.get("HF_HUB_DISABLE_TELEMETRY", "1") != "0"
     return HfApi(endpoint=endpoint(), token=token.strip() if token else None, library_name="lm-playground")
 
 

@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -134,12 +134,12 @@ class Door:
     def _check_event(self, body: bytes, token: str) -> None:
         try:
             asked = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(400, "an event is a JSON object") from None
         if not isinstance(asked, dict):
             raise Refused(400, "an event is a JSON object")
         self._check_session(asked.get("session_hash"), token)
-        if any(isinstance(one, dict) and "://" in str(one.get("path", "")) for one in _files(asked.get("data"))):
+        if any("://" in str(one.get("path")) for one in _objects(asked.get("data"))):
             raise Refused(400, "files are uploaded, not fetched from an address")
 
     def _check_session(self, session: Any, token: str) -> None:
@@ -182,10 +182,14 @@ def set_cookie(token: str, is_secure: bool, is_framed: bool) -> str:
     return f"{COOKIE}={token}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly{manners}"
 
 
-def _files(data: Any) -> list[Any]:
-    """The objects in an event's values, at most two levels deep: a file, or a list of files."""
-    values = data if isinstance(data, list) else []
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+def _objects(data: Any) -> Iterator[dict[str, Any]]:
+    """Every object in an event's values, however deep: Gradio looks for files at any depth."""
+    waiting = [data]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
 
 
 async def _read(receive: Receive, size: int) -> bytes:

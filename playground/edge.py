@@ -2,7 +2,8 @@
 
 A handler is a plain function. If its first parameter is called `space` it is given the workspace of the visitor who
 asks; `request: gr.Request`, `gr.EventData`, `gr.OAuthToken` and `gr.Progress` reach it as Gradio documents them. An
-`LMError` becomes a message beside what caused it, in the visitor's language; anything else is a bug and stays one.
+`LMError` becomes a message beside what caused it, in the visitor's language, and so does a disk that is full or
+read-only; anything else is a bug and stays one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import gradio as gr
 
 from lm.errors import LMError
+from lm.files import refusal
 from playground.markup import escape, fault
 from playground.same import are_plain, lightened
 from playground.text import language_of
@@ -79,16 +81,16 @@ class Edge:
                 try:
                     for made in call(*args):
                         yield values.of(made)
-                except LMError as error:
-                    yield values.wrong(error, _language(args[at]))
+                except (LMError, OSError) as error:
+                    yield values.wrong(_situation(error), _language(args[at]))
 
         else:
 
             def guarded(*args: Any) -> Any:
                 try:
                     return values.of(call(*args))
-                except LMError as error:
-                    return values.wrong(error, _language(args[at]))
+                except (LMError, OSError) as error:
+                    return values.wrong(_situation(error), _language(args[at]))
 
         return _with_parameters(guarded, call, handler)
 
@@ -147,6 +149,11 @@ class _Outputs:
 
 def _language(request: gr.Request | None) -> str:
     return language_of(request.headers if request else {})
+
+
+def _situation(error: LMError | OSError) -> LMError:
+    """A full or read-only disk is the visitor's situation, wherever it is met; any other failure is a bug of ours."""
+    return error if isinstance(error, LMError) else refusal(error)
 
 
 def _bare(handler: Handler) -> Handler:

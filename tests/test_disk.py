@@ -26,17 +26,17 @@ BRIEF = dict(steps=6, eval_interval=2, checkpoint_interval=2, sample_tokens=4)
 
 
 class Disk:
-    """A disk below `root` that takes `room` more changes (a write, a sync, a new name) and is full from then on."""
+    """A disk below `root` that takes `room` more changes (a write, a sync, a new name) and is full from then on, or `why`."""
 
-    def __init__(self, root: Path, room: float) -> None:
-        self.root, self.room, self.changes = str(root), room, 0
+    def __init__(self, root: Path, room: float, why: int = errno.ENOSPC) -> None:
+        self.root, self.room, self.changes, self.why = str(root), room, 0, why
 
     def change(self, path: Any) -> None:
         if not str(path).startswith(self.root):
             return
         self.changes += 1
         if self.changes > self.room:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            raise OSError(self.why, os.strerror(self.why), str(path))
 
     def guarded(self, work: Callable[..., Any], place: int) -> Callable[..., Any]:
         def guard(*words: Any, **named: Any) -> Any:
@@ -81,8 +81,8 @@ _OPEN = builtins.open
 
 
 @contextmanager
-def room_for(changes: float, root: Path) -> Iterator[Disk]:
-    disk = Disk(root, changes)
+def room_for(changes: float, root: Path, why: int = errno.ENOSPC) -> Iterator[Disk]:
+    disk = Disk(root, changes, why)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builtins, "open", disk.open)
         patch.setattr(io, "open", disk.open)

@@ -249,6 +249,12 @@ def test_a_cancelled_pull_leaves_nothing_but_the_cache(hub: Hub, pushed: RunDir,
     assert not (tmp_path / "to").exists()
 
 
+def test_the_hub_is_told_nothing_of_the_machine(hub: Hub, pushed: RunDir, cache: Path) -> None:
+    pull("alice/fox", cache=cache)
+    told = {request.headers["user-agent"] for request in hub.requests}
+    assert told and not any("torch" in one or "agent/" in one for one in told)
+
+
 def test_the_token_does_not_follow_to_the_storage(hub: Hub, pushed: RunDir, cache: Path) -> None:
     hub.requests.clear()
     pull("alice/fox", token="hf_alice", cache=cache)
