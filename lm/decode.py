@@ -116,8 +116,8 @@ class Decoder:
         position = self.cache.length
         x = self._embedded(ids, position)  # (B, C)
         keys, values = (
-            filled[:, :, :, : position + 1].unbind() for filled in (self.cache.keys, self.cache.values)
-        )  # of each layer (B, H_kv, position + 1, D): the last place is this token's
+            filled.flatten(1, 2)[:, :, : position + 1].unbind() for filled in (self.cache.keys, self.cache.values)
+        )  # of each layer (B H_kv, position + 1, D): the last place is this token's
         for layer, layer_keys, layer_values in zip(self.layers, keys, values, strict=True):
             x += layer.out(self._attended(layer.qkv(layer.norm1(x)), layer_keys, layer_values, position))
             wide = layer.up(layer.norm2(x))
@@ -135,14 +135,15 @@ class Decoder:
 
     def _attended(self, qkv: Tensor, keys: Tensor, values: Tensor, position: int) -> Tensor:
         """Query, key and value of one token, (B, all heads × D) → the mixture of the values so far, (B, C)."""
-        n_head, n_kv = self.config.n_head, self.config.kv_heads
-        q, k, v = qkv.view(qkv.size(0), -1, self.config.head_size).split((n_head, n_kv, n_kv), dim=1)  # (B, heads, D)
+        n_head, n_kv, D = self.config.n_head, self.config.kv_heads, self.config.head_size
+        q, k, v = qkv.view(qkv.size(0), -1, D).split((n_head, n_kv, n_kv), dim=1)  # (B, heads, D)
         if self.config.arch == "modern":
-            q, k = (torch.rms_norm(self._turned(z, position), z.shape[-1:], None, RMS_NORM_EPS) for z in (q, k))
-        keys.select(2, position).copy_(k)
-        values.select(2, position).copy_(v)
-        y = F.scaled_dot_product_attention(q.unsqueeze(2), keys, values, enable_gqa=n_kv != n_head)  # (B, H, 1, D)
-        return y.view(qkv.size(0), -1)
+            q, k = (torch.rms_norm(self._turned(z, position), (D,), None, RMS_NORM_EPS) for z in (q, k))
+        keys.select(1, position).copy_(k.reshape(-1, D))
+        values.select(1, position).copy_(v.reshape(-1, D))
+        q = (q * D**-0.5).reshape(-1, n_head // n_kv, D)  # (B H_kv, the heads that share a key, D)
+        weights = torch.bmm(q, keys.transpose(1, 2)).softmax(dim=-1)  # (B H_kv, …, position + 1)
+        return torch.bmm(weights, values).view(qkv.size(0), -1)
 
     def _turned(self, x: Tensor, position: int) -> Tensor:
         """`lm.model.rotate` of x (B, heads, D) at one position."""
