@@ -140,6 +140,9 @@ ROWS = {
     ),
     "the card's metadata is no YAML ({why}); {cure}": "カードのメタデータが YAML ではありません({why})。{cure}",
     "the card's metadata cannot be read ({why}); {cure}": "カードのメタデータを読めません({why})。{cure}",
+    "the card's metadata cannot be read ({n} brackets); {cure}": (
+        "カードのメタデータを読めません(括弧が {n} 個あります)。{cure}"
+    ),
     "cannot read the card {path}: {why}; save it as UTF-8": (
         "カード {path} を読めません({why})。UTF-8 で保存してください"
     ),
