@@ -22,6 +22,7 @@ from lm.run_dir import RunDir
 from playground.door import VISITOR
 from playground.workspaces import persons
 
+NAME = re.compile(r"visitor\d{3}x")
 ACTION_SECONDS = 12.0  # between two actions of one visitor, on average
 NEW_TOKENS = 60
 VANISH_SECONDS = 1.0  # into a text, and before the next one
@@ -45,7 +46,7 @@ class Visitor:
         self.name = f"visitor{number:03d}x"
         self.wire, self.log, self.visitors_dir, self.model = wire, log, visitors_dir, model
         self.dice = random.Random(number)
-        self.page = Page(wire)
+        self.page = Page(wire, listener=self._look_for_others)
         self.files: Sequence[str] = ()  # that a first visit asks for besides the page
         self.link = ""  # the query that shows the training, for a spectator
 
@@ -78,12 +79,11 @@ class Visitor:
             began = time.monotonic()
             with self._noting("tick", page):
                 await page.tick()
-                self._look_for_others(page)
             await asyncio.sleep(max(0.0, page.tick_seconds - (time.monotonic() - began)))
 
     async def _spectate(self, until: float) -> None:
         if self.link:
-            page = Page(self.wire, self.page.cookie, self.link)
+            page = self._new_page(self.link)
             with self._noting("spectate", page):
                 await page.open()
             await self._tick(page, until)
@@ -116,22 +116,25 @@ class Visitor:
         await self.page.send("read-files", "click", files=[file])
 
     async def _second_page(self) -> None:
-        second = await Page(self.wire, self.page.cookie).open()
+        second = await self._new_page().open()
         await second.tick()
         assert self.name in second.everything(), "the second page does not know its visitor"
         await second.close()
         self.page.latencies += second.latencies
 
     async def _vanish(self) -> None:
-        second = await Page(self.wire, self.page.cookie).open()
+        second = await self._new_page().open()
         text = asyncio.create_task(self._text(second, 20 * NEW_TOKENS))
         await asyncio.sleep(VANISH_SECONDS)
         text.cancel()
         await second.close()
         await asyncio.sleep(VANISH_SECONDS)  # the app notices it before this visitor asks for the next text
 
-    def _look_for_others(self, page: Page) -> None:
-        names = set(re.findall(r"visitor\d{3}x", page.everything())) - {self.name}
+    def _new_page(self, query: str = "") -> Page:
+        return Page(self.wire, self.page.cookie, query, self._look_for_others)
+
+    def _look_for_others(self, said: str) -> None:
+        names = set(NAME.findall(said)) - {self.name}
         self.log.crosstalk += [f"{self.name} was told of {', '.join(sorted(names))}"] if names else []
 
     @contextlib.contextmanager

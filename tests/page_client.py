@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -29,8 +29,15 @@ class Fault(Exception):
 class Page:
     """One open page of one visitor. `cookie` comes with the first visit; a second page of a browser is given it."""
 
-    def __init__(self, client: httpx.AsyncClient, cookie: str = "", query: str = "") -> None:
-        self.client, self.cookie, self.query = client, cookie, query
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        cookie: str = "",
+        query: str = "",
+        listener: Callable[[str], None] = lambda said: None,
+    ) -> None:
+        """`listener` is given whatever the server says, as it came."""
+        self.client, self.cookie, self.query, self.listener = client, cookie, query, listener
         self.session = secrets.token_hex(6)
         self.values: dict[int, Any] = {}
         self.latencies: list[tuple[str, float]] = []  # of every event, seconds until its last value
@@ -49,6 +56,7 @@ class Page:
         began = time.perf_counter()
         answer = await self.client.get(f"/{self.query}", headers=self._headers())
         answer.raise_for_status()
+        self.listener(answer.text)
         if "set-cookie" in answer.headers:
             self.cookie = answer.headers["set-cookie"].split(";")[0]
         config, _ = json.JSONDecoder().raw_decode(answer.text, answer.text.index(CONFIG) + len(CONFIG))
@@ -201,6 +209,7 @@ class Page:
         answer = await self.client.post(path, json=body, headers=self._headers())
         if answer.status_code != 200:
             raise Fault(f"{path}: {answer.status_code} {answer.text[:200]}")
+        self.listener(answer.text)
         return answer.json()
 
     async def _listen(self) -> None:
@@ -209,6 +218,7 @@ class Page:
         while True:
             async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
                 async for line in stream.aiter_lines():
+                    self.listener(line)
                     message = json.loads(line[6:]) if line.startswith("data: ") else {}
                     if message.get("msg") == "close_stream":
                         break
