@@ -146,11 +146,18 @@ class Library:
 
     def rows(self) -> list[Row]:
         """All runs: those being trained, then the pinned ones, then the others, the newest first."""
-        pinned = library.pins(self.runs_dir)
-        rows = [replace(self.row(run.name), is_pinned=run.name in pinned) for run in self.runs()]
+        pinned, runs = library.pins(self.runs_dir), self.runs()
+        self._keep({run.name for run in runs})
+        rows = [replace(self.row(run.name), is_pinned=run.name in pinned) for run in runs]
         return sorted(
             rows, key=lambda row: (not row.is_active, pinned.index(row.name) if row.is_pinned else len(pinned))
         )
+
+    def _keep(self, names: set[str]) -> None:
+        """Forget what was read of runs that are gone."""
+        for read in (self._curves, self._samples):
+            for name in set(read) - names:
+                read.pop(name, None)  # another thread may have been faster
 
     def row(self, name: str) -> Row:
         run, curve = RunDir(self.runs_dir / name), self.curve(name)

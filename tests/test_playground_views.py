@@ -94,6 +94,15 @@ def test_runs_that_are_trained_stand_first_in_the_library(runs: Path) -> None:
         assert Library(runs).default() == "old"
 
 
+def test_nothing_is_kept_of_a_run_that_is_gone(runs: Path) -> None:
+    fabricate(runs, "one")
+    shown = Library(runs)
+    shown.rows(), shown.samples("one")
+    library.delete(runs, "one")
+    shown.rows()
+    assert not shown._curves and not shown._samples
+
+
 def test_a_run_whose_process_is_gone_is_shown_as_such(runs: Path) -> None:
     fabricate(runs, "one", state="running")
     assert Library(runs).row("one").state == "dead"
