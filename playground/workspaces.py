@@ -203,6 +203,15 @@ class Workspaces:
             record = run_dir.read_json(path)
             if not run_dir.is_run(self._folder(record["visitor"]) / "runs" / record["run"]):
                 path.unlink(missing_ok=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was written down of visits and uploads that counts no more."""
+        with self._lock:
+            self._seen = {key: at for key, at in self._seen.items() if time.monotonic() - at < SEEN_SECONDS}
+            self._brought = {
+                key: (since, n) for key, (since, n) in self._brought.items() if time.time() - since < DAY_SECONDS
+            }
 
 
 def _is_idle(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from page_client import Fault, Page, client
 
 from lm import launch, library, run_dir
 from lm.errors import RunError
-from playground import door, trainings
+from playground import door, trainings, workspaces
 from playground.door import Refused, check_origin, check_route
 from playground.limits import ANONYMOUS, SIGNED_IN, LimitError
 from playground.queue import TrainingQueue
@@ -240,6 +240,17 @@ def test_what_is_being_trained_stays(many: Workspaces) -> None:
     with run_dir.owned(run):
         many.clean()
     assert [run.name for run in run_dir.list_runs(gone.runs_dir)] == ["live"]
+
+
+def test_nobody_is_remembered_for_ever(many: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    many.of(asks(ANN))
+    many.may_bring({door.VISITOR: ANN}, 1000, is_file=True, language="en")
+    many.clean()
+    assert many._seen and many._brought
+    monkeypatch.setattr(workspaces, "SEEN_SECONDS", 0.0)
+    monkeypatch.setattr(workspaces, "DAY_SECONDS", 0.0)
+    many.clean()
+    assert not many._seen and not many._brought
 
 
 def test_a_link_to_what_was_removed_is_removed(many: Workspaces) -> None:
