@@ -111,7 +111,7 @@ WORDS = {
     "insight.embeddings.pause": ("Pause", "一時停止"),
     "insight.embeddings.explained": (
         "of what differs between the tokens is seen on these two axes, those along which the last map varies most",
-        "ほどの違いが、この二軸(最後の地図が最も広がる向き)に現れています",
+        "の違いが、この二軸(最後の地図が最も広がる向き)に現れています",
     ),
     "insight.embeddings.stages": ("Go through the training", "学習をたどる"),
     "insight.tokens.merges": ("Merges learnt", "学んだ結合"),
