@@ -6,7 +6,7 @@
 Each attempt trains (or resumes) the same run in a process of its own, which is ended by SIGKILL after a random time:
 while it starts, reads the text, learns, measures, samples, saves. All the while another thread reads every file of the
 run as a page does, and counts what is torn. At the end the run may finish; then its metrics (without what the clock
-says), samples and weights must be those of the run that was left alone, bit for bit. The last line is JSON.
+says), samples, embeddings and weights must be those of the run that was left alone, bit for bit. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lm import checkpoint, run_dir, tensors
+from lm import checkpoint, run_dir, stages, tensors
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import CheckpointError, LMError
 from lm.prepare import Request
@@ -112,6 +112,7 @@ def differences(one: RunDir, other: RunDir) -> list[str]:
     """What differs of two runs that should be the same, by name."""
     found = [] if _metrics(one) == _metrics(other) else ["metrics.jsonl"]
     found += [] if one.samples.read_bytes() == other.samples.read_bytes() else ["samples.jsonl"]
+    found += [] if _stages(one) == _stages(other) else ["embeddings/"]
     for which in ("best", "last"):
         here, there = (checkpoint.load_model(run.path / which).state_dict() for run in (one, other))
         if any(here[name].numpy().tobytes() != there[name].numpy().tobytes() for name in here):
@@ -122,6 +123,10 @@ def differences(one: RunDir, other: RunDir) -> list[str]:
 def _metrics(run: RunDir) -> list[dict[str, Any]]:
     records, _ = run_dir.read_metrics(run.path)
     return [{name: value for name, value in record.items() if name not in CLOCK_KEYS} for record in records]
+
+
+def _stages(run: RunDir) -> list[tuple[int, bytes, bytes]]:
+    return [(stage.step, stage.ids.tobytes(), stage.rows.tobytes()) for stage in stages.read(run)]
 
 
 def _processes() -> Any:
@@ -169,6 +174,7 @@ class Reader:
         run_dir.summary(self.run)
 
     def _look_at_tensors(self) -> None:
+        stages.read(self.run)
         for path in (self.run.best / checkpoint.WEIGHTS, self.run.last / checkpoint.WEIGHTS,
                      self.run.resume / checkpoint.STATE, self.run.resume / checkpoint.PREVIOUS):  # fmt: skip
             try:

@@ -13,7 +13,6 @@ tables wider than `MOST_WIDTH` (a bigram over a published vocabulary), which wou
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 
 from lm import tensors
+from lm.errors import CheckpointError
 from lm.model import GPT
 from lm.run_dir import RunDir
 
@@ -89,10 +89,13 @@ def read(run: RunDir) -> list[Stage]:
     """The stages of a run, the earliest first; none of a run that kept none. `CheckpointError` for a damaged one."""
     found = []
     for _, step, path in _files(run.embeddings):
-        with suppress(FileNotFoundError):  # a trainer thins them out meanwhile
-            path.stat()
+        try:
             held, _ = tensors.read(path)
-            found.append(Stage(step, held["ids"].numpy(), held["rows"].float().numpy()))
+        except CheckpointError:
+            if path.exists():
+                raise
+            continue  # its trainer thinned them out meanwhile
+        found.append(Stage(step, held["ids"].numpy(), held["rows"].float().numpy()))
     return found
 
 

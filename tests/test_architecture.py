@@ -75,7 +75,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.tokenizer", "numpy",
     },
     "lm/shard.py": {"lm.errors", "lm.model", "torch"},
-    "lm/stages.py": {"lm.model", "lm.run_dir", "lm.tensors", "numpy", "torch"},
+    "lm/stages.py": {"lm.errors", "lm.model", "lm.run_dir", "lm.tensors", "numpy", "torch"},
     "lm/state.py": {"lm.checkpoint", "lm.model", "lm.shard", "lm.team", "torch"},
     "lm/memory.py": {"lm.config", "lm.model", "torch"},
     "lm/health.py": {"lm.config", "torch"},
