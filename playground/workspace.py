@@ -138,8 +138,18 @@ class Workspace:
             wanted = run_dir.slug(name or Path(corpus.name).stem)
             name = self._name_for(wanted, corpus.statistics.sha256)
             os.replace(corpus.path, self.path(name))
-        run_dir.write_json(self.corpora / f"{name}.json", _record(corpus))
+        self._write_record(self.corpora / f"{name}.json", corpus)
         return name
+
+    def _write_record(self, path: Path, corpus: Corpus) -> None:
+        """Say where a text came from; one that the disk has no such room for is not kept either."""
+        is_new = not path.exists()
+        try:
+            run_dir.write_json(path, _record(corpus))
+        except OSError:
+            if is_new:
+                path.with_suffix(".txt").unlink(missing_ok=True)
+            raise
 
     def add_text(self, text: str) -> str:
         """Like `add`, for a text that was pasted."""
