@@ -1,0 +1,152 @@
+"""A text that wants to be a script: in every field of the page it is shown, and in none it is run.
+
+One app for all, over two runs: `fox` learnt the markup and writes it, `told` has it wherever a run directory holds words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from conftest import running
+from fabricated_runs import fabricate
+from runs import request
+
+from lm import run_dir, trainer
+
+pytestmark = pytest.mark.browser
+
+EVIL = '<img src=x onerror="window.ran=1">'
+# The same without a request: what a page shows in a picture of nowhere is a complaint of its own.
+QUIET = '<img src="data:," onerror="window.ran=1">'
+STANDS = "([place, words]) => [...document.querySelectorAll(place)].some((e) => e.textContent.includes(words))"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    folder = tmp_path_factory.mktemp("hostile")
+    text = folder / "evil.txt"
+    text.write_text(f"{EVIL}\n" * 200, encoding="utf-8")
+    with running(folder) as app:
+        trainer.train(
+            run_dir.create(app.runs_dir, "fox"), request(text, model=dict(n_embd=32), steps=40, batch_size=16)
+        )
+        told = fabricate(app.runs_dir, "told", state="failed", error=EVIL)
+        said = run_dir.read_json(told.config)
+        groups = dict(corpus=dict(name=EVIL), data=dict(tokenizer=EVIL), train=dict(schedule=EVIL))
+        run_dir.write_json(told.config, said | groups | dict(recipe=EVIL, model=said["model"] | dict(arch=EVIL)))
+        run_dir.append_record(told.samples, dict(step=240, prompt=EVIL, text=EVIL))
+        told.log.write_text(f"{EVIL}\n", encoding="utf-8")
+        fork = fabricate(app.runs_dir, "branch")
+        run_dir.write_json(fork.config, said | dict(forked_from=dict(run=EVIL, checkpoint=EVIL, step=1)))
+        yield app
+
+
+def shows(visitor, place: str, words: str = EVIL) -> None:
+    """Wait until the words stand there as words; nothing of them has been run."""
+    visitor.page.wait_for_function(STANDS, arg=[place, words])
+    ran_nothing(visitor)
+
+
+def ran_nothing(visitor) -> None:
+    assert visitor.page.evaluate("window.ran ?? null") is None
+    assert visitor.page.locator("img[onerror], a[href^='javascript']").count() == 0
+
+
+def choose(visitor, run: str) -> None:
+    visitor.page.click(f"#library .run[data-run={run}]")
+    visitor.page.wait_for_selector(f"#headline h3:text-is('{run}')")
+
+
+def test_markup_in_a_run_directory_is_shown_and_the_page_goes_on(visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    choose(visitor, "told")
+    for place in ("#headline", "#note", "#timeline .given", "#timeline .made"):
+        shows(visitor, place)
+    page.click(".settings .label-wrap:has-text('Log')")
+    shows(visitor, "#log")
+    visitor.tab("compare")
+    page.click("#picker button[data-run=fox]")
+    shows(visitor, "#compared td")  # its text, and what differs
+    shows(visitor, "#branches")
+    for tab in ("share", "corpus"):
+        visitor.tab(tab)
+        ran_nothing(visitor)
+    page.evaluate(f"document.body.insertAdjacentHTML('beforeend', {QUIET!r})")
+    visitor.wait("window.ran === 1")  # it would have run
+
+
+def test_markup_in_a_text_its_name_and_its_settings_is_shown(visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("corpus")
+    upload = dict(name=f"{EVIL}.txt", mimeType="text/plain", buffer=f"{EVIL}\n".encode() * 40)
+    page.set_input_files("#files input[type=file]", upload)
+    page.wait_for_selector("#files .file-preview")
+    page.click("#read-files")
+    shows(visitor, "#corpus-card .written")
+    shows(visitor, "#corpus-card h3", "onerror")  # the server takes from a name what no file may be called
+    page.click("#compare")
+    shows(visitor, "#cuts", "<")
+    page.click(".ways button[role=tab]:has-text('Paste')")
+    page.fill("#pasted textarea", f"pasted {EVIL}\n" * 40)
+    page.click("#read-pasted")
+    shows(visitor, "#corpus-card .written", f"pasted {EVIL}")
+    visitor.tab("train")
+    page.click("#library .new")
+    settings = json.dumps(dict(recipe=EVIL, train=dict(schedule=EVIL))).encode()
+    with page.expect_file_chooser() as chooser:
+        page.click("#open-settings")
+    chooser.value.set_files(dict(name="x.json", mimeType="application/json", buffer=settings))
+    shows(visitor, "#choice-told .note", "onerror")
+
+
+def test_markup_in_a_link_with_settings_is_refused_in_words(visit, app) -> None:
+    visitor = visit()
+    visitor.page.goto(f"{app.address}?recipe=quickstart&lr={EVIL}")
+    visitor.complaints.clear()  # the old page noticed that it was left in the middle of its events
+    shows(visitor, "body", "in the link is no number")
+
+
+def test_markup_as_the_name_of_a_run_is_shown_or_refused(visit, app) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.tab("train")
+    page.click("#library .new")
+    page.fill("#run-name input, #run-name textarea", EVIL)
+    page.keyboard.press("Tab")
+    shows(visitor, "#command", "onerror")
+    page.focus("#library .run[data-run=told]")
+    page.keyboard.press("F2")
+    page.fill(".menu input", EVIL)
+    page.keyboard.press("Enter")
+    shows(visitor, "#library-told", EVIL)
+    assert {run.name for run in run_dir.list_runs(app.runs_dir)} == {"fox", "told", "branch"}
+
+
+def test_markup_in_a_prompt_in_what_is_written_and_in_a_source_is_shown(visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    choose(visitor, "fox")
+    visitor.tab("generate")
+    visitor.wait("document.querySelector('#checkpoint input').value !== ''")
+    page.fill("#prompt textarea", EVIL)
+    page.click("#write")
+    page.wait_for_selector("#written .pages[data-state=still] .tok")
+    shows(visitor, "#written .given")
+    page.locator("#written .tok").first.click()
+    page.wait_for_selector(".alternatives button.chosen")
+    assert all(page.locator(".alternatives code").all_inner_texts())
+    ran_nothing(visitor)
+    page.keyboard.press("Escape")
+    page.click("#elsewhere .label-wrap")
+    page.fill("#source textarea, #source input", EVIL)
+    page.click("#fetch")
+    shows(visitor, "#fetched .note")
+    visitor.tab("inside")
+    page.wait_for_selector("#panel-surprise .drawn[data-state=drawn] > *")
+    page.fill("#inside-text textarea", f"inside {EVIL}")
+    page.click("#look")
+    shows(visitor, "#panel-surprise .heat", "inside")
