@@ -17,7 +17,7 @@ function help() {
   if (open) return open.close();
   const dialog = document.createElement('dialog');
   dialog.className = 'keys';
-  dialog.append(element.querySelector('template').content.cloneNode(true));
+  dialog.append(...element.querySelector('[data-keys]').cloneNode(true).childNodes);
   dialog.addEventListener('click', ({target}) => { if (target === dialog || target.closest('[data-close]')) dialog.close(); });
   dialog.addEventListener('close', () => dialog.remove());
   document.getElementById('frame').append(dialog);

@@ -68,7 +68,7 @@ def header(device: str, language: str) -> str:
         f'<button class="icon language" data-do="{other}" lang="{other}">{escape(say("header.language", other))}</button>'
         f'<button class="icon keyboard" data-do="keys" aria-label="{keys}" title="{keys}">{_ICON_KEYS}</button>'
         f'<button class="icon" data-do="dark" aria-label="{dark}" title="{dark}">{_ICON_HALF}</button></header>'
-        f"<template>{_keys(language)}</template>"
+        f"<div hidden data-keys>{_keys(language)}</div>"  # a template would keep its first language
     )
 
 
