@@ -47,4 +47,4 @@ def test_the_proof_tells_two_runs_apart(crash: ModuleType, tmp_path: Path) -> No
     for run, seed in ((one, 1), (other, 2)):
         trainer.train(run, request(write_text(tmp_path / "fox.txt"), seed=seed))
     assert crash.differences(one, one) == []
-    assert set(crash.differences(one, other)) == {"metrics.jsonl", "samples.jsonl", "best/", "last/"}
+    assert set(crash.differences(one, other)) == {"metrics.jsonl", "samples.jsonl", "embeddings/", "best/", "last/"}
