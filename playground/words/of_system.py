@@ -39,5 +39,11 @@ ROWS = {
     "Unterminated string starting at": "文字列が閉じていません",
     "Invalid control character at": "使えない制御文字があります",
     "{why}: line {line} column {column} (char {same})": "{why}({line} 行 {column} 文字目)",
+    "incomplete metadata, file not fully covered": "途中で切れています",
+    # What `lm.tensors` puts together, which a shorter sentence would fit too.
+    "cannot read {path}: {why}; the file is damaged: restore it from a copy": (
+        "{path} を読めません({why})。ファイルが壊れています。控えから戻してください"
+    ),
+    "cannot read {path}: {why}; check its permissions": "{path} を読めません({why})。権限を確かめてください",
     "Error while deserializing header: {why}": "ヘッダを読み取れません: {why}",
 }
