@@ -52,8 +52,15 @@ function account() {
 }
 switches.account = () => document.getElementById('sign-in')?.click();
 new MutationObserver(account).observe(element, {childList: true, subtree: true});
-const signIn = document.getElementById('sign-in');
-if (signIn) new MutationObserver(account).observe(signIn, {childList: true, characterData: true, subtree: true});
+const follow = (signIn) => new MutationObserver(account).observe(signIn, {childList: true, characterData: true, subtree: true});
+const found = new MutationObserver(() => { // the Share tab is drawn after the header
+  const own = document.getElementById('sign-in');
+  if (!own) return;
+  found.disconnect();
+  follow(own);
+  account();
+});
+found.observe(document.body, {childList: true, subtree: true});
 account();
 
 // The worker says so when the app does not answer; without one (an old browser, plain http) nothing is missing.
