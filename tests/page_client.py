@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -81,15 +82,25 @@ class Page:
         await asyncio.gather(*(self._run(one, None) for one in caused))
 
     async def _fetch(self, addresses: Sequence[str]) -> None:
-        """Get files as a browser does: six at a time."""
+        """Get files as a browser does, six at a time, and look at none: by hand, for `httpx` takes 2 ms for each."""
         waiting = list(addresses)
+        await asyncio.gather(*(self._fetch_from(waiting) for _ in range(CONNECTIONS if waiting else 0)))
 
-        async def fetch() -> None:
-            while waiting:
-                answer = await self.client.get(waiting.pop(), headers=self._headers())
-                answer.raise_for_status()
-
-        await asyncio.gather(*(fetch() for _ in range(CONNECTIONS)))
+    async def _fetch_from(self, waiting: list[str]) -> None:
+        """One connection, which takes from `waiting` until nothing is left."""
+        address = self.client.base_url
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        while waiting:
+            lines = f"GET {waiting.pop()} HTTP/1.1", f"host: {address.host}:{address.port}", "accept-encoding: gzip"
+            writer.write("\r\n".join((*lines, f"cookie: {self.cookie}", "", "")).encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            if " 200 " not in head.splitlines()[0]:
+                raise Fault(f"{lines[0]}: {head.splitlines()[0]}")
+            if length := re.search(r"content-length: (\d+)", head):
+                await reader.readexactly(int(length[1]))
+            else:
+                await _skip_chunks(reader)
+        writer.close()
 
     async def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """Send a file; what stands for it in an event's values."""
@@ -233,6 +244,13 @@ class Page:
             async with self.client.stream("GET", address, headers=self._headers(), timeout=None) as stream:
                 async for _ in stream.aiter_lines():
                     pass
+
+
+async def _skip_chunks(reader: asyncio.StreamReader) -> None:
+    """To the end of an answer whose length was not said before."""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        await reader.readexactly(size + 2)
+    await reader.readexactly(2)
 
 
 def _shown_first(component: dict[str, Any]) -> Any:
