@@ -9,7 +9,7 @@ import pytest
 from fabricated_runs import fabricate
 from runs import write_text
 
-from lm import launch, run_dir
+from lm import __main__, launch, run_dir
 from lm.errors import RunError
 from lm.run_dir import RunDir, Status
 from playground import queue
@@ -35,6 +35,13 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def line(tmp_path: Path) -> TrainingQueue:
     return TrainingQueue(tmp_path / "queue.json", slots=1)
+
+
+def test_a_training_leaves_the_other_processor_to_the_pages(line, tmp_path, monkeypatch):
+    given: list[str] = []
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: given.extend(argv))
+    line.add("ann", run_dir.create(tmp_path, "fox"), ["--minutes", "1", "--threads", "8"], 1)
+    assert __main__.build_parser().parse_args(["train", "--data", "fox.txt", *given]).threads == 1
 
 
 def ask(line: TrainingQueue, folder: Path, visitor: str, name: str, minutes: float = 1) -> RunDir:
