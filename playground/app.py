@@ -114,7 +114,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
     """A page opens.
 
     Inputs: the visitor's language. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
-    the plan, then those of `choose` for the run that is being trained, else the newest.
+    the plan, then those of `Watcher.open`.
     """
     if not (space.names() or space.share.is_shown):
         corpus.read_sample(space, FIRST_SAMPLES[language])
@@ -127,7 +127,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
         _fine(limits.upload_words(space.share.limits, language)),
         generate.empty(language),
         *choosing.first_words(language),
-        *WATCHER.choose(space, space.library.default(), language),
+        *WATCHER.open(space, language),
     )
 
 

@@ -26,7 +26,7 @@ from playground.workspace import Workspace
 Cursor = dict[str, Any]
 # Components that keep what they were told: a tick brings them what is new since their cursor, if anything.
 STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
-# Choices that move on to the selected run as soon as it has a model.
+# Choices of a model: never empty where there is one, and they move on to the selected run as soon as it has its own.
 MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
 # Between two looks at the disk; where many visitors share two processors, the trainings need them more. assumed
 TICK_SECONDS, SHARED_TICK_SECONDS, HIDDEN_TICK_SECONDS = 1.0, 2.5, 20.0
@@ -118,6 +118,11 @@ class Watcher:
         updates["cursor"] = places | dict(shown=shown, glance=sight.glance if is_at_rest(seen) else None)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
 
+    def open(self, space: Workspace, language: str) -> tuple[Any, ...]:
+        """A page opens: show the run that is being trained, else the newest. Outputs: those of `choose`."""
+        run = space.library.default()
+        return (run, *self.watch(space, run, {}, language))
+
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:
         """Show another run, everywhere.
 
@@ -127,7 +132,7 @@ class Watcher:
         told = dict(zip(self.outputs, self.watch(space, run, {}, language), strict=True))
         shown = told["cursor"]["shown"]
         # A run without a model leaves the choices as they are.
-        told |= {name: _moved(name, shown, run) for name in MOVING if _own(shown[name], run)}
+        told |= {name: _update(shown[name]) for name in MOVING if _own(shown[name], run) is None}
         return (run, *told.values())
 
 
@@ -144,9 +149,11 @@ def _own(choices: list[tuple[str, str]], run: str) -> str | None:
 
 
 def _has_arrived(name: str, shown: dict[str, Any], before: dict[str, Any], run: str) -> bool:
-    """Whether the run has got its first model since this browser looked last."""
-    return _own(shown[name], run) is not None and _own(before.get(name, []), run) is None
+    """Whether the run has got its first model since this browser looked last, or there was none at all to choose."""
+    known = before.get(name, [])
+    return bool(shown[name] and not known) or (_own(shown[name], run) is not None and _own(known, run) is None)
 
 
 def _moved(name: str, shown: dict[str, Any], run: str) -> Any:
-    return gr.update(choices=shown[name], value=_own(shown[name], run))
+    """The model of the run is chosen; where it has none, that of the newest run that has."""
+    return gr.update(choices=shown[name], value=_own(shown[name], run) or shown[name][0][1])

@@ -332,6 +332,39 @@ def test_a_first_model_is_offered_as_soon_as_it_is_there(space: Workspace, runs:
     assert (checkpoint["value"], share_run["value"]) == ("one/best", "one")
 
 
+def with_model(run: RunDir) -> None:
+    run.best.mkdir()
+    (run.best / "model.safetensors").touch()
+
+
+def chosen(outputs: tuple) -> list[str | None]:
+    """What the choices of a model are set to; None where one is left as it is."""
+    return [update.get("value") for update in told(outputs[-len(WATCHER.outputs) :], *watch.MOVING)]
+
+
+def test_a_page_whose_newest_run_has_no_model_opens_with_the_newest_that_has(space: Workspace, runs: Path) -> None:
+    for name in ("oldest", "older"):
+        with_model(fabricate(runs, name))
+    fabricate(runs, "bare")
+    page = WATCHER.open(space, "en")
+    assert page[0] == "bare" and chosen(page) == ["older/best", "older/best", "older"]
+
+
+def test_a_run_without_a_model_leaves_what_was_chosen(space: Workspace, runs: Path) -> None:
+    with_model(fabricate(runs, "one"))
+    fabricate(runs, "bare")
+    assert chosen(WATCHER.choose(space, "bare", "en")) == [None] * 3
+    assert chosen(WATCHER.choose(space, "one", "en")) == ["one/best", "one/best", "one"]
+
+
+def test_the_first_model_of_all_is_chosen_whatever_run_is_shown(space: Workspace, runs: Path) -> None:
+    one = fabricate(runs, "one")
+    fabricate(runs, "shown")
+    [cursor] = told(WATCHER.watch(space, "shown", {}, "en"), "cursor")
+    with_model(one)
+    assert chosen(WATCHER.watch(space, "shown", cursor, "en")) == ["one/best", "one/best", "one"]
+
+
 def test_only_a_run_of_the_library_can_be_chosen(space: Workspace, runs: Path) -> None:
     fabricate(runs, "one")
     fabricate(runs.parent / "elsewhere", "two")
