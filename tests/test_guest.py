@@ -67,6 +67,20 @@ def test_a_spectator_is_told_of_no_limits(tmp_path: Path) -> None:
     assert page["generate.limits"] == ""
 
 
+@pytest.mark.parametrize("state", ["finished", "stopped", "dead", "failed"])
+def test_a_spectator_is_not_told_what_the_owner_can_do_next(tmp_path: Path, state: str) -> None:
+    fabricate(tmp_path, "shown", state="running" if state == "dead" else state)
+    own = told(Workspace(tmp_path / "workspace", tmp_path), "shown")
+    page = told(Workspace(tmp_path / "nothing", tmp_path, Share(limits=ANONYMOUS, only="shown")), "shown")
+    assert own["train.note"] != "" and page["train.note"] == ""
+
+
+def test_a_spectator_is_told_what_is_seen_while_it_trains(tmp_path: Path) -> None:
+    with run_dir.owned(fabricate(tmp_path, "shown", state="running", steps=40)):
+        page = told(Workspace(tmp_path / "nothing", tmp_path, Share(limits=ANONYMOUS, only="shown")), "shown")
+    assert "Blue is the text it learns from" in page["train.note"]
+
+
 def test_a_workspace_whose_run_waits_for_its_turn_is_not_removed(tmp_path: Path, line: TrainingQueue) -> None:
     many = Workspaces(Workspace(tmp_path / "w", tmp_path / "r"), tmp_path / "visitors", line)
     folder = tmp_path / "visitors" / "ann"

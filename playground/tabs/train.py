@@ -41,9 +41,14 @@ def follow(look: Look) -> dict[str, Any]:
 
 
 def _note(look: Look, about: dict[str, Any]) -> str:
-    """What is seen and what to do next; of a run that waits, its place in the line."""
+    """What is seen and what to do next; of a run that waits, its place in the line.
+
+    What comes after a training is for its owner: the tabs and buttons that it takes are not on a spectator's page.
+    """
     if look.row is not None and look.row.state == WAITING:
         return guest.note(look)
+    if look.space.share.is_shown and (look.row is None or not look.row.is_active):
+        return ""
     is_stopping = look.run is not None and look.run.stop.exists()
     return live.note(look.row, look.curve, about, is_stopping, look.language) + guest.note(look)
 
