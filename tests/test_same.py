@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import orjson
+from coroutines import run
 from gradio.context import Context
 from gradio.state_holder import SessionState
 
@@ -29,7 +29,7 @@ def answer(blocks: gr.Blocks) -> list[Any]:
     [event] = blocks.fns.values()
     request = gr.Request(SimpleNamespace(headers={}))
     made = blocks.process_api(event, [], state=SessionState(blocks), request=request)
-    return orjson.loads(orjson.dumps(asyncio.run(made)["data"]))
+    return orjson.loads(orjson.dumps(run(made)["data"]))
 
 
 def test_what_stays_reaches_the_browser_as_a_skip() -> None:
