@@ -118,7 +118,7 @@ def test_the_sentence_says_how_long_and_what_comes_of_it() -> None:
     _, model, train = choosing.configs_of(recipes.find("quickstart"))
     told = forecast(model, train, MEASURED)
     words = forecast_view.sentence(told, "", "en")
-    assert words.startswith("About 2 minutes. It reads the text 9.2 times")
+    assert words.startswith("About 2 minutes. It reads the text 9.8 times")
     small = forecast(model, train, replace(MEASURED, train_tokens=3000))
     assert "reciting after about" in forecast_view.sentence(small, "", "en") and small.will_recite
     assert "GB are free" in forecast_view.sentence(
