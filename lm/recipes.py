@@ -141,7 +141,9 @@ _ALL = (
             "The book measures five batches at most, of two windows that fit whole: the last tokens of the held-out "
             "text count here too. The run keeps its best step, the book its last, which has learnt the story by heart. "
             "Without a tied head the network called 124M has 162 million parameters. Samples are drawn at temperature 0.8; "
-            "the book takes the likeliest token."
+            "the book takes the likeliest token. Its curve is one draw of many: a program like the book's follows it to "
+            "the second digit with the book's own seed (55 steps were compared), and with other orders of the same "
+            "batches three runs ended at training losses of 0.87 to 1.2 and validation losses of 6.2 to 6.4."
         ),
     ),
     Recipe(
