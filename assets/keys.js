@@ -41,20 +41,20 @@ document.addEventListener('keydown', (event) => {
   if (isDone) event.preventDefault();
 });
 
-// On a Space: the button of the Share tab, at hand everywhere. Its words say who is signed in.
+// On a Space: a sign-in at hand everywhere. The words of the hidden button say who is signed in.
 function account() {
-  const own = document.getElementById('sign-in');
+  const own = document.getElementById('account');
   const chip = element.querySelector('[data-do=account]');
   if (!own || !chip) return;
   const words = own.textContent.trim();
   if (chip.textContent !== words) chip.textContent = words;
   chip.hidden = !words;
 }
-switches.account = () => document.getElementById('sign-in')?.click();
+switches.account = () => document.getElementById('account')?.click();
 new MutationObserver(account).observe(element, {childList: true, subtree: true});
 const follow = (signIn) => new MutationObserver(account).observe(signIn, {childList: true, characterData: true, subtree: true});
-const found = new MutationObserver(() => { // the Share tab is drawn after the header
-  const own = document.getElementById('sign-in');
+const found = new MutationObserver(() => { // the button is drawn after the header
+  const own = document.getElementById('account');
   if (!own) return;
   found.disconnect();
   follow(own);

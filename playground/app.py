@@ -62,6 +62,8 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
         page.app, page.frame = app, SimpleNamespace()
         with gr.Column(elem_id="frame"):
             page.frame.header = frame.component("header", frame.header("", "en"))
+            if is_on_space():  # that of the Share tab is drawn only when the tab is opened
+                gr.LoginButton(elem_id="account", visible="hidden")
             with gr.Column(elem_id="library"):
                 page.frame.library = frame.component("runs")
                 page.frame.told = gr.HTML(elem_id="library-told", apply_default_css=False)
