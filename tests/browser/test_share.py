@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 TOKEN = "hf_secretOfAlice"
 SIZES = ((1440, 900), (390, 844))
+WIDTHS = ((1440, 900), (1024, 768), (390, 844))
 
 
 @pytest.fixture
@@ -178,6 +179,31 @@ def test_a_visitor_signs_in_on_a_space_and_pushes_as_themselves(
     commits = hub.asked("POST /api/models/alice/fox/commit/")
     assert [commit.headers["authorization"] for commit in commits] == [f"Bearer {token}"]
     assert token not in visitor.page.content() and not any(token in request.target for request in hub.requests)
+    visitor.complaints.clear(), visitor.strangers.clear()  # on a Space, Gradio itself asks the Hub for its badge
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja-JP"])
+def test_the_header_says_who_is_signed_in_and_signs_in(
+    visit, app: App, hub: Hub, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    hub.provider = sign_in.Provider(hub.endpoint, visitor="alice-of-the-long-name")
+    begin_as_space(app, hub, monkeypatch)
+    visitor = visit(locale=locale, color_scheme="light", reduced_motion="reduce")
+    chip = "#header [data-do=account]"
+
+    def fits(name: str) -> None:
+        for width, height in WIDTHS:
+            visitor.page.set_viewport_size(dict(width=width, height=height))
+            assert visitor.page.is_visible(chip) and visitor.overflowing() == [], f"{name} at {width}"
+            visitor.screenshot(f"header-{name}-{locale}-{width}")
+        visitor.page.set_viewport_size(dict(width=SIZES[0][0], height=SIZES[0][1]))
+
+    visitor.page.wait_for_selector(f"{chip}:has-text('Hugging Face')")
+    fits("signed-out")
+    visitor.page.click(chip)  # the Share tab was never opened
+    visitor.page.click("a:has-text('Authorize')")
+    visitor.page.wait_for_selector(f"{chip}:has-text('alice')")
+    fits("signed-in")
     visitor.complaints.clear(), visitor.strangers.clear()  # on a Space, Gradio itself asks the Hub for its badge
 
 
