@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 EVIL = '<img src=x onerror="window.ran=1">'
 # The same without a request: what a page shows in a picture of nowhere is a complaint of its own.
 QUIET = '<img src="data:," onerror="window.ran=1">'
+LINK = "[press](javascript:window.ran=1)"
 STANDS = "([place, words]) => [...document.querySelectorAll(place)].some((e) => e.textContent.includes(words))"
 
 
@@ -150,3 +151,33 @@ def test_markup_in_a_prompt_in_what_is_written_and_in_a_source_is_shown(visit) -
     page.fill("#inside-text textarea", f"inside {EVIL}")
     page.click("#look")
     shows(visitor, "#panel-surprise .heat", "inside")
+
+
+def test_markup_in_a_model_card_is_no_script(visit, app) -> None:
+    config = run_dir.find(app.runs_dir, "fox").config
+    said = run_dir.read_json(config)
+    run_dir.write_json(config, said | dict(corpus=said["corpus"] | dict(name=f"{QUIET} {LINK}")))
+    visitor = visit()
+    page, repo = visitor.page, "#repo textarea, #repo input"
+    choose(visitor, "fox")
+    visitor.tab("share")
+    page.wait_for_selector("#token input")  # the tab has named the repository
+    visitor.wait("document.querySelector('#share-which input').value === 'best'")  # and so has the choice of the run
+    page.fill(repo, EVIL)
+    page.click("#preview")
+    shows(visitor, "#pushed .note")
+    page.fill(repo, "alice/fox")
+    page.click("#preview")
+    shows(visitor, "#card-look h1", "fox")
+    page.locator("#card-look :text-is('press')").first.click()  # the card that was written says what the text is called
+    page.click(".ways button[role=tab]:has-text('Edit')")
+    card = page.input_value("#card-text textarea")
+    assert QUIET in card
+    added = (QUIET, f"`{EVIL}`", LINK.replace("press", "mine"), "<script>window.ran=1</script>", "the end")
+    page.fill("#card-text textarea", "\n\n".join([card, *added]))
+    page.click(".ways button[role=tab]:has-text('look')")
+    shows(visitor, "#card-look p", "the end")
+    shows(visitor, "#card-look code")
+    page.locator("#card-look :text-is('mine')").click()
+    ran_nothing(visitor)
+    assert page.locator("#card-look script").count() == 0
