@@ -226,5 +226,5 @@ def test_a_pickle_is_refused_with_the_reason(visit, app: App, hub: Hub) -> None:
     visitor.page.click("#elsewhere .label-wrap")
     visitor.page.fill("#source textarea, #source input", "bob/old")
     visitor.page.click("#fetch")
-    visitor.page.wait_for_selector("#fetched .note.wrong:has-text('pickle (pytorch_model.bin)')")
+    visitor.page.wait_for_selector("#fetched .note.wrong:has-text('pickle です(pytorch_model.bin)')")
     picture(visitor, "generate-refused")
