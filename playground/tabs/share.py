@@ -71,11 +71,11 @@ def introduce(who: Visitor, owner: str, run: str | None, repo: str) -> tuple[Any
     """The tab is opened.
 
     Inputs: the person's name on the Hub as far as it is known, the run, the repository in the form.
-    Outputs: that name, the repository, whether a token is to be typed.
+    Outputs: that name, the repository where it is to be another, whether a token is to be typed.
     """
     owner = owner or name_of(who)
-    is_untouched = repo in ("", run or "")
-    return owner, _name(owner, run) if is_untouched else gr.skip(), gr.update(visible=must_type_token())
+    wanted = _name(owner, run) if repo in ("", run or "") else repo
+    return owner, gr.skip() if wanted == repo else wanted, gr.update(visible=must_type_token())
 
 
 def suggest(space: Workspace, owner: str, run: str | None, language: str) -> tuple[Any, ...]:
