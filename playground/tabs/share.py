@@ -116,7 +116,8 @@ def rewrite(space: Workspace, asked: Asked, language: str) -> tuple[Any, ...]:
     """The form has changed: so does a card that is shown and was not edited. Outputs: those of `preview`."""
     if not asked.card or asked.is_edited:
         return (gr.skip(),) * 5
-    return preview(space, asked, language)
+    shown = preview(space, asked, language)
+    return (gr.skip(),) * 5 if shown[0] == asked.card else shown  # what is typed meanwhile stays
 
 
 def look(space: Workspace, run: str | None, card: str) -> str:
