@@ -140,7 +140,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
 
 
 def test_a_long_text_can_be_stopped_in_the_middle(visit, app, story: Path) -> None:
-    slow = dict(n_layer=12, n_head=2, n_embd=32, block_size=64)
+    slow = dict(n_layer=32, n_head=4, n_embd=256, block_size=64)  # a dozen seconds for 2,000 tokens
     trainer.train(run_dir.create(app.runs_dir, "fox"), request(story, model=slow, steps=1, eval_windows=1))
     visitor = visit()
     page = visitor.page
