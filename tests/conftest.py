@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -36,6 +37,12 @@ VOCABULARY_FILES = {
 }
 
 
+def pytest_configure() -> None:
+    """Where the tests run in several processes, none computes on more than one processor."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def published_encodings(tmp_path_factory: pytest.TempPathFactory):
     """A tiktoken cache with gpt2 and cl100k_base, which this process and its children use; yields its path."""
@@ -49,21 +56,35 @@ def published_encodings(tmp_path_factory: pytest.TempPathFactory):
         yield cache
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+@contextmanager
+def _serving_hub(folder: Path, patch: pytest.MonkeyPatch):
     """A Hub on this machine with two users, which the client is pointed at; nobody is logged in."""
-    from huggingface_hub import constants
     from hub_server import User, serve
+    from huggingface_hub import constants
 
     from lm import hub as way
 
     with serve() as server:
         server.tokens = {"hf_alice": User("alice", orgs=("lab",)), "hf_reader": User("alice", role="read")}
-        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
-        monkeypatch.delenv("HF_TOKEN", raising=False)
-        monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-        monkeypatch.setattr(way, "BACKOFF_SECONDS", (0.01, 0.01, 0.01))
+        patch.setenv("HF_ENDPOINT", server.endpoint)
+        patch.delenv("HF_TOKEN", raising=False)
+        patch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+        patch.setattr(constants, "HF_TOKEN_PATH", str(folder / "no-token"))
+        patch.setattr(way, "BACKOFF_SECONDS", (0.01, 0.01, 0.01))
+        yield server
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A Hub of the test's own."""
+    with _serving_hub(tmp_path, monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting_hub(tmp_path_factory: pytest.TempPathFactory):
+    """One Hub for all tests of a file, which keep out of each other's repositories."""
+    with pytest.MonkeyPatch.context() as patch, _serving_hub(tmp_path_factory.mktemp("hub"), patch) as server:
         yield server
 
 
@@ -86,6 +107,18 @@ def fox(shared_fox, tmp_path: Path):
     from lm.run_dir import RunDir
 
     return RunDir(Path(shutil.copytree(shared_fox.path, tmp_path / "runs" / "fox")))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory):
+    """An app for many visitors, once for all tests whose visitors are strangers to each other."""
+    from soak import App  # benchmarks/
+    from visits import SharedApp
+
+    folder = tmp_path_factory.mktemp("shared")
+    app = App(folder)
+    yield SharedApp(app.address, folder)
+    app.end()
 
 
 @pytest.fixture(scope="session")

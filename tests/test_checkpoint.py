@@ -8,6 +8,7 @@ import threading
 import pytest
 import torch
 import torch.nn.functional as F
+from models import lively
 from safetensors.torch import load_file, save_file
 
 from lm import checkpoint, run_dir, tensors
@@ -50,14 +51,8 @@ VARIANTS = {
 every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 
 
-def lively(**changes) -> GPT:
-    """A model whose every weight is drawn, so that none hides behind a zero."""
-    generator = torch.Generator().manual_seed(0)
-    model = GPT(ModelConfig(**{**TINY, **changes}), generator).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return model
+def made(**changes) -> GPT:
+    return lively(ModelConfig(**TINY | changes))
 
 
 def some_ids() -> torch.Tensor:
@@ -80,7 +75,7 @@ def edit_config(directory, **changes) -> None:
 @every_variant
 def test_transformers_computes_the_same_logits(changes, tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(**changes)
+    model = made(**changes)
     theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
         saved(tmp_path / "x", model), output_loading_info=True
     )
@@ -92,7 +87,7 @@ def test_transformers_computes_the_same_logits(changes, tmp_path):
 @every_variant
 def test_transformers_writes_the_same_ids_greedily(changes, tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(**changes)
+    model = made(**changes)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(saved(tmp_path / "x", model))
     theirs.generation_config.suppress_tokens = None
     ids = some_ids()[:, :4]
@@ -105,7 +100,7 @@ def test_transformers_writes_the_same_ids_greedily(changes, tmp_path):
 
 def test_transformers_never_writes_the_unknown_token(tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(tie_weights=False)
+    model = made(tie_weights=False)
     with torch.no_grad():
         model.final_norm.weight.zero_()
         model.final_norm.bias.copy_(model.head.weight[TOKENIZER.unk_id])  # it always wants the unknown token most
@@ -116,7 +111,7 @@ def test_transformers_never_writes_the_unknown_token(tmp_path):
 @pytest.mark.parametrize("changes", [VARIANTS["gpt2"], VARIANTS["modern"]], ids=["gpt2", "modern"])
 def test_transformers_counts_the_same_parameters(changes, tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(**changes)
+    model = made(**changes)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(saved(tmp_path / "x", model))
     assert sum(p.numel() for p in theirs.parameters()) == model.parameter_count()
 
@@ -124,7 +119,7 @@ def test_transformers_counts_the_same_parameters(changes, tmp_path):
 @pytest.mark.parametrize("text", ["bad  cab\n\n\tdé.", "日本語🎉🎉 日", "", " a "])
 def test_auto_tokenizer_gives_the_same_ids_and_the_text_back(text, tmp_path):
     transformers = pytest.importorskip("transformers")
-    theirs = transformers.AutoTokenizer.from_pretrained(saved(tmp_path / "x", lively()))
+    theirs = transformers.AutoTokenizer.from_pretrained(saved(tmp_path / "x", made()))
     ids = theirs(text)["input_ids"]
     assert ids == TOKENIZER.encode(text).tolist() and theirs.decode(ids) == text
 
@@ -132,7 +127,7 @@ def test_auto_tokenizer_gives_the_same_ids_and_the_text_back(text, tmp_path):
 @pytest.mark.parametrize("changes", [{}, dict(arch="modern", n_kv_head=2)], ids=["gpt2", "modern"])
 def test_a_folder_that_transformers_saved_is_read(changes, tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(**changes)
+    model = made(**changes)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(saved(tmp_path / "ours", model))
     theirs.save_pretrained(tmp_path / "theirs")
     edit_config(tmp_path / "theirs", lm_playground=...)  # as if it had never been ours
@@ -143,7 +138,7 @@ def test_a_folder_that_transformers_saved_is_read(changes, tmp_path):
 @pytest.mark.parametrize("changes", [{}, dict(arch="modern")], ids=["gpt2", "modern"])
 def test_a_bare_transformers_model_without_its_head_prefix_is_read(changes, tmp_path):
     transformers = pytest.importorskip("transformers")
-    model = lively(**changes)
+    model = made(**changes)
     transformers.AutoModel.from_pretrained(saved(tmp_path / "ours", model)).save_pretrained(tmp_path / "bare")
     with torch.no_grad():
         torch.testing.assert_close(load_model(tmp_path / "bare")(some_ids()), model(some_ids()))
@@ -154,7 +149,7 @@ def test_a_bare_transformers_model_without_its_head_prefix_is_read(changes, tmp_
 
 @every_variant
 def test_a_model_comes_back_exactly(changes, tmp_path):
-    model = lively(**changes)
+    model = made(**changes)
     loaded = load_model(saved(tmp_path / "x", model))
     assert loaded.config == model.config and not loaded.training
     state, expected = loaded.state_dict(), model.state_dict()
@@ -165,7 +160,7 @@ def test_a_model_comes_back_exactly(changes, tmp_path):
 
 
 def test_loading_draws_no_random_number(tmp_path):
-    saved(tmp_path / "x", lively())
+    saved(tmp_path / "x", made())
     before = torch.get_rng_state()
     load_model(tmp_path / "x")
     assert torch.equal(torch.get_rng_state(), before)
@@ -173,20 +168,20 @@ def test_loading_draws_no_random_number(tmp_path):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_weights_are_read_as_float32(dtype, tmp_path):
-    path = saved(tmp_path / "x", lively()) / "model.safetensors"
+    path = saved(tmp_path / "x", made()) / "model.safetensors"
     save_file({name: tensor.to(dtype) for name, tensor in load_file(path).items()}, path)
     assert {parameter.dtype for parameter in load_model(tmp_path / "x").parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("val_loss", [1.25, None])
 def test_step_and_loss_travel_with_the_weights(val_loss, tmp_path):
-    assert facts(saved(tmp_path / "x", lively(), step=42, val_loss=val_loss)) == Facts(42, val_loss)
+    assert facts(saved(tmp_path / "x", made(), step=42, val_loss=val_loss)) == Facts(42, val_loss)
 
 
 def test_saving_again_changes_the_weights_alone(tmp_path):
-    directory = saved(tmp_path / "x", lively())
+    directory = saved(tmp_path / "x", made())
     before = {path.name: path.stat().st_mtime_ns for path in directory.iterdir()}
-    saved(directory, lively(), step=8)
+    saved(directory, made(), step=8)
     after = {path.name: path.stat().st_mtime_ns for path in directory.iterdir()}
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} == {"model.safetensors"}
@@ -194,7 +189,7 @@ def test_saving_again_changes_the_weights_alone(tmp_path):
 
 def test_a_reader_never_sees_half_a_checkpoint(tmp_path):
     """One thread saves models filled with one number each, the other reads: every read is of one number."""
-    models = [lively() for _ in range(2)]
+    models = [made() for _ in range(2)]
     with torch.no_grad():
         for number, model in enumerate(models):
             for parameter in model.parameters():
@@ -222,7 +217,7 @@ def test_a_reader_never_sees_half_a_checkpoint(tmp_path):
 
 
 def test_a_missing_tensor_and_a_wrong_shape_are_both_named(tmp_path):
-    path = saved(tmp_path / "x", lively()) / "model.safetensors"
+    path = saved(tmp_path / "x", made()) / "model.safetensors"
     tensors = load_file(path)
     del tensors["transformer.ln_f.weight"]
     tensors["transformer.wpe.weight"] = torch.zeros(9, 32)
@@ -234,7 +229,7 @@ def test_a_missing_tensor_and_a_wrong_shape_are_both_named(tmp_path):
 
 
 def test_weights_of_more_layers_than_the_settings_say_are_refused(tmp_path):
-    saved(tmp_path / "x", lively())
+    saved(tmp_path / "x", made())
     edit_config(tmp_path / "x", lm_playground=..., n_layer=1)
     with pytest.raises(CheckpointError, match=r"transformer\.h\.1\.attn\.c_attn\.bias is unknown"):
         load_model(tmp_path / "x")
@@ -256,14 +251,14 @@ def test_weights_of_more_layers_than_the_settings_say_are_refused(tmp_path):
     ],
 )
 def test_settings_that_lie_are_refused_before_memory_is_spent(changes, words, tmp_path):
-    saved(tmp_path / "x", lively())
+    saved(tmp_path / "x", made())
     edit_config(tmp_path / "x", lm_playground=..., **changes)
     with pytest.raises(CheckpointError, match=words):
         load_model(tmp_path / "x")
 
 
 def test_a_bias_that_the_settings_leave_out_must_be_zero(tmp_path):
-    path = saved(tmp_path / "x", lively(bias=False)) / "model.safetensors"
+    path = saved(tmp_path / "x", made(bias=False)) / "model.safetensors"
     tensors = load_file(path)
     tensors["transformer.h.0.mlp.c_fc.bias"] += 1
     save_file(tensors, path)
@@ -273,7 +268,7 @@ def test_a_bias_that_the_settings_leave_out_must_be_zero(tmp_path):
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"\x89PNG" + data[4:], lambda data: b""])
 def test_damaged_weights_are_refused(damage, tmp_path):
-    path = saved(tmp_path / "x", lively()) / "model.safetensors"
+    path = saved(tmp_path / "x", made()) / "model.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(CheckpointError, match="damaged"):
         load_model(tmp_path / "x")
@@ -286,7 +281,7 @@ def flip_a_bit(path) -> None:
 
 
 def test_one_flipped_bit_is_noticed_when_weights_are_loaded_or_exported_not_when_they_are_listed(tmp_path):
-    flip_a_bit(saved(tmp_path / "x", lively()) / "model.safetensors")
+    flip_a_bit(saved(tmp_path / "x", made()) / "model.safetensors")
     for use in (lambda: load_model(tmp_path / "x"), lambda: export(tmp_path / "x", tmp_path / "y")):
         with pytest.raises(CheckpointError, match="x/model.safetensors is damaged.*restore it from a copy"):
             use()
@@ -294,14 +289,14 @@ def test_one_flipped_bit_is_noticed_when_weights_are_loaded_or_exported_not_when
 
 
 def test_a_changed_step_is_noticed(tmp_path):
-    path = saved(tmp_path / "x", lively(), step=17) / "model.safetensors"
+    path = saved(tmp_path / "x", made(), step=17) / "model.safetensors"
     path.write_bytes(path.read_bytes().replace(b'"17"', b'"71"'))
     with pytest.raises(CheckpointError, match="sha256"):
         load_model(tmp_path / "x")
 
 
 def test_weights_are_read_for_their_sum_once_and_again_when_they_changed(tmp_path, monkeypatch):
-    path = saved(tmp_path / "x", lively()) / "model.safetensors"
+    path = saved(tmp_path / "x", made()) / "model.safetensors"
     digest, counted = tensors._digest, []
     monkeypatch.setattr(tensors, "_digest", lambda *words: counted.append(1) or digest(*words))
     checkpoint.check(tmp_path / "x"), load_model(tmp_path / "x")
@@ -311,18 +306,18 @@ def test_weights_are_read_for_their_sum_once_and_again_when_they_changed(tmp_pat
 
 
 def test_others_may_read_what_may_be_read_beside_it(tmp_path):
-    directory = saved(tmp_path / "x", lively())
+    directory = saved(tmp_path / "x", made())
     assert len({path.stat().st_mode for path in directory.iterdir()}) == 1
 
 
 def test_damaged_settings_are_refused(tmp_path):
-    (saved(tmp_path / "x", lively()) / "config.json").write_text("{", encoding="utf-8")
+    (saved(tmp_path / "x", made()) / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match="damaged"):
         load_model(tmp_path / "x")
 
 
 def test_a_pickle_is_refused_and_never_opened(tmp_path):
-    saved(tmp_path / "x", lively())
+    saved(tmp_path / "x", made())
     (tmp_path / "x" / "model.safetensors").unlink()
     (tmp_path / "x" / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
     with pytest.raises(CheckpointError, match="runs code when it is read"):
@@ -332,7 +327,7 @@ def test_a_pickle_is_refused_and_never_opened(tmp_path):
 def test_a_disk_that_refuses_is_explained(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(CheckpointError, match="cannot write .*choose a directory"):
-        saved(tmp_path / "file" / "x", lively())
+        saved(tmp_path / "file" / "x", made())
 
 
 # ---------------------------------------------------------------------------------------------- finding and exporting
@@ -347,7 +342,7 @@ def run(tmp_path) -> RunDir:
 
 
 def test_a_checkpoint_is_found_by_name_by_run_and_by_its_own_path(run):
-    saved(run.best, lively()), saved(run.last, lively())
+    saved(run.best, made()), saved(run.last, made())
     for name in ("tales", run.path, str(run.path)):
         assert find_checkpoint(name, run.path.parent) == run.best
         assert find_checkpoint(name, run.path.parent, "last") == run.last
@@ -355,12 +350,12 @@ def test_a_checkpoint_is_found_by_name_by_run_and_by_its_own_path(run):
 
 
 def test_a_run_without_a_best_gives_its_last(run):
-    saved(run.last, lively(), val_loss=None)
+    saved(run.last, made(), val_loss=None)
     assert find_checkpoint("tales", run.path.parent) == run.last
 
 
 def test_in_place_of_damaged_best_weights_the_last_ones_are_taken_with_a_word(run):
-    saved(run.best, lively(), step=5), saved(run.last, lively(), step=9)
+    saved(run.best, made(), step=5), saved(run.last, made(), step=9)
     told = []
     assert checkpoint.find_sound("tales", run.path.parent, say=told.append) == run.best and not told
     flip_a_bit(run.best / "model.safetensors")
@@ -382,7 +377,7 @@ def test_an_unknown_name_lists_the_runs_there_are(run):
 
 
 def test_an_export_is_the_whole_checkpoint(run, tmp_path):
-    saved(run.best, lively())
+    saved(run.best, made())
     export(run.best, tmp_path / "new" / "mine")
     for path in run.best.iterdir():
         assert (tmp_path / "new" / "mine" / path.name).read_bytes() == path.read_bytes()
@@ -390,9 +385,9 @@ def test_an_export_is_the_whole_checkpoint(run, tmp_path):
 
 
 def test_an_export_renews_an_export_and_spares_everything_else(run, tmp_path):
-    saved(run.best, lively(), step=1)
+    saved(run.best, made(), step=1)
     export(run.best, tmp_path / "mine")
-    saved(run.best, lively(), step=2)
+    saved(run.best, made(), step=2)
     export(run.best, tmp_path / "mine")
     assert facts(tmp_path / "mine").step == 2
     (tmp_path / "mine" / "diary.txt").write_text("dear", encoding="utf-8")
@@ -402,7 +397,7 @@ def test_an_export_renews_an_export_and_spares_everything_else(run, tmp_path):
 
 
 def test_an_export_fills_the_empty_directory_one_stands_in(run, tmp_path, monkeypatch):
-    saved(run.best, lively())
+    saved(run.best, made())
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     export(run.best, ".")
@@ -410,7 +405,7 @@ def test_an_export_fills_the_empty_directory_one_stands_in(run, tmp_path, monkey
 
 
 def test_an_export_onto_itself_is_refused(run):
-    saved(run.best, lively())
+    saved(run.best, made())
     with pytest.raises(CheckpointError, match="itself"):
         export(run.best, run.best)
     assert load_model(run.best)
@@ -505,5 +500,5 @@ def test_the_state_of_another_model_is_refused(run):
 
 def test_saving_leaves_no_temporary_file(run):
     save_resume(run, {"x": torch.zeros(2)}, {"step": 1})
-    saved(run.best, lively())
+    saved(run.best, made())
     assert not [path for path in run.path.rglob("*.tmp")]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from models import lively
 
 from lm import decode
 from lm.config import ModelConfig
@@ -23,14 +24,8 @@ VARIANTS = {
 }
 
 
-def lively(**changes) -> GPT:
-    """A model none of whose weights is at its first value, in evaluation mode."""
-    model = GPT(replace(CONFIG, **changes), torch.Generator().manual_seed(0)).eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += torch.randn(parameter.shape, generator=generator) * 0.2
-    return model
+def made(**changes) -> GPT:
+    return lively(replace(CONFIG, **changes))
 
 
 @torch.inference_mode()
@@ -44,7 +39,7 @@ def test_token_by_token_the_scores_are_those_of_the_whole_text(
     monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", most_small)
     if not has_onednn:
         monkeypatch.setattr(decode, "has_onednn", lambda: False)
-    model, prompt_length = lively(**changes), 5
+    model, prompt_length = made(**changes), 5
     ids = torch.randint(31, (batch_size, CONFIG.block_size), generator=torch.Generator().manual_seed(2))
     cache = KVCache(model.config, batch_size)
     model(ids[:, :prompt_length], cache)
@@ -60,12 +55,12 @@ def test_token_by_token_the_scores_are_those_of_the_whole_text(
     ids=["bigram", "experts", "float64"],
 )
 def test_what_it_does_not_know_it_leaves_to_the_model(changes, dtype):
-    assert can_decode(lively()) and not can_decode(lively(**changes).to(dtype))
+    assert can_decode(made()) and not can_decode(made(**changes).to(dtype))
 
 
 @torch.inference_mode()
 def test_the_number_of_threads_is_the_callers_again():
-    model = lively()
+    model = made()
     cache = KVCache(model.config, 1)
     model(torch.zeros(1, 1, dtype=torch.int64), cache)
     before = torch.get_num_threads()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from models import lively
 from torch import Tensor
 
 from lm import fast_block
@@ -25,14 +26,8 @@ VARIANTS = {
 every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 
 
-def lively(**changes) -> GPT:
-    """A model none of whose weights, biases or norms is at its first value."""
-    model = GPT(replace(CONFIG, **changes), torch.Generator().manual_seed(0))
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += torch.randn(parameter.shape, generator=generator) * 0.1
-    return model
+def made(**changes) -> GPT:
+    return lively(replace(CONFIG, **changes), scale=0.1).train()
 
 
 def outcome(model: GPT, precision: torch.dtype, *, is_fast: bool, monkeypatch, length: int = 150) -> list[Tensor]:
@@ -58,7 +53,7 @@ def distances(found: list[Tensor], truth: list[Tensor]) -> Tensor:
 
 @every_variant
 def test_logits_and_gradients_are_as_close_to_float64_as_autocasts(changes, monkeypatch) -> None:
-    model = lively(**changes)
+    model = made(**changes)
     ours, theirs = (outcome(model, torch.bfloat16, is_fast=fast, monkeypatch=monkeypatch) for fast in (True, False))
     truth = outcome(model.double(), torch.float64, is_fast=False, monkeypatch=monkeypatch)
     ours_off, theirs_off = distances(ours, truth), distances(theirs, truth)

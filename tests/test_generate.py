@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from models import lively
 
 from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError
@@ -27,14 +28,10 @@ every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIAN
 LONG = SampleConfig(max_new_tokens=3 * CONTEXT, temperature=1.0, top_k=0, seed=5)
 
 
-def lively(tokenizer=CHARACTERS, **changes) -> GPT:
+def made(tokenizer=CHARACTERS, **changes) -> GPT:
     """A model of strong opinions, so that what it writes depends on all that it reads."""
     config = ModelConfig(vocab_size=tokenizer.vocab_size, block_size=CONTEXT, n_layer=2, n_head=4, n_embd=32)
-    model = GPT(replace(config, **changes), torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(1))
-    return model
+    return lively(replace(config, **changes), scale=0.3).train()
 
 
 # ---------------------------------------------------------------------------------------------- the same text
@@ -45,7 +42,7 @@ def lively(tokenizer=CHARACTERS, **changes) -> GPT:
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("is_exact", [False, True], ids=["rounded", "exact"])
 def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(changes, prompt, temperature, is_exact):
-    model, config = lively(**changes), replace(LONG, temperature=temperature, num_samples=2)
+    model, config = made(**changes), replace(LONG, temperature=temperature, num_samples=2)
     cached, plain = (
         generate(model, CHARACTERS, prompt, config, use_cache=use_cache, is_exact=is_exact)
         for use_cache in (True, False)
@@ -55,7 +52,7 @@ def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(chang
 
 @every_variant
 def test_greedy_is_the_likeliest_token_of_the_last_window(changes):
-    model = lively(**changes).eval()
+    model = made(**changes).eval()
     ids = CHARACTERS.encode("abc").tolist()
     for _ in range(2 * CONTEXT):
         with torch.no_grad():
@@ -67,20 +64,20 @@ def test_greedy_is_the_likeliest_token_of_the_last_window(changes):
 
 
 def test_every_sample_can_be_had_again_alone_by_its_seed():
-    model = lively()
+    model = made()
     together = generate(model, CHARACTERS, "abc", replace(LONG, num_samples=4))
     alone = [generate(model, CHARACTERS, "abc", replace(LONG, seed=sample.seed))[0] for sample in together]
     assert alone == together and len({sample.text for sample in together}) == 4
 
 
 def test_a_shorter_text_is_the_start_of_a_longer_one():
-    model = lively()
+    model = made()
     short, long = (generate(model, CHARACTERS, "a", replace(LONG, max_new_tokens=n))[0].text for n in (9, 40))
     assert long.startswith(short)
 
 
 def test_text_is_the_prompt_and_its_completion():
-    [sample] = generate(lively(), CHARACTERS, "abc", LONG)
+    [sample] = generate(made(), CHARACTERS, "abc", LONG)
     assert sample.text == "abc" + sample.completion and sample.seed == LONG.seed
 
 
@@ -89,7 +86,7 @@ def test_text_is_the_prompt_and_its_completion():
 
 @pytest.mark.parametrize("was_training", [True, False])
 def test_the_models_mode_is_restored_when_the_stream_ends_or_is_closed(was_training):
-    model = lively(dropout=0.5).train(was_training)
+    model = made(dropout=0.5).train(was_training)
     generate(model, CHARACTERS, "a", LONG)
     assert model.training is was_training
     text = stream(model, CHARACTERS, "a", LONG)
@@ -99,18 +96,18 @@ def test_the_models_mode_is_restored_when_the_stream_ends_or_is_closed(was_train
 
 
 def test_dropout_is_off_while_writing():
-    model = lively(dropout=0.5).train()
+    model = made(dropout=0.5).train()
     assert generate(model, CHARACTERS, "a", LONG) == generate(model, CHARACTERS, "a", LONG)
 
 
 def test_writing_leaves_the_global_random_state_alone():
     before = torch.get_rng_state()
-    generate(lively(), CHARACTERS, "a", LONG)
+    generate(made(), CHARACTERS, "a", LONG)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_between_two_pieces_the_caller_can_still_train():
-    text = stream(lively(), CHARACTERS, "a", LONG)
+    text = stream(made(), CHARACTERS, "a", LONG)
     next(text)
     weight = torch.ones(2, requires_grad=True)
     (weight * weight).sum().backward()
@@ -122,7 +119,7 @@ def test_between_two_pieces_the_caller_can_still_train():
 
 @pytest.mark.parametrize("tokenizer", [CHARACTERS, BYTES], ids=["characters", "bytes"])
 def test_the_pieces_make_up_the_text(tokenizer):
-    model, config = lively(tokenizer), replace(LONG, num_samples=3)
+    model, config = made(tokenizer), replace(LONG, num_samples=3)
     texts = ["a", "a", "a"]
     for piece in stream(model, tokenizer, "a", config):
         texts[piece.sample] += piece.text
@@ -166,7 +163,7 @@ def test_streamed_bytes_read_as_the_whole_would(seed):
 
 def test_it_stops_before_the_next_token_when_told_to():
     pieces = []
-    for piece in stream(lively(), CHARACTERS, "a", LONG, should_stop=lambda: len(pieces) == 4):
+    for piece in stream(made(), CHARACTERS, "a", LONG, should_stop=lambda: len(pieces) == 4):
         pieces.append(piece)
     assert len(pieces) == 4
 
@@ -176,18 +173,18 @@ def test_it_stops_before_the_next_token_when_told_to():
 
 @pytest.mark.parametrize("tokenizer", [CHARACTERS, BYTES, CharTokenizer("a b"), CharTokenizer("xyz")])
 def test_an_empty_prompt_is_continued(tokenizer):
-    [sample] = generate(lively(tokenizer), tokenizer, "", replace(LONG, max_new_tokens=12))
+    [sample] = generate(made(tokenizer), tokenizer, "", replace(LONG, max_new_tokens=12))
     assert sample.text == sample.completion != ""
 
 
 def test_an_empty_prompt_is_read_as_a_line_break():
-    model = lively()
+    model = made()
     empty, line_break = (generate(model, CHARACTERS, prompt, LONG)[0] for prompt in ("", "\n"))
     assert empty.completion == line_break.completion
 
 
 def test_of_a_long_prompt_the_end_is_read():
-    model = lively()
+    model = made()
     tail = "abc def 日本abc d"
     assert len(tail) == CONTEXT - 1
     long, cut = (generate(model, CHARACTERS, prompt + tail, LONG)[0] for prompt in ("fed" * 9, "d"))
@@ -195,7 +192,7 @@ def test_of_a_long_prompt_the_end_is_read():
 
 
 def test_unknown_characters_are_read_and_never_written():
-    model = lively()
+    model = made()
     with torch.no_grad():
         model.token_embedding.weight[CHARACTERS.unk_id] = 5.0  # it wants the unknown token wherever it can
     [sample] = generate(model, CHARACTERS, "aXç", replace(LONG, max_new_tokens=200))
@@ -204,14 +201,14 @@ def test_unknown_characters_are_read_and_never_written():
 
 def test_ids_beyond_the_tokenizer_are_never_written():
     """Some models pad their vocabulary to a round number."""
-    padded = lively(vocab_size=CHARACTERS.vocab_size + 50)
+    padded = made(vocab_size=CHARACTERS.vocab_size + 50)
     [sample] = generate(padded, CHARACTERS, "a", replace(LONG, max_new_tokens=100))
     assert len(sample.completion) == 100
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused():
     with pytest.raises(CheckpointError, match="the tokenizer has 256 tokens but the model only 12"):
-        generate(lively(vocab_size=12), BYTES, "a", LONG)
+        generate(made(vocab_size=12), BYTES, "a", LONG)
 
 
 # ---------------------------------------------------------------------------------------------- distributions

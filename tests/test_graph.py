@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from models import lively
 
 from lm.config import ModelConfig, SampleConfig
 from lm.generate import generate
@@ -26,13 +27,8 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA 
 every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 
 
-def lively(**changes) -> GPT:
-    model = GPT(replace(CONFIG, **changes), torch.Generator().manual_seed(0)).eval()
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += torch.randn(parameter.shape, generator=generator) * 0.2
-    return model
+def made(**changes) -> GPT:
+    return lively(replace(CONFIG, **changes))
 
 
 def prompted(model: GPT, batch_size: int) -> tuple[TokenStep, torch.Tensor]:
@@ -56,7 +52,7 @@ def followed(step: TokenStep, ids: torch.Tensor) -> torch.Tensor:
 @every_variant
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_over_a_masked_cache_the_scores_are_those_of_the_whole_text(changes, batch_size):
-    model = lively(**changes)
+    model = made(**changes)
     step, ids = prompted(model, batch_size)
     torch.testing.assert_close(followed(step, ids), model(ids)[:, PROMPT_LENGTH:], atol=2e-5, rtol=1e-4)
     assert step.cache.length == CONFIG.block_size
@@ -66,7 +62,7 @@ def test_over_a_masked_cache_the_scores_are_those_of_the_whole_text(changes, bat
 @torch.inference_mode()
 @every_variant
 def test_replayed_the_scores_are_those_of_the_whole_text(changes):
-    model = lively(**changes).cuda()
+    model = made(**changes).cuda()
     step, ids = prompted(model, 2)
     assert can_record(model) and step.record()
     torch.testing.assert_close(followed(step, ids), model(ids)[:, PROMPT_LENGTH:], atol=1e-3, rtol=1e-3)
@@ -75,7 +71,7 @@ def test_replayed_the_scores_are_those_of_the_whole_text(changes):
 @needs_gpu
 def test_a_gpu_writes_the_same_with_and_without_cache():
     tokenizer = CharTokenizer("abcdef")
-    model = lively(vocab_size=tokenizer.vocab_size).cuda()
+    model = made(vocab_size=tokenizer.vocab_size).cuda()
     config = SampleConfig(max_new_tokens=2 * CONFIG.block_size, temperature=1.0, top_k=0, num_samples=2)
     assert generate(model, tokenizer, "a", config) == generate(model, tokenizer, "a", config, use_cache=False)
 
@@ -83,7 +79,7 @@ def test_a_gpu_writes_the_same_with_and_without_cache():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="an NVIDIA GPU is here")
 @torch.inference_mode()
 def test_where_nothing_can_be_recorded_each_token_is_computed():
-    model = lively()
+    model = made()
     step, ids = prompted(model, 1)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(torch.cuda, "device", lambda _: torch.inference_mode())  # the first call that needs a GPU
@@ -92,4 +88,4 @@ def test_where_nothing_can_be_recorded_each_token_is_computed():
 
 
 def test_a_model_on_a_cpu_is_not_recorded():
-    assert not can_record(lively())
+    assert not can_record(made())

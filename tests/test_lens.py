@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from models import lively
 
 from lm import lens, prepare
 from lm.config import ModelConfig, SampleConfig
@@ -25,14 +26,10 @@ SHAPES = {
 }
 
 
-def lively(shape: str = "modern", vocab_size: int = CHARACTERS.vocab_size, block_size: int = 16) -> GPT:
+def made(shape: str = "modern", vocab_size: int = CHARACTERS.vocab_size, block_size: int = 16) -> GPT:
     """A model whose weights are large enough to have opinions."""
     sizes = dict(vocab_size=vocab_size, block_size=block_size, n_layer=2, n_head=4, n_embd=32, dropout=0.1)
-    model = GPT(ModelConfig(**sizes | SHAPES[shape]), torch.Generator().manual_seed(3))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(4)) * 0.3)
-    return model
+    return lively(ModelConfig(**sizes | SHAPES[shape]), scale=0.3).train()
 
 
 # ---------------------------------------------------------------------------------------------- attention
@@ -40,7 +37,7 @@ def lively(shape: str = "modern", vocab_size: int = CHARACTERS.vocab_size, block
 
 @pytest.mark.parametrize("shape", ["gpt2", "modern", "grouped", "experts"])
 def test_the_attention_shown_is_the_attention_that_acts(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, ids = lively(shape).eval(), CHARACTERS.encode(TEXT)[:16].tolist()
+    model, ids = made(shape).eval(), CHARACTERS.encode(TEXT)[:16].tolist()
     with torch.inference_mode():
         expected = model(torch.tensor([ids]))
     shown = iter(torch.from_numpy(lens.attention(model, ids)))
@@ -57,17 +54,17 @@ def test_the_attention_shown_is_the_attention_that_acts(shape: str, monkeypatch:
 
 
 def test_no_token_looks_ahead_and_every_look_sums_to_one() -> None:
-    weights = lens.attention(lively(), CHARACTERS.encode(TEXT)[:12].tolist())
+    weights = lens.attention(made(), CHARACTERS.encode(TEXT)[:12].tolist())
     assert weights.shape == (2, 4, 12, 12)
     assert np.allclose(weights.sum(axis=-1), 1.0, atol=1e-5) and not np.triu(weights, 1).any()
 
 
 def test_a_bigram_has_no_attention_to_show() -> None:
-    assert lens.attention(lively("bigram"), [1, 2, 3]).shape == (0, 0, 3, 3)
+    assert lens.attention(made("bigram"), [1, 2, 3]).shape == (0, 0, 3, 3)
 
 
 def test_a_long_text_is_looked_at_as_far_as_the_bound() -> None:
-    model = lively(block_size=128)
+    model = made(block_size=128)
     assert lens.attention(model, [1] * 500).shape[-1] == lens.MOST_ATTENTION_TOKENS
 
 
@@ -76,7 +73,7 @@ def test_a_long_text_is_looked_at_as_far_as_the_bound() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_surprise_is_the_loss_of_each_token(shape: str) -> None:
-    model, ids = lively(shape).eval(), CHARACTERS.encode(TEXT)[:17].astype(np.int64)
+    model, ids = made(shape).eval(), CHARACTERS.encode(TEXT)[:17].astype(np.int64)
     with torch.inference_mode():
         logits = model(torch.from_numpy(ids[:-1])[None])[0]
     expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(ids[1:]), reduction="none")
@@ -84,7 +81,7 @@ def test_surprise_is_the_loss_of_each_token(shape: str) -> None:
 
 
 def test_every_token_of_a_long_text_is_predicted_from_at_least_half_a_context() -> None:
-    model, ids = lively().eval(), CHARACTERS.encode(TEXT)[:61].astype(np.int64)
+    model, ids = made().eval(), CHARACTERS.encode(TEXT)[:61].astype(np.int64)
     losses, window = lens.token_losses(model, ids), model.config.block_size
     for i in (20, 37, 60):
         contexts = range(window // 2, window + 1)
@@ -97,7 +94,7 @@ def test_every_token_of_a_long_text_is_predicted_from_at_least_half_a_context() 
 
 @pytest.mark.parametrize("text", ["", "a", "ab", "é日🎉b", "日" * 40])
 def test_surprise_gives_the_text_back_in_whole_characters(text: str) -> None:
-    model = lively(vocab_size=256)
+    model = made(vocab_size=256)
     found = lens.surprise(model, BYTES, text)
     assert "".join(one.text for one in found) == text
     assert [one.n_tokens for one in found] == [len(character.encode()) for character in text]
@@ -108,7 +105,7 @@ def test_surprise_gives_the_text_back_in_whole_characters(text: str) -> None:
 
 
 def test_the_lens_leaves_the_mode_and_the_random_state_alone() -> None:
-    model, ids = lively().train(), CHARACTERS.encode(TEXT)[:10].tolist()
+    model, ids = made().train(), CHARACTERS.encode(TEXT)[:10].tolist()
     before = torch.get_rng_state()
     lens.attention(model, ids), lens.surprise(model, CHARACTERS, TEXT), lens.next_tokens(model, CHARACTERS, ids)
     lens.alternatives(model, CHARACTERS, ids, SampleConfig())
@@ -121,7 +118,7 @@ def test_the_lens_leaves_the_mode_and_the_random_state_alone() -> None:
 def test_alternatives_are_drawn_as_often_as_they_say() -> None:
     from lm.generate import generate
 
-    model, config = lively(), SampleConfig(max_new_tokens=1, temperature=1.2, top_k=5, num_samples=4000, seed=5)
+    model, config = made(), SampleConfig(max_new_tokens=1, temperature=1.2, top_k=5, num_samples=4000, seed=5)
     found = lens.alternatives(model, CHARACTERS, CHARACTERS.encode("a bad").tolist(), config)
     written = [sample.completion for sample in generate(model, CHARACTERS, "a bad", config)]
     for choice in found:
@@ -131,19 +128,19 @@ def test_alternatives_are_drawn_as_often_as_they_say() -> None:
 
 def test_alternatives_stand_in_order_and_hold_the_chosen_one() -> None:
     ids = CHARACTERS.encode("a bad").tolist()
-    last = lens.alternatives(lively(), CHARACTERS, ids, SampleConfig())[-1].id
-    found = lens.alternatives(lively(), CHARACTERS, ids, SampleConfig(), most=3, chosen=last)
+    last = lens.alternatives(made(), CHARACTERS, ids, SampleConfig())[-1].id
+    found = lens.alternatives(made(), CHARACTERS, ids, SampleConfig(), most=3, chosen=last)
     shares = [choice.probability for choice in found]
     assert len(found) == 4 and found[-1].id == last and shares == sorted(shares, reverse=True)
 
 
 def test_without_heat_one_token_has_it_all() -> None:
-    found = lens.alternatives(lively(), CHARACTERS, [1, 2], SampleConfig(temperature=0.0))
+    found = lens.alternatives(made(), CHARACTERS, [1, 2], SampleConfig(temperature=0.0))
     assert [choice.drawn for choice in found] == [1.0] + [0.0] * (len(found) - 1)
 
 
 def test_tokens_that_are_never_written_are_no_alternative() -> None:
-    model = lively(vocab_size=CHARACTERS.vocab_size + 5)
+    model = made(vocab_size=CHARACTERS.vocab_size + 5)
     found = lens.alternatives(model, CHARACTERS, [1, 2], SampleConfig(), most=99)
     assert {choice.id for choice in found} == set(range(CHARACTERS.unk_id))
     assert len(lens.next_tokens(model, CHARACTERS, [1, 2]).ids) == CHARACTERS.unk_id
@@ -153,7 +150,7 @@ def test_tokens_that_are_never_written_are_no_alternative() -> None:
 def test_few_numbers_hold_the_whole_distribution_at_any_temperature(temperature: float) -> None:
     wide = BPETokenizer("bpe", SPLIT_PATTERN, {bytes([b]): b for b in range(256)} | {
         bytes([a, b]): 256 + 60 * i + j for i, a in enumerate(range(60)) for j, b in enumerate(range(60))})  # fmt: skip
-    model = lively(vocab_size=wide.vocab_size)
+    model = made(vocab_size=wide.vocab_size)
     found = lens.next_tokens(model, wide, [1, 2, 3])
     with torch.inference_mode():
         logits = model.eval()(torch.tensor([[1, 2, 3]]))[0, -1].double()
@@ -194,7 +191,7 @@ def test_what_stays_stays_where_it_is_and_neighbours_point_the_same_way() -> Non
 
 @pytest.mark.parametrize("shape", ["gpt2", "bigram"])
 def test_the_embedding_has_a_row_for_each_token(shape: str) -> None:
-    assert len(lens.embedding(lively(shape))) == CHARACTERS.vocab_size
+    assert len(lens.embedding(made(shape))) == CHARACTERS.vocab_size
 
 
 def test_the_first_embedding_is_the_one_that_training_began_with(shared_fox) -> None:

@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from models import lively
 from torch.utils.flop_counter import FlopCounterMode
 
 from lm.config import ModelConfig, TrainConfig
@@ -44,13 +45,8 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def lively(**changes) -> GPT:
-    """A model whose every weight is drawn, so that none hides behind a zero."""
-    model = GPT(ModelConfig(**{**TINY, **changes}), seeded()).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=seeded(1)))
-    return model
+def made(**changes) -> GPT:
+    return lively(ModelConfig(**TINY | changes))
 
 
 def some_ids(batch: int, time: int, vocab_size: int = TINY["vocab_size"]) -> torch.Tensor:
@@ -59,7 +55,7 @@ def some_ids(batch: int, time: int, vocab_size: int = TINY["vocab_size"]) -> tor
 
 @every_variant
 def test_changing_a_token_changes_no_logit_before_it(changes):
-    model, ids = lively(**changes), some_ids(2, 12)
+    model, ids = made(**changes), some_ids(2, 12)
     changed = ids.clone()
     changed[:, 7] = (ids[:, 7] + 1) % TINY["vocab_size"]
     with torch.no_grad():
@@ -73,7 +69,7 @@ def test_changing_a_token_changes_no_logit_before_it(changes):
 
 @pytest.mark.parametrize("changes", ATTENTIVE.values(), ids=ATTENTIVE)
 def test_changing_a_token_reaches_the_last_position(changes):
-    model, ids = lively(**changes), some_ids(2, 12)
+    model, ids = made(**changes), some_ids(2, 12)
     changed = ids.clone()
     changed[:, 0] = (ids[:, 0] + 1) % TINY["vocab_size"]
     with torch.no_grad():
@@ -83,7 +79,7 @@ def test_changing_a_token_reaches_the_last_position(changes):
 @every_variant
 @pytest.mark.parametrize("prompt", [1, 5, 12])
 def test_the_cache_changes_no_logit(changes, prompt):
-    model, ids = lively(**changes), some_ids(3, 12)
+    model, ids = made(**changes), some_ids(3, 12)
     cache = KVCache(model.config, 3)
     with torch.no_grad():
         parts = [model(ids[:, :prompt], cache), *(model(ids[:, t : t + 1], cache) for t in range(prompt, 12))]
@@ -93,20 +89,20 @@ def test_the_cache_changes_no_logit(changes, prompt):
 
 @every_variant
 def test_last_only_is_the_last_row_of_all(changes):
-    model, ids = lively(**changes), some_ids(3, 9)
+    model, ids = made(**changes), some_ids(3, 9)
     with torch.no_grad():
         torch.testing.assert_close(model(ids, last_only=True), model(ids)[:, -1:], atol=1e-6, rtol=1e-5)
 
 
 @every_variant
 def test_more_tokens_than_the_context_are_refused_in_words(changes):
-    model = lively(**changes)
+    model = made(**changes)
     with pytest.raises(ValueError, match="13 tokens do not fit block_size=12"):
         model(some_ids(1, 13))
 
 
 def test_a_full_cache_refuses_another_token():
-    model = lively()
+    model = made()
     cache = KVCache(model.config, 1)
     model(some_ids(1, 12), cache)
     with pytest.raises(ValueError, match="do not fit"):
@@ -171,7 +167,7 @@ def test_untrained_pytorch_weights_lose_a_sixth_more_than_guessing():
 
 
 def test_dropout_works_while_training_and_only_then():
-    model = lively(dropout=0.5)
+    model = made(dropout=0.5)
     ids = some_ids(2, 12)
     with torch.no_grad():
         assert torch.equal(model(ids), model(ids))
@@ -180,14 +176,14 @@ def test_dropout_works_while_training_and_only_then():
 
 
 def test_the_soft_cap_bounds_every_logit():
-    model = lively(arch="modern", logit_softcap=0.5)
+    model = made(arch="modern", logit_softcap=0.5)
     with torch.no_grad():
         assert model(some_ids(2, 12)).abs().max() <= 0.5
 
 
 def test_modern_sees_distances_and_not_positions():
     """Rotary attention of a window does not change when the window stands elsewhere: the cache's offset shows it."""
-    model = lively(arch="modern", n_layer=1)
+    model = made(arch="modern", n_layer=1)
     ids = some_ids(1, 5)
     here, there = KVCache(model.config, 1), KVCache(model.config, 1)
     with torch.no_grad():
@@ -209,7 +205,7 @@ def test_modern_sees_distances_and_not_positions():
     ],
 )
 def test_biases_are_where_the_settings_want_them(changes, biases):
-    names = [name for name, _ in lively(**changes).named_parameters() if name.endswith("bias")]
+    names = [name for name, _ in made(**changes).named_parameters() if name.endswith("bias")]
     assert {name.split(".")[-2] for name in names} == biases
 
 
@@ -233,7 +229,7 @@ def test_gpt2_small_has_its_published_size():
 
 
 def test_parameters_without_embeddings_leave_tables_out():
-    model = lively(tie_weights=False)
+    model = made(tie_weights=False)
     tables = model.token_embedding.weight.numel() + model.position_embedding.weight.numel()
     assert model.parameter_count(with_embeddings=False) == model.parameter_count() - tables
 
@@ -245,7 +241,7 @@ def test_every_preset_can_be_built(preset):
 
 @pytest.mark.parametrize("changes", ATTENTIVE.values(), ids=ATTENTIVE)
 def test_the_flops_of_matrices_are_those_that_pytorch_counts(changes):
-    model, ids = lively(**changes), some_ids(2, 12)
+    model, ids = made(**changes), some_ids(2, 12)
     with FlopCounterMode(display=False) as counter:
         model(ids).sum().backward()
     counts = counter.get_flop_counts()["Global"]

@@ -6,20 +6,18 @@ The second half tries names: of files, of runs, of uploads, as somebody would wh
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import coroutines
 import httpx
 import pytest
 from fabricated_runs import fabricate
 from gradio.routes import App as GradioApp
-from page_client import Fault, Page, client
-from soak import App  # benchmarks/
+from page_client import Fault, Page
+from visits import SharedApp
 
 from lm import run_dir
 from playground import door
@@ -88,23 +86,6 @@ def test_no_event_of_the_page_can_be_called_by_name(blocks) -> None:
 # ---------------------------------------------------------------------------------------------- guessing
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """`python app.py --multi-user`, and its folder."""
-    folder = tmp_path_factory.mktemp("reach")
-    app = App(folder)
-    yield app.address, folder
-    app.end()
-
-
-def visits(address: str, visit) -> None:
-    async def run() -> None:
-        async with client(address) as wire:
-            await asyncio.wait_for(visit(wire), 60)
-
-    coroutines.run(run())
-
-
 def home_of(page: Page, folder: Path) -> Path:
     return folder / "visitors" / persons({door.VISITOR: page.cookie.split("=", 1)[1]})[0].key
 
@@ -113,12 +94,12 @@ def everything_in(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_no_name_of_a_run_leads_to_another_visitors(shared: tuple[str, Path]) -> None:
+def test_no_name_of_a_run_leads_to_another_visitors(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         ann, bob = await Page(wire).open(), await Page(wire).open()
-        theirs = home_of(ann, shared[1]) / "runs"
+        theirs = home_of(ann, shared.folder) / "runs"
         fabricate(theirs, "diary", state="stopped")
-        fabricate(home_of(bob, shared[1]) / "runs", "own")
+        fabricate(home_of(bob, shared.folder) / "runs", "own")
         before = everything_in(theirs)
         for name in (
             "diary",
@@ -141,13 +122,13 @@ def test_no_name_of_a_run_leads_to_another_visitors(shared: tuple[str, Path]) ->
         for page in (ann, bob):
             await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)
 
 
 @pytest.mark.parametrize(
     "name", ["../../../evil.txt", "/tmp/evil.txt", "..\\..\\evil.txt", "evil\0.txt", "CON", "a" * 300]
 )
-def test_an_uploaded_file_lies_where_uploads_lie_whatever_it_is_called(shared: tuple[str, Path], name: str) -> None:
+def test_an_uploaded_file_lies_where_uploads_lie_whatever_it_is_called(shared: SharedApp, name: str) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         sent = await wire.post(
@@ -155,14 +136,14 @@ def test_an_uploaded_file_lies_where_uploads_lie_whatever_it_is_called(shared: t
         )
         if sent.status_code == 200:
             [path] = sent.json()
-            assert (shared[1] / "workspace" / "served") in Path(path).resolve().parents
-        assert not list(shared[1].parent.glob("evil*")) and not Path("/tmp/evil.txt").exists()
+            assert (shared.folder / "workspace" / "served") in Path(path).resolve().parents
+        assert not list(shared.folder.parent.glob("evil*")) and not Path("/tmp/evil.txt").exists()
         await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)
 
 
-def test_another_visitors_upload_and_event_have_names_that_nobody_guesses(shared: tuple[str, Path]) -> None:
+def test_another_visitors_upload_and_event_have_names_that_nobody_guesses(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         sent = await wire.post(
@@ -173,15 +154,15 @@ def test_another_visitors_upload_and_event_have_names_that_nobody_guesses(shared
         joined = await page._post("/gradio_api/queue/join", page._body(page._caused("read-pasted", "click")[0], None))
         assert re.fullmatch(r"[0-9a-f]{32}", joined["event_id"])
         for place in (folder, f"{folder}/", ".", ""):
-            reply = await wire.get(f"/gradio_api/file={shared[1] / 'workspace' / 'served' / place}")
+            reply = await wire.get(f"/gradio_api/file={shared.folder / 'workspace' / 'served' / place}")
             assert reply.status_code in (403, 404)
         await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 5, 40])
-def test_no_address_is_fetched_for_a_visitor_however_deep_it_stands(shared: tuple[str, Path], depth: int) -> None:
+def test_no_address_is_fetched_for_a_visitor_however_deep_it_stands(shared: SharedApp, depth: int) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         value: Any = dict(path="http://192.0.2.1/x", meta=dict(_type="gradio.FileData"))
@@ -192,23 +173,23 @@ def test_no_address_is_fetched_for_a_visitor_however_deep_it_stands(shared: tupl
         assert reply.status_code == 400 and "not fetched" in reply.text
         await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)
 
 
-def test_an_event_nested_without_end_is_refused(shared: tuple[str, Path]) -> None:
+def test_an_event_nested_without_end_is_refused(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         reply = await wire.post("/gradio_api/queue/join", content=b"[" * 200_000, headers=dict(cookie=page.cookie))
         assert reply.status_code == 400
         await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)
 
 
-def test_a_link_in_a_run_directory_leads_nobody_out_of_it(shared: tuple[str, Path]) -> None:
+def test_a_link_in_a_run_directory_leads_nobody_out_of_it(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
-        run = fabricate(home_of(page, shared[1]) / "runs", "linked")
+        run = fabricate(home_of(page, shared.folder) / "runs", "linked")
         (run.path / "out").symlink_to("/etc")
         for path in (run.path / "out" / "passwd", run.path / "log.txt"):
             reply = await wire.get(f"/gradio_api/file={path}", headers=dict(cookie=page.cookie))
@@ -219,4 +200,4 @@ def test_a_link_in_a_run_directory_leads_nobody_out_of_it(shared: tuple[str, Pat
         assert run_dir.is_run(run.path)
         await page.close()
 
-    visits(shared[0], visit)
+    shared.visit(visit)

@@ -9,7 +9,6 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +16,8 @@ import coroutines
 import httpx
 import pytest
 from fabricated_runs import fabricate
-from page_client import Fault, Page, client
+from page_client import Fault, Page
+from visits import SharedApp
 
 from lm import launch, library, run_dir
 from lm.errors import RunError
@@ -315,28 +315,7 @@ def test_a_cookie_that_is_none_of_ours_is_none(value: str) -> None:
 # ---------------------------------------------------------------------------------------------- a real app, from outside
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """`python app.py --multi-user`, and its folder."""
-    from soak import App  # benchmarks/
-
-    folder = tmp_path_factory.mktemp("shared")
-    app = App(folder)
-    yield app.address, folder
-    app.end()
-
-
-def visits(address: str, visit) -> None:
-    """`visit(wire)` with a fresh connection."""
-
-    async def run() -> None:
-        async with client(address) as wire:
-            await asyncio.wait_for(visit(wire), 60)
-
-    coroutines.run(run())
-
-
-def test_a_session_can_be_neither_heard_nor_fed_nor_ended_by_another(address: tuple[str, Path]) -> None:
+def test_a_session_can_be_neither_heard_nor_fed_nor_ended_by_another(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         ann, bob = await Page(wire).open(), await Page(wire).open()
         session, as_bob = ann.session, dict(cookie=bob.cookie)
@@ -352,14 +331,14 @@ def test_a_session_can_be_neither_heard_nor_fed_nor_ended_by_another(address: tu
         for page in (ann, bob):
             await page.close()
 
-    visits(address[0], visit)
+    shared.visit(visit)
 
 
-def test_no_path_of_another_is_served(address: tuple[str, Path]) -> None:
+def test_no_path_of_another_is_served(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         await page.send("read-pasted", "click", pasted="the secret of the lamp. " * 80)
-        files = [path for path in address[1].rglob("*") if path.is_file() and "served" not in path.parts]
+        files = [path for path in shared.folder.rglob("*") if path.is_file() and "served" not in path.parts]
         assert any(path.name == "pasted.txt" for path in files)
         for path in (*files, Path("/etc/passwd"), ROOT / "pyproject.toml", ROOT / "playground" / "door.py"):
             for said in (str(path), f"{ROOT}/../{os.path.relpath(path, ROOT.parent)}"):
@@ -367,10 +346,10 @@ def test_no_path_of_another_is_served(address: tuple[str, Path]) -> None:
                 assert reply.status_code in (403, 404), path
         await page.close()
 
-    visits(address[0], visit)
+    shared.visit(visit)
 
 
-def test_no_file_is_fetched_or_taken_from_the_machine_for_an_event(address: tuple[str, Path]) -> None:
+def test_no_file_is_fetched_or_taken_from_the_machine_for_an_event(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         for path in ("http://127.0.0.1:9/x", "file:///etc/passwd", "/etc/passwd", str(ROOT / "pyproject.toml")):
@@ -379,10 +358,10 @@ def test_no_file_is_fetched_or_taken_from_the_machine_for_an_event(address: tupl
                 await page.send("read-files", "click", files=[file])
         await page.close()
 
-    visits(address[0], visit)
+    shared.visit(visit)
 
 
-def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(address: tuple[str, Path]) -> None:
+def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         page = await Page(wire).open()
         reader, writer = await asyncio.open_connection(wire.base_url.host, wire.base_url.port)
@@ -394,14 +373,14 @@ def test_an_upload_beyond_the_limit_is_refused_before_it_is_read(address: tuple[
         writer.close()
         await page.close()
 
-    visits(address[0], visit)
+    shared.visit(visit)
 
 
-def test_a_spectator_sees_the_run_live_and_can_do_nothing(address: tuple[str, Path]) -> None:
+def test_a_spectator_sees_the_run_live_and_can_do_nothing(shared: SharedApp) -> None:
     async def visit(wire: httpx.AsyncClient) -> None:
         ann = await Page(wire).open()
         token = ann.cookie.split("=", 1)[1]
-        runs_dir = address[1] / "visitors" / persons({door.VISITOR: token})[0].key / "runs"
+        runs_dir = shared.folder / "visitors" / persons({door.VISITOR: token})[0].key / "runs"
         run = fabricate(runs_dir, "shown-run", steps=80)
         fabricate(runs_dir, "hidden-run", steps=80)
         await ann.send("runs", "select", dict(run="shown-run"))
@@ -418,4 +397,4 @@ def test_a_spectator_sees_the_run_live_and_can_do_nothing(address: tuple[str, Pa
         for page in (ann, bob):
             await page.close()
 
-    visits(address[0], visit)
+    shared.visit(visit)

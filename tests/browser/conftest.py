@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import os
 import re
-import socket
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from startup import free_port  # benchmarks/
 
 ROOT = Path(__file__).parent.parent.parent
+SIZES = ((1440, 900), (1024, 768), (390, 844))  # a desk, a tablet, a phone
 DESK = dict(width=1440, height=900)
 # A machine that is busy with other tests starts slowly. Measured: 4 s alone.
 START_SECONDS = 60
 
 
 class App:
-    """`python app.py` over a folder; it can be ended and started again."""
+    """`python app.py` over a folder; it can be ended and started again. `environment` is what it finds besides ours."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.address, self.process = folder, "", None
         self.runs_dir = folder / "runs"
+        self.environment = environment
 
     def start(self) -> None:
-        command = [
-            sys.executable,
-            "app.py",
-            "--no-browser",
-            "--port",
-            str(_free_port()),
-            "--runs-dir",
-            str(self.runs_dir),
-        ]
+        where = ["--port", str(free_port()), "--runs-dir", str(self.runs_dir)]
         quiet = dict(LM_PLAYGROUND_CACHE=str(self.folder / "cache"), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1")
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "app.py", "--no-browser", *where],
+            cwd=ROOT,
+            env=os.environ | quiet | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         said = ""
         for line in self.process.stdout:  # ends when the process does
@@ -49,28 +49,39 @@ class App:
                 return
         raise AssertionError(f"the app ended at once:\n{said}")
 
-    def end(self) -> None:
+    def end(self) -> str:
+        """Kill it; what it said since it answered. Nothing more where it was ended before."""
         self.process.kill()
-        self.process.communicate(timeout=START_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return "" if self.process.stdout.closed else self.process.communicate(timeout=START_SECONDS)[0]
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[App]:
-    """A running app over an empty folder; trainings that a failed test left behind are ended with it."""
+def running(folder: Path, **environment: str) -> Iterator[App]:
+    """A running app over a folder; trainings that a failed test left behind are ended with it."""
     from lm import launch, run_dir
 
-    app = App(folder)
+    app = App(folder, **environment)
     app.start()
     yield app
     app.end()
     for run in run_dir.list_runs(app.runs_dir):
         launch.kill(run)
+
+
+@contextmanager
+def running_over_a_model(folder: Path, steps: int) -> Iterator[App]:
+    """A running app with one small run, `fox`; a person who looks may name a folder with better ones in `LM_RUNS`."""
+    from runs import request, write_text
+
+    from lm import run_dir, trainer
+
+    if os.environ.get("LM_RUNS"):
+        shutil.copytree(os.environ["LM_RUNS"], folder / "runs")
+    else:
+        small = request(write_text(folder / "fox.txt"), model=dict(n_embd=32), steps=steps, batch_size=16)
+        trainer.train(run_dir.create(folder / "runs", "fox"), small)
+    with running(folder) as app:
+        yield app
 
 
 @pytest.fixture
@@ -102,11 +113,30 @@ class Visitor:
         self.page.wait_for_selector("#library .new", state="attached")
         self.page.wait_for_selector("#chart .plot .main-svg")
 
+    def reopen(self) -> None:
+        """Open the page anew; of the one that was left, an event was on its way."""
+        self.open()
+        self.complaints.clear()
+
+    def leave(self) -> None:
+        """Close the browser: it complained about nothing, and nothing left this machine."""
+        self.context.close()
+        assert self.complaints == []
+        assert self.strangers == []
+
     def tab(self, name: str) -> None:
         """Open a tab by its key in `playground.app.TABS`."""
         from playground.app import TABS
 
         self.page.locator("#tabs > .tab-wrapper button[role=tab]").nth(list(TABS).index(name)).click()
+
+    def fill(self, name: str, words: str) -> None:
+        """Type into the field with this id, of one line or of many."""
+        self.page.fill(f"#{name} :is(input, textarea)", words)
+
+    def value(self, name: str) -> str:
+        """What stands in that field."""
+        return self.page.input_value(f"#{name} :is(input, textarea)")
 
     def wait(self, condition: str) -> None:
         self.page.wait_for_function(condition)
@@ -116,10 +146,9 @@ class Visitor:
         return int(self.page.get_attribute("#chart .plot", "data-points") or 0)
 
     def screenshot(self, name: str) -> None:
-        """Into `LM_SCREENSHOTS`, if a person wants to look, else beside the run."""
-        folder = Path(os.environ.get("LM_SCREENSHOTS") or self.app.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=folder / f"{name}.png")
+        """Into `LM_SCREENSHOTS`, if a person wants to look."""
+        if folder := os.environ.get("LM_SCREENSHOTS"):
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
 
     def overflowing(self) -> list[str]:
         """What stands out of the window to the right."""
@@ -131,10 +160,29 @@ class Visitor:
             }).map((e) => `${e.tagName}#${e.id}.${e.className}`)"""
         )
 
+    def fits(self, name: str, sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+        """Nothing stands out of the page in windows of these sizes, light and dark."""
+        for scheme in ("light", "dark"):
+            for width, height in sizes:
+                self.page.set_viewport_size(dict(width=width, height=height))
+                assert self.overflowing() == [], f"{name} at {width}×{height}, {scheme}"
+                self.screenshot(f"{name}-{width}-{scheme}")
+            self.page.click("[data-do=dark]")
+        self.page.set_viewport_size(DESK)
+
+
+@contextmanager
+def visiting(browser, app: App, **context) -> Iterator[Visitor]:
+    """The page in a browser of its own, for as many tests of a file as can share it."""
+    visitor = Visitor(browser, app, **context)
+    visitor.open()
+    yield visitor
+    visitor.leave()
+
 
 @pytest.fixture
 def visit(browser, app: App):
-    """Opens the page in a browser of its own; at the end, nobody complained and nothing left this machine."""
+    """Opens the page in a browser of its own."""
     visitors = []
 
     def visit(**context) -> Visitor:
@@ -144,6 +192,4 @@ def visit(browser, app: App):
 
     yield visit
     for visitor in visitors:
-        visitor.context.close()
-        assert visitor.complaints == []
-        assert visitor.strangers == []
+        visitor.leave()

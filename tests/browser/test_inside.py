@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
-from conftest import running
-from runs import request, write_text
+from conftest import running_over_a_model
 
-from lm import run_dir, trainer
 from playground.insight import PANELS
 
 pytestmark = pytest.mark.browser
@@ -19,14 +14,8 @@ SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory):
-    """One app for the file, over a small model; a person who looks may name a folder with a better one."""
-    folder = tmp_path_factory.mktemp("inside")
-    if os.environ.get("LM_RUNS"):
-        shutil.copytree(os.environ["LM_RUNS"], folder / "runs")
-    else:
-        small = request(write_text(folder / "fox.txt"), model=dict(n_embd=32), steps=60, batch_size=16)
-        trainer.train(run_dir.create(folder / "runs", "fox"), small)
-    with running(folder) as app:
+    """One app for the file, over a small model."""
+    with running_over_a_model(tmp_path_factory.mktemp("inside"), steps=60) as app:
         yield app
 
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 
 import pytest
-from conftest import running
-from runs import request, write_text
-
-from lm import run_dir, trainer
+from conftest import running_over_a_model
 
 pytestmark = pytest.mark.browser
 
@@ -20,14 +15,8 @@ SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory):
-    """One app for the file, over a model that recites some; a person who looks may name a folder with a better one."""
-    folder = tmp_path_factory.mktemp("writing")
-    if os.environ.get("LM_RUNS"):
-        shutil.copytree(os.environ["LM_RUNS"], folder / "runs")
-    else:
-        small = request(write_text(folder / "fox.txt"), model=dict(n_embd=32), steps=120, batch_size=16)
-        trainer.train(run_dir.create(folder / "runs", "fox"), small)
-    with running(folder) as app:
+    """One app for the file, over a model that recites some."""
+    with running_over_a_model(tmp_path_factory.mktemp("writing"), steps=120) as app:
         yield app
 
 
@@ -108,7 +97,9 @@ def test_a_range_of_settings_and_two_models_stand_side_by_side(visit) -> None:
     visitor.wait("[...document.querySelectorAll('#grid td')].every((cell) => cell.textContent.length > 10)")
     visitor.screenshot("generate-grid")
     page.click("#preset label:has-text('wild')")
-    visitor.wait("Number(document.querySelector('#set-SampleConfig-temperature input[type=number]').value) === 1.3")
+    temperature = "#set-SampleConfig-temperature input[type=number]"
+    visitor.wait(f"document.querySelector('{temperature}').value === '1.3'")
+    assert len({cell.inner_text() for cell in page.locator("#grid td").all()}) > 1
 
 
 @pytest.mark.parametrize(
