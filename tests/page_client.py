@@ -261,7 +261,9 @@ def _shown_first(component: dict[str, Any]) -> Any:
 
 def client(address: str) -> httpx.AsyncClient:
     """For as many pages as one likes; each brings its own cookie."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    # The server closes a connection that was idle for 5 s. A browser that has just sent something on it asks again on a
+    # new one; httpx gives up, so it must be the first to close.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=4.0)
     wire = httpx.AsyncClient(base_url=address, timeout=60, limits=limits, trust_env=False)
     wire.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # pages keep their own
     return wire
