@@ -24,7 +24,6 @@ from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
 
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace beside one tiny finished run, `fox`."""
@@ -109,7 +108,8 @@ def test_training_without_a_text_says_where_to_get_one(space: Workspace) -> None
 def test_settings_that_cannot_be_start_nothing(space: Workspace) -> None:
     name = corpus.read_pasted(space, "a fox. " * 50, "en")
     values = [
-        0 if f.name == "n_layer" else v for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
+        0 if f.name == "n_layer" else v
+        for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
     ]
     with pytest.raises(LMError, match="n_layer=0"):
         train.start(space, name, "llm0", "", "en", *values)

@@ -63,7 +63,9 @@ PAGES = {
     "tokens": lambda _: corpus.table([Cut(HOSTILE, 3, 3, 3, (HOSTILE,)), Cut("x", fault=HOSTILE)], "en"),
     "grid": lambda _: trials.table(HOSTILE, {(k, t): HOSTILE for k in trials.TOP_K for t in trials.TEMPERATURES}, "en"),
     "beside": lambda _: trials.beside((HOSTILE, HOSTILE), HOSTILE, [HOSTILE, HOSTILE], "en"),
-    "recited": lambda _: written.meter([Index(HOSTILE * 9).passages(HOSTILE * 3)], [HOSTILE * 3], Index(HOSTILE * 9), "en"),
+    "recited": lambda _: written.meter(
+        [Index(HOSTILE * 9).passages(HOSTILE * 3)], [HOSTILE * 3], Index(HOSTILE * 9), "en"
+    ),
 }
 
 

@@ -90,7 +90,8 @@ def test_what_is_set_on_the_page_is_what_the_command_line_reads(space: Workspace
 )
 def test_a_value_that_cannot_be_is_told_as_it_is_typed(space: Workspace, name: str, value: int, cure: str) -> None:
     values = [
-        value if f.name == name else v for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
+        value if f.name == name else v
+        for (_, f), v in zip(choosing.FIELDS, choosing.recipe_values("llm0"), strict=True)
     ]
     shown = choosing.command(space, space.names()[0], "llm0", "", "en", *values)
     assert f"{name}={value}" in shown and cure in shown and 'role="alert"' in shown

@@ -279,8 +279,9 @@ def test_a_name_that_was_written_stays_when_the_tab_opens(hub: Hub, monkeypatch)
 
 
 def test_a_report_is_a_page_that_may_be_served(space: Workspace) -> None:
-    path = Path(takeaway.report(space, "fox", "en"))
-    assert path.parent == space.downloads and "<h1>fox</h1>" in path.read_text(encoding="utf-8")
+    path = Path(takeaway.report(space, "fox", "ja"))
+    page = path.read_text(encoding="utf-8")
+    assert path.parent == space.downloads and "<h1>fox</h1>" in page and '<html lang="ja">' in page
 
 
 # ---------------------------------------------------------------------------------------------- from the Hub
@@ -342,7 +343,9 @@ def test_fetched_models_are_none_to_share(hub: Hub, space: Workspace) -> None:
 
 
 def test_a_message_is_escaped_and_its_addresses_are_links() -> None:
-    shown = transfer.refusal(HubError('no <b>; see https://huggingface.co/settings/tokens (hf_…) or "http://x/y?z".'), "en")
+    shown = transfer.refusal(
+        HubError('no <b>; see https://huggingface.co/settings/tokens (hf_…) or "http://x/y?z".'), "en"
+    )
     assert "&lt;b&gt;" in shown
     assert 'href="https://huggingface.co/settings/tokens"' in shown and 'href="http://x/y?z"' in shown
 
