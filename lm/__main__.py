@@ -121,7 +121,15 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = Parser(prog="lm", description="Train a GPT on your own text, generate with it, measure it, share it.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _add_training(commands)
+    _add_using(commands)
+    _add_showing(commands)
+    _add_sharing(commands)
+    return parser
 
+
+def _add_training(commands: Any) -> None:
+    """The commands that begin, continue and end a training."""
     train = _add(commands, "train", "train a model on one or more text files")
     train.add_argument(
         "--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text"
@@ -156,8 +164,9 @@ def build_parser() -> argparse.ArgumentParser:
     stop = _add(commands, "stop", "end a running training after its current step; everything is saved", run=True)
     stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait for its end")
 
-    _add(commands, "runs", "list the runs, the newest first")
 
+def _add_using(commands: Any) -> None:
+    """The commands that do something with a model or its tokenizer."""
     evaluate = _add(commands, "eval", "measure a checkpoint on its held-out text, or on any other", model=True)
     evaluate.add_argument("--data", nargs="+", metavar="FILE", help="another text to measure it on")
     evaluate.add_argument(
@@ -178,8 +187,16 @@ def build_parser() -> argparse.ArgumentParser:
     tokenize.add_argument("--data", nargs="+", metavar="FILE", help="text files: what to cut, and what bpe learns from")
     _add_settings(tokenize, DataConfig, only=("tokenizer", "vocab_size", "keep_ids", "aozora", "column"))
 
+
+def _add_showing(commands: Any) -> None:
+    """The commands that list, draw and hand out what there is."""
+    _add(commands, "runs", "list the runs, the newest first")
+    _add(commands, "recipes", "list the named settings")
     export = _add(
-        commands, "export", "write a checkpoint as others read it: for transformers, llama.cpp, or a browser", model=True
+        commands,
+        "export",
+        "write a checkpoint as others read it: for transformers, llama.cpp, or a browser",
+        model=True,
     )
     export.add_argument(
         "--to", required=True, metavar="PATH", help="the folder (transformers) or file (gguf, html) to make"
@@ -188,18 +205,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--format", choices=("transformers", "gguf", "html"), default="transformers",
         help="transformers: a folder. gguf: a file for llama.cpp (gpt2 with byte pairs). html: a report of the run",
     )  # fmt: skip
+    export.add_argument("--language", choices=("en", "ja"), default="en", help="of the report: English or Japanese")
     _add_checkpoint_choice(export)
 
     plot = _add(commands, "plot", "draw the losses of a run over its epochs and tokens, as the books do", run=True)
     plot.add_argument("--to", required=True, metavar="FILE", help="a .png, .svg or .pdf to make")
 
-    _add_sharing(commands)
-    _add(commands, "recipes", "list the named settings")
     doctor = _add(commands, "doctor", "say what this machine can do, and what to begin with on it")
     doctor.add_argument(
         "--network", action=argparse.BooleanOptionalAction, default=True, help="ask whether the Hub can be reached"
     )
-    return parser
 
 
 def _add_sharing(commands: Any) -> None:
@@ -249,7 +264,10 @@ def _add_beginnings(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--recipe", help="the named settings to start from, [quickstart]; see `lm recipes`")
     where.add_argument(
-        "--settings", type=Path, metavar="FILE", help="the settings of a file: one the page wrote, or a run's config.json"
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="the settings of a file: one the page wrote, or a run's config.json",
     )
     where.add_argument(
         "--best-in", type=_number, metavar="MINUTES", help="choose size and schedule for this text, time and machine"
