@@ -14,10 +14,11 @@ from typing import Any
 
 from lm.classes import cures
 from lm.config import PUBLISHED_ENCODINGS, DataConfig, ModelConfig, TrainConfig
+from lm.progress import TRAINING_PER_EVALUATION
 
 EVALUATIONS = 22  # of a run that leaves `eval_interval` open: the milestones of `lm.progress`
 FORWARD_SHARE = 1 / 3  # of a step's operations: 2 of 6 N (PaLM, Chowdhery et al. 2022, appendix B)
-EVALUATION_SHARE = 1 / 11  # of a run against the clock, at the most: `lm.progress.TRAINING_PER_EVALUATION`
+EVALUATION_SHARE = 1 / (1 + TRAINING_PER_EVALUATION)  # of a run against the clock, at the most
 # A model begins to recite after RECITES_AT · (tokens per parameter) ^ RECITES_POWER readings of its text. A curve
 # through the best steps of two published runs: The Verdict on GPT-2 124M (2.8e-5 tokens a parameter, 5.5 readings) and
 # nanoGPT's characters on 10.7 million parameters (0.094, about 33). Assumed in between and beyond.

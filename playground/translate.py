@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import string
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playground.text_settings import SETTINGS
@@ -21,6 +20,7 @@ from playground.words import of_lm_hub, of_lm_runs, of_lm_settings, of_lm_texts,
 
 PLACES = (of_lm_texts, of_lm_runs, of_lm_settings, of_lm_hub, of_page, of_system)
 ROWS: dict[str, str] = {english: japanese for place in PLACES for english, japanese in place.ROWS.items()}
+LABELS: dict[str, str] = {name: label for rows in SETTINGS.values() for name, (label, _) in rows.items()}
 SINGLE: dict[str, str] = of_lm_texts.SINGLE | of_lm_runs.SINGLE
 
 MOST_CHARACTERS = 20_000  # no sentence of ours comes near; a longer one stays as it is
@@ -164,5 +164,4 @@ def _listed(item: str, depth: int) -> str:
 
 def _label(name: str) -> str:
     """A setting by its Japanese label, and by the name that commands and files have for it."""
-    fields: Mapping[str, tuple[str, str]] = {key: row for rows in SETTINGS.values() for key, row in rows.items()}
-    return f"「{fields[name][0]}」({name})" if name in fields else name
+    return f"「{LABELS[name]}」({name})" if name in LABELS else name
