@@ -50,6 +50,7 @@ def fork(run: RunDir, parent: RunDir, which: str = "best", asked: Mapping[str, A
         initial.save(folder, run.initial, model, load_tokenizer(run.path))
     origin = dict(run=parent.name, checkpoint=folder.name if folder else FRESH, step=_step(folder))
     said = run_dir.read_json(parent.config) | prepare.decided(model, train, choose_device(train.device))
+    said.pop("lengths", None)  # how the parent was prolonged is its own story
     run_dir.write_json(run.config, said | dict(forked_from=origin, init_from=None))
     return prepare.load(run)
 

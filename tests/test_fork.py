@@ -49,6 +49,12 @@ def test_a_given_length_replaces_the_parents(fox: RunDir, branch: RunDir) -> Non
     assert (setup.train.steps, setup.train.minutes, setup.train.epochs) == (0, 0, 2.0)
 
 
+def test_a_branch_of_a_prolonged_run_has_one_length(fox: RunDir, branch: RunDir) -> None:
+    trainer.train(fox, changes=dict(steps=14))
+    assert fork(branch, fox, "last").train.steps == 14
+    assert "lengths" not in run_dir.read_json(branch.config), "its model card would tell of a training that never was"
+
+
 def test_another_network_needs_fresh_weights(fox: RunDir, branch: RunDir) -> None:
     with pytest.raises(ConfigError, match="n_layer=3 does not fit the weights"):
         fork(branch, fox, "best", dict(n_layer=3))
