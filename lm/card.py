@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from lm import checkpoint, initial, launch, recipes, run_dir
+from lm import account, checkpoint, initial, launch, recipes, run_dir
 from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig, from_dict
 from lm.errors import HubError, RunError
 from lm.run_dir import RunDir
@@ -95,11 +95,6 @@ The same prompt and seed at several steps of the training, the first ones includ
 
 {limits}
 """
-METHOD = (
-    "The last {share:.0%} of the text was held out before training and cut into windows of {block_size} tokens, in "
-    "which every token but the first is predicted exactly once{windows}. The loss is the mean negative log-likelihood "
-    "in nats per token, never label-smoothed; only bits per byte compares across tokenizers."
-)
 LIMITS = (
     "It has read one text and nothing else: it imitates its words and its form, knows no facts, follows no "
     "instructions and should not be relied on for any.",
@@ -209,70 +204,16 @@ def _words(
         corpus=said["corpus"]["name"],
         prompt=prompt,
         shell_prompt=_quoted(prompt),
-        training_table=_table(training_rows(said, records)),
-        evaluation_table=_table(evaluation_rows(measured)),
-        method=method(said),
+        training_table=_table(account.training(said, records)),
+        evaluation_table=_table(account.evaluation(measured)),
+        method=account.method(said),
         samples="\n\n".join(map(_sample, _chosen(written))) or "None were written.",
-        corpus_table=_table(corpus_rows(said)),
+        corpus_table=_table(account.corpus(said)),
         corpus_note=_corpus_note(choices),
         command=command(run, said),
         device=said["device"], precision=said["precision"], threads=said["threads"],
         limits="\n".join(f"- {limit}" for limit in _limits(said)),
     )  # fmt: skip
-
-
-def training_rows(said: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How it was trained, for a table."""
-    model, train, last = said["model"], said["train"], records[-1] if records else {}
-    return {
-        "Recipe": f"`{said.get('recipe')}`"
-        + (f", from the weights of `{said['init_from']}`" if said.get("init_from") else ""),
-        "Architecture": f"`{model['arch']}`: {model['n_layer']} layers, {model['n_head']} heads, "
-        f"width {model['n_embd']}",
-        "Parameters": f"{said['parameters']:,}{_active(said)}",
-        "Context length": f"{model['block_size']:,} tokens",
-        "Tokenizer": f"`{said['tokenizer']}`, {model['vocab_size']:,} tokens",
-        "Optimizer": f"{train['optimizer']}, learning rate {train['lr']:g}, {train['schedule']} schedule",
-        "Batch": f"{train['batch_size']} × {model['block_size']} tokens",
-        "Steps": f"{last.get('step', 0):,}",
-        "Tokens seen": f"{last.get('tokens', 0):,} ({last.get('epoch', 0):.2f} epochs)",
-        "Time": f"{last.get('time_seconds', 0):,.0f} s on {said['device']}",
-        "Seed": said["seed"],
-        "Versions": ", ".join(f"{name} {version}" for name, version in said.get("versions", {}).items()),
-    }
-
-
-def _active(said: Mapping[str, Any]) -> str:
-    """Of a mixture of experts: how many parameters a token meets."""
-    experts = said["model"].get("n_experts")
-    return f", of which a token meets {said['active_parameters']:,} ({experts} experts)" if experts else ""
-
-
-def evaluation_rows(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """What was measured, for a table."""
-    if not measured:
-        return {"Validation": "none: no text was held out"}
-    return {
-        "Step": f"{measured['step']:,}",
-        "Validation loss": f"{measured['val_loss']:.4f} nats per token",
-        "Perplexity": f"{measured['val_perplexity']:.3f}",
-        "Bits per byte": f"{measured['val_bits_per_byte']:.4f}",
-        "Training loss, same method": f"{measured['train_loss']:.4f} nats per token",
-    }
-
-
-def corpus_rows(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What it read, for a table."""
-    corpus = said["corpus"]
-    statistics = corpus["statistics"]
-    return {
-        "Name": corpus["name"],
-        "Characters": f"{statistics['characters']:,} ({statistics['distinct_characters']:,} distinct)",
-        "Bytes (UTF-8)": f"{statistics['bytes']:,}",
-        "Lines": f"{statistics['lines']:,}, of which {statistics['duplicate_line_share']:.1%} repeat an earlier one",
-        "Tokens": f"{said['tokens']['train']:,} to train on, {said['tokens']['val']:,} held out",
-        "sha256": f"`{corpus['sha256']}`",
-    }
 
 
 def _corpus_note(choices: Choices) -> str:
@@ -282,13 +223,6 @@ def _corpus_note(choices: Choices) -> str:
             "so; the licence of the model is not a licence of this text."
         )
     return "The text itself is not part of this repository; the hash is that of its clean form (UTF-8, LF line ends)."
-
-
-def method(said: Mapping[str, Any]) -> str:
-    """How it was measured, in two sentences."""
-    windows = said["train"].get("eval_windows")
-    some = f" (of the windows, {windows} evenly spaced ones, the same each time)" if windows else ""
-    return METHOD.format(share=said["data"]["val_fraction"], block_size=said["model"]["block_size"], windows=some)
 
 
 def _limits(said: Mapping[str, Any]) -> list[str]:

@@ -231,7 +231,7 @@ def export(arguments: argparse.Namespace) -> Result:
         from lm import report
 
         run = run_dir.find(arguments.runs_dir, arguments.run)
-        report.write(run, to)
+        report.write(run, to, arguments.language)
         say(arguments, f"{to}: open it in a browser; it needs no network")
         return dict(run_dir=str(run.path), to=str(to), files=[to.name])
     directory = _model(arguments)

@@ -40,12 +40,12 @@ def zip_run(space: Workspace, run: str | None, language: str) -> str:
 
 
 def report(space: Workspace, run: str | None, language: str) -> str:
-    """Inputs: the name of a run. Outputs: the path of a page that tells of it and needs no network."""
+    """Inputs: the name of a run. Outputs: the path of a page that tells of it in `language` and needs no network."""
     from lm.report import write
 
     to = space.downloads / f"{chosen(space, run, language).name}.html"
     to.parent.mkdir(parents=True, exist_ok=True)
-    write(chosen(space, run, language), to)
+    write(chosen(space, run, language), to, language)
     return str(to)
 
 

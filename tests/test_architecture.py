@@ -49,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
         "safetensors",
     },
     "lm/decode.py": {"lm.fast_block", "lm.model", "torch"},
-    "lm/half.py": {"lm.decode", "lm.model", "torch"},
+    "lm/half.py": {"lm.decode", "lm.heap", "lm.model", "torch"},
     "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
     "lm/generate.py": {
         "lm.errors", "lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "lm.tokenizer", "torch",
@@ -92,7 +92,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/launch.py": {"lm.run_dir", "psutil"},
     "lm/library.py": {"lm.errors", "lm.run_dir"},
-    "lm/preflight.py": {"lm.classes", "lm.config"},
+    "lm/preflight.py": {"lm.classes", "lm.config", "lm.progress"},
     "lm/rehearsal.py": {
         "lm.config", "lm.corpus", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
     },
@@ -105,7 +105,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.initial", "lm.launch", "lm.recipes", "huggingface_hub",
+        "lm.errors", "lm.account", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.initial", "lm.launch", "lm.recipes", "huggingface_hub",
         "yaml",
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
@@ -117,7 +117,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/backup.py": {"lm.errors", "lm.run_dir", "lm.hub", "huggingface_hub"},
     "lm/doctor.py": {"lm.device", "lm.hub", "psutil", "torch"},
-    "lm/report.py": {"lm.errors", "lm.run_dir", "lm.card", "lm.figure"},
+    "lm/report.py": {"lm.errors", "lm.account", "lm.run_dir", "lm.card", "lm.figure"},
+    "lm/account.py": set(),
     "lm/gguf.py": {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },

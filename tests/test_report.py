@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from runs import request, write_text
 
-from lm import card, checkpoint, gguf, report, run_dir, trainer
+from lm import account, card, checkpoint, gguf, report, run_dir, trainer
 from lm.__main__ import main
 from lm.config import DataConfig, ModelConfig
 from lm.errors import CheckpointError
@@ -58,6 +58,29 @@ def test_a_report_shows_curve_samples_and_settings(shared_fox: RunDir) -> None:
     assert run_dir.read_json(shared_fox.config)["corpus"]["sha256"] in page
 
 
+def test_a_japanese_report_leaves_no_english_sentence(fox: RunDir) -> None:
+    shown = without_plotly(report.page(fox, "ja"))
+    assert '<html lang="ja">' in shown and "検証損失" in shown and "nat/トークン" in shown
+    drawn = json.loads(re.search(r'newPlot\("chart", (\[.*?\]), \{\n', shown)[1])
+    assert [trace["name"] for trace in drawn if "name" in trace] == ["学習", "検証", "最良"]
+    words = re.sub(r"(?s)<(style|script|pre).*?</\1>|<[^>]*>", "\n", shown)
+    assert re.findall(r"[A-Za-z]{2,} [A-Za-z]{2,} [A-Za-z]{2,}", words) == []
+
+
+def test_every_word_of_a_report_is_in_both_languages() -> None:
+    for table in (report.WORDS, account.NAMES, account.VALUES):
+        for english, japanese in table.values():
+            holes = [set(re.findall(r"{(\w+)", said)) for said in (english, japanese)]
+            assert english and japanese and holes[0] == holes[1]
+
+
+def test_the_losses_of_a_report_can_be_read_as_a_table(shared_fox: RunDir) -> None:
+    measured = [r for r in run_dir.read_metrics(shared_fox.path)[0] if "val_loss" in r]
+    rows = re.search(r"(?s)<details>.*?</details>", report.page(shared_fox))[0]
+    assert rows.count('<th scope="row">') == len(measured) > 1
+    assert all(f"<td>{one['val_loss']:.4f}</td>" in rows for one in measured)
+
+
 def test_a_sample_cannot_run_in_the_report(fox: RunDir) -> None:
     run_dir.append_record(fox.samples, dict(step=13, prompt="</pre>", text="<script>alert(1)</script>"))
     assert "<script>alert" not in report.page(fox)
@@ -78,11 +101,11 @@ def test_the_reports_chart_can_be_drawn(shared_fox: RunDir, tmp_path, browser) -
 
 
 def test_a_report_is_exported_by_the_command_line(shared_fox: RunDir, tmp_path, capsys) -> None:
-    assert main(["export", str(shared_fox.path), "--to", str(tmp_path / "fox.html"), "--format", "html", "--json"]) == 0
-    assert (
-        json.loads(capsys.readouterr().out)["files"] == ["fox.html"]
-        and (tmp_path / "fox.html").stat().st_size > 1_000_000
-    )
+    words = ["export", str(shared_fox.path), "--to", str(tmp_path / "fox.html"), "--format", "html", "--json"]
+    assert main([*words, "--language", "ja"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == ["fox.html"]
+    assert (tmp_path / "fox.html").stat().st_size > 1_000_000
+    assert '<html lang="ja">' in (tmp_path / "fox.html").read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------------------------- GGUF

@@ -39,7 +39,7 @@ TERMINAL = {
 }
 # Of these only what is raised can be shown: their other words are help, files and pictures, or have tables of their own
 # (`playground.text_settings`, `playground.words.recipes`, `ADVICE`).
-RAISED_ONLY = {"card", "config", "figure", "preflight", "prepare", "recipes", "report", "space"}
+RAISED_ONLY = {"account", "card", "config", "figure", "preflight", "prepare", "recipes", "report", "space"}
 # Calls whose words nobody reads on a page: of settings, of processes, of programs' own mistakes.
 UNSEEN_CALLS = {"setting", "print", "say", "compile", "begun"}
 NOT_SHOWN = {
