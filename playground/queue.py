@@ -2,14 +2,20 @@
 
 A run that waits is a run directory whose `status.json` says `waiting`; who waits with what stands in one file, so an app
 that is started again goes on where it was, and trainings that went on without it still count. Whose turn is next: the
-visitor with the fewest trainings under way, among those the one who was served longest ago; within a visitor, what was
-asked for first. So nobody waits longer because somebody else asked for ten.
+visitor with the fewest trainings under way, among those the one who has waited longest, which counts from when they
+asked or, if that is later, from the end of their last training. So nobody waits longer because somebody else asked for
+ten, and neither to be new nor to leave the line and enter it again gains a place.
+
+The clock may be set while somebody waits or trains. Times that are written down only order the line, and each is later
+than those before it; how long a training takes is counted by a clock that nobody sets, and after a restart of the app by
+what was written down, within the training's limit.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -21,7 +27,8 @@ from typing import Any
 
 from lm import launch, run_dir
 from lm.errors import LMError, RunError
-from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir
+from lm.files import explaining_damage, replace_file
+from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir, Status
 
 RESUME = ("resume",)
 # One thread a training, one training for every two processors: half of the machine stays for the pages. A second thread
@@ -31,14 +38,18 @@ SHARED = ("--threads", "1")
 LOOK_SECONDS = 1.0
 # What a training takes besides its minutes: the imports, the tokens, the last evaluation. assumed.
 OVERHEAD_SECONDS = 15.0
-REMEMBERED = 500  # visitors whose last turn is known. assumed
+REMEMBERED = 500  # visitors of whom is known when their last training began or ended. assumed
 # A trainer that was asked to stop and has not after this long is ended. assumed.
 PATIENCE_SECONDS = 300.0
+TICK_SECONDS = 1e-3  # between two times that would be the same
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One training that waits or is under way; `started` is 0 while it waits, times are seconds since the epoch."""
+    """One training that waits or is under way; `started` is 0 while it waits, times are seconds since the epoch.
+
+    `heard` is the run's heartbeat when it was begun: one that differs is its trainer's.
+    """
 
     visitor: str
     run: str
@@ -47,6 +58,7 @@ class Entry:
     since: float
     command: tuple[str, ...] = ("train",)  # "resume" alone goes on with a run
     started: float = 0.0
+    heard: float = 0.0
 
     @property
     def directory(self) -> RunDir:
@@ -71,10 +83,11 @@ class TrainingQueue:
 
     def __init__(self, path: Path, slots: int) -> None:
         self.path, self.slots = Path(path), slots
-        self._lock = threading.RLock()
+        self.asking = threading.RLock()  # held by whoever looks how many there are before adding one
         self._closed = threading.Event()
         self._served: dict[str, float] = {}
         self._entries: list[Entry] = []
+        self._begun: dict[str, float] = {}  # by `time.monotonic`, of the runs under way
         self._read()
 
     # ------------------------------------------------------------------------------------------ for visitors
@@ -86,29 +99,46 @@ class TrainingQueue:
 
         `command` is as in `lm.launch.start`, or `RESUME`.
         """
-        with self._lock:
+        with self.asking:
             if self._find(run):
                 raise RunError(f"run {run.name!r} is in the queue already; it begins by itself")
-            run_dir.write_status(run, replace(run_dir.read_status(run), state=WAITING, error="", error_kind=""))
-            entry = Entry(visitor, str(run.path.resolve()), tuple(argv), minutes, time.time(), tuple(command))
+            entry = Entry(visitor, str(run.path.resolve()), tuple(argv), minutes, self._now(), tuple(command))
+            said = run_dir.read_status(run)
             self._entries.append(entry)
-            self._write()
+            try:
+                run_dir.write_status(run, replace(said, state=WAITING, error="", error_kind=""))
+                self._write()
+            except OSError:
+                self._entries.remove(entry)
+                _forget_asking(run, said)
+                raise
         self.step()
 
     def leave(self, run: RunDir) -> bool:
         """Take a waiting run out of the line; False if it does not wait there."""
-        with self._lock:
+        with self.asking:
             entry = self._find(run)
-            if entry is None or entry.started:
+            if entry is None:
+                return self.settle(run)
+            if entry.started:
                 return False
             self._entries.remove(entry)
             self._write()
             run_dir.write_status(run, replace(run_dir.read_status(run), state="stopped"))
             return True
 
+    def settle(self, run: RunDir) -> bool:
+        """Say of a run that it was stopped if it says that it waits and does not stand in the line; whether it did."""
+        with self.asking:
+            said = run_dir.read_status(run)
+            if said.state != WAITING or self._find(run):
+                return False
+            run_dir.write_status(run, replace(said, state="stopped"))
+            return True
+
     def place(self, run: RunDir) -> Place | None:
         """Where it stands; None if it does not wait."""
-        with self._lock:
+        with self.asking:
             entry, line = self._find(run), self._line()
             if entry not in line:
                 return None
@@ -119,25 +149,32 @@ class TrainingQueue:
 
     def n_running(self) -> int:
         """How many train now, whose ever they are."""
-        with self._lock:
+        with self.asking:
             return len(self._running())
+
+    def n_waiting(self) -> int:
+        """How many wait, whose ever they are."""
+        with self.asking:
+            return len(self._entries) - len(self._running())
 
     def is_busy(self, visitor: str) -> bool:
         """Whether something of this visitor trains or waits."""
-        with self._lock:
+        with self.asking:
             return any(entry.visitor == visitor for entry in self._entries)
 
     # ------------------------------------------------------------------------------------------ its own work
 
     def step(self) -> None:
         """Let go of what has ended, stop what takes too long, begin what can begin."""
-        with self._lock:
-            over = [entry for entry in self._entries if _is_over(entry)]
+        with self.asking:
+            over = [entry for entry in self._entries if _is_over(entry, self._age(entry))]
             for entry in over:
                 self._entries.remove(entry)
+                if self._begun.pop(entry.run, None) is not None:
+                    self._served[entry.visitor] = self._now()
                 _say_if_never_begun(entry)
             for entry in self._running():
-                _end_if_too_long(entry)
+                _end_if_too_long(entry, self._age(entry))
             line = self._line()[: max(0, self.slots - len(self._running()))]
             for entry in line:
                 self._begin(entry)
@@ -155,10 +192,12 @@ class TrainingQueue:
 
     def _begin(self, entry: Entry) -> None:
         """Start it. That it was started is on disk before it is: an app that dies in between starts nothing twice."""
-        self._entries[self._entries.index(entry)] = replace(entry, started=time.time())
-        self._served[entry.visitor] = time.time()
+        run, now = entry.directory, self._now()
+        started = replace(entry, started=now, heard=run_dir.read_status(run).heartbeat)
+        self._entries[self._entries.index(entry)] = started
+        self._served[entry.visitor] = now
+        self._begun[entry.run] = time.monotonic()
         self._write()
-        run = entry.directory
         try:
             if entry.command == RESUME:
                 launch.resume(run, entry.argv)
@@ -171,21 +210,33 @@ class TrainingQueue:
     def _line(self) -> list[Entry]:
         """Those that wait, the next one first."""
         waiting = sorted((entry for entry in self._entries if not entry.started), key=lambda entry: entry.since)
-        turns, served, line = Counter(entry.visitor for entry in self._running()), dict(self._served), []
+        turns, line, now = Counter(entry.visitor for entry in self._running()), [], self._now()
+        ended = dict(self._served)
         while waiting:
-            entry = min(waiting, key=lambda one: (turns[one.visitor], served.get(one.visitor, 0.0), one.since))
+            entry = min(
+                waiting, key=lambda one: (turns[one.visitor], max(one.since, ended.get(one.visitor, 0.0)), one.since)
+            )
             waiting.remove(entry)
             line.append(entry)
             turns[entry.visitor] += 1
-            served[entry.visitor] = time.time() + len(line)
+            ended[entry.visitor] = now + len(line)
         return line
+
+    def _now(self) -> float:
+        """The time, but later than all that is written down: who came first came first, wherever the clock is set."""
+        noted = [*self._served.values(), *(entry.since for entry in self._entries)]
+        return max(time.time(), max(noted, default=0.0) + TICK_SECONDS)
+
+    def _age(self, entry: Entry) -> float:
+        """For how many seconds it has been under way; 0 while it waits."""
+        return time.monotonic() - self._begun[entry.run] if entry.started else 0.0
 
     def _running(self) -> list[Entry]:
         return [entry for entry in self._entries if entry.started]
 
     def _free_at(self) -> list[float]:
         """Seconds until each place to train is free, as a heap."""
-        left = sorted((_seconds_left(entry) for entry in self._running()), reverse=True)[: self.slots]
+        left = sorted((_seconds_left(entry, self._age(entry)) for entry in self._running()), reverse=True)[: self.slots]
         return sorted([*left, *[0.0] * (self.slots - len(left))])
 
     def _find(self, run: RunDir) -> Entry | None:
@@ -193,14 +244,20 @@ class TrainingQueue:
         return next((entry for entry in self._entries if entry.run == path), None)
 
     def _read(self) -> None:
+        """Go on where the app before ended; a file that is damaged is set aside, with a word to whoever started it."""
         if not self.path.exists():
             return
-        record = run_dir.read_json(self.path)
-        self._served = record["served"]
-        self._entries = [
-            Entry(**one | dict(argv=tuple(one["argv"]), command=tuple(one["command"]))) for one in record["entries"]
-        ]
-        self._entries = [entry for entry in self._entries if run_dir.is_run(entry.directory.path)]
+        try:
+            self._served, entries = _remembered(self.path)
+        except RunError as error:
+            aside = self.path.with_suffix(".damaged")
+            replace_file(self.path, aside)
+            print(f"the queue begins empty: {error}. It is kept as {aside}", file=sys.stderr, flush=True)
+            return
+        self._entries = [entry for entry in entries if run_dir.is_run(entry.directory.path)]
+        now, wall = time.monotonic(), time.time()
+        for entry in self._running():
+            self._begun[entry.run] = now - min(max(0.0, wall - entry.started), entry.seconds)
 
     def _write(self) -> None:
         latest = sorted(self._served, key=self._served.__getitem__)[-REMEMBERED:]
@@ -215,13 +272,35 @@ def slots_here() -> int:
     return max(1, (os.cpu_count() or 1) // 2)
 
 
-def _is_over(entry: Entry) -> bool:
+def _remembered(path: Path) -> tuple[dict[str, float], list[Entry]]:
+    """(visitors' last turns, entries) as `TrainingQueue` wrote them; `RunError` when somebody else did."""
+    with explaining_damage(path):
+        record = run_dir.read_json(path)
+        served = {str(visitor): float(at) for visitor, at in record["served"].items()}
+        return served, [_entry(one) for one in record["entries"]]
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    names = ("argv", "command")
+    words = {name: tuple(str(word) for word in said[name]) for name in names}
+    times = {name: float(said[name]) for name in ("minutes", "since", "started", "heard") if name in said}
+    return Entry(str(said["visitor"]), str(said["run"]), **words, **times)
+
+
+def _forget_asking(run: RunDir, said: Status) -> None:
+    """Leave `run` as it was before it was to wait, as far as a disk that refuses lets it."""
+    run_dir.discard_unprepared(run)
+    if run.path.exists():
+        with suppress(OSError):
+            run_dir.write_status(run, said)
+
+
+def _is_over(entry: Entry, age: float) -> bool:
     """Whether a training that was begun has ended, or never got to its first word, or its run is gone."""
     run = entry.directory
     if not entry.started or run_dir.state(run) in ACTIVE_STATES:
         return not run_dir.is_run(run.path)
-    has_spoken = run_dir.read_status(run).heartbeat >= entry.started
-    return has_spoken or not 0 <= time.time() - entry.started < START_GRACE_SECONDS
+    return run_dir.read_status(run).heartbeat != entry.heard or age >= START_GRACE_SECONDS
 
 
 def _say_if_never_begun(entry: Entry) -> None:
@@ -232,16 +311,16 @@ def _say_if_never_begun(entry: Entry) -> None:
         run_dir.write_status(run, replace(said, state="failed", error=words))
 
 
-def _end_if_too_long(entry: Entry) -> None:
-    over = time.time() - entry.started - entry.seconds
+def _end_if_too_long(entry: Entry, age: float) -> None:
+    over = age - entry.seconds
     if over > PATIENCE_SECONDS:
         launch.kill(entry.directory)
     elif over > 0 and not entry.directory.stop.exists():
         launch.stop(entry.directory)
 
 
-def _seconds_left(entry: Entry) -> float:
+def _seconds_left(entry: Entry, age: float) -> float:
     """Of a training under way, by its own words, and never more than its limit leaves."""
-    left = max(0.0, entry.started + entry.seconds - time.time())
+    left = max(0.0, entry.seconds - age)
     said = run_dir.read_status(entry.directory).seconds_left
     return left if said is None else min(left, said)

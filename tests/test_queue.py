@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from fabricated_runs import fabricate
 from runs import write_text
+from test_disk import room_for
 
 from lm import __main__, launch, run_dir
 from lm.errors import RunError
 from lm.run_dir import RunDir, Status
 from playground import queue
 from playground.queue import TrainingQueue
+
+DAY = 86_400.0
 
 
 @pytest.fixture
@@ -195,6 +198,142 @@ def test_a_resumed_run_keeps_what_it_knew_while_it_waits(line: TrainingQueue, tm
     run = fabricate(tmp_path / "bob", "old", state="stopped", step=120)
     line.add("bob", run, [], 1, queue.RESUME)
     assert run_dir.read_status(run).step == 120 and run_dir.state(run) == run_dir.WAITING
+
+
+# ---------------------------------------------------------------------------------------------- nothing to be gained
+
+
+def test_whoever_comes_back_as_somebody_new_waits_behind_those_who_wait(
+    line: TrainingQueue, tmp_path: Path, begun: list[str]
+) -> None:
+    """A browser without a cookie is a new visitor each time it comes; bob was served before, and is as good as new."""
+    end(ask(line, tmp_path, "bob", "bob0"))
+    line.step()
+    ask(line, tmp_path, "ann", "ann0")
+    ask(line, tmp_path, "bob", "bob1")
+    ask(line, tmp_path, "ann-again", "ann1")
+    assert begun == ["bob0", "ann0"] and names_of(line) == ["bob1", "ann1"]
+
+
+def test_to_leave_the_line_and_enter_it_again_gains_no_place(
+    line: TrainingQueue, tmp_path: Path, begun: list[str]
+) -> None:
+    ask(line, tmp_path, "ann", "ann0")
+    bob, cleo = ask(line, tmp_path, "bob", "bob0"), ask(line, tmp_path, "cleo", "cleo0")
+    line.leave(cleo)
+    line.add("cleo", cleo, [], 1)
+    assert names_of(line) == ["bob0", "cleo0"]
+    line.leave(bob)
+    line.add("bob", bob, [], 1)
+    assert names_of(line) == ["cleo0", "bob0"]
+
+
+# ---------------------------------------------------------------------------------------------- a clock that is set
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds by which this machine's clock is wrong; a test may set it."""
+    wrong, real = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: real() + wrong[0])
+    return wrong
+
+
+@pytest.mark.parametrize("leap", [DAY, -DAY, -1.7e9], ids=["tomorrow", "yesterday", "1970"])
+def test_a_clock_that_is_set_neither_ends_a_training_nor_changes_the_line(
+    line: TrainingQueue,
+    tmp_path: Path,
+    begun: list[str],
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    leap: float,
+) -> None:
+    killed = []
+    monkeypatch.setattr(launch, "kill", killed.append)
+    first, second = ask(line, tmp_path, "ann", "first"), ask(line, tmp_path, "bob", "second")
+    end(first, "running")
+    clock[0] = leap
+    with run_dir.owned(first):
+        ask(line, tmp_path, "cleo", "third")
+        line.step()
+        assert not killed and not first.stop.exists() and names_of(line) == ["second", "third"]
+        assert 0 < line.place(second).seconds <= 60 + queue.OVERHEAD_SECONDS
+        again = TrainingQueue(line.path, slots=1)
+        assert names_of(again) == ["second", "third"]
+        again.step()
+        assert not killed and begun == ["first"]
+    end(first)
+    again.step()
+    assert begun == ["first", "second"]
+
+
+def test_a_training_that_takes_too_long_ends_however_the_clock_is_set(
+    line: TrainingQueue, tmp_path: Path, begun: list[str], clock: list[float]
+) -> None:
+    run = ask(line, tmp_path, "ann", "long", minutes=-1)
+    end(run, "running")
+    clock[0] = -1.7e9
+    with run_dir.owned(run):
+        line.step()
+    assert run.stop.exists()
+
+
+# ---------------------------------------------------------------------------------------------- what a death leaves
+
+
+def test_a_damaged_line_is_set_aside_and_the_app_opens(
+    line: TrainingQueue, tmp_path: Path, begun: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(line, tmp_path, "ann", "first")
+    waiting = ask(line, tmp_path, "ann", "second")
+    whole = line.path.read_text(encoding="utf-8")
+    for damage in (
+        "",
+        "[]",
+        "{}",
+        whole[:-9],
+        whole.replace('"since": ', '"since": "x", "old": '),
+        whole.replace("argv", "arg"),
+    ):
+        line.path.write_text(damage, encoding="utf-8")
+        again = TrainingQueue(line.path, slots=1)
+        assert names_of(again) == [] and not line.path.exists()
+        assert "damaged" in capsys.readouterr().err
+    assert again.leave(waiting) and run_dir.state(waiting) == "stopped"
+
+
+def test_a_run_that_says_it_waits_and_does_not_stand_in_the_line_is_stopped(
+    line: TrainingQueue, tmp_path: Path
+) -> None:
+    lost = fabricate(tmp_path / "ann", "lost", state=run_dir.WAITING)
+    assert line.settle(lost) and run_dir.state(lost) == "stopped" and not line.settle(lost)
+
+
+def test_whoever_waits_or_trains_is_left_as_they_are(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    first, second = ask(line, tmp_path, "ann", "first"), ask(line, tmp_path, "ann", "second")
+    assert not line.settle(first) and not line.settle(second) and run_dir.state(second) == run_dir.WAITING
+
+
+@pytest.mark.parametrize("room", range(6))
+@pytest.mark.parametrize("command", [("train",), queue.RESUME], ids=["new", "resumed"])
+def test_whoever_is_refused_by_a_full_disk_does_not_stand_in_the_line(
+    line: TrainingQueue, tmp_path: Path, begun: list[str], room: int, command: tuple[str, ...]
+) -> None:
+    """Neither now nor after a restart, and the run is as it was before: resting, or not there."""
+    ask(line, tmp_path, "ann", "first")
+    if command == queue.RESUME:
+        run = fabricate(tmp_path / "bob", "fox", state="stopped", step=120)
+    else:
+        run = run_dir.create(tmp_path / "bob", "fox")
+    with room_for(room, tmp_path):
+        try:
+            line.add("bob", run, [], 1, command)
+        except OSError:
+            assert names_of(line) == [] == names_of(TrainingQueue(line.path, slots=1))
+        else:
+            assert names_of(line) == ["fox"]
+    line.leave(run)
+    assert not run.path.exists() or run_dir.state(run) == "stopped"
 
 
 def test_a_real_training_waits_begins_and_ends(line: TrainingQueue, tmp_path: Path) -> None:
