@@ -18,6 +18,8 @@ from playground.markup import count
 from playground.text import say
 
 MEGABYTE = 1_000_000
+MOST_IN_LINE = 100  # trainings that wait, whose ever they are: on two cores the last of them begins tomorrow. assumed
+LEAST_FREE_BYTES = 1_000 * MEGABYTE  # of the machine's disk, which no visitor may fill up. assumed
 PUBLISHED_SIZES = dict(gpt2=50_257, r50k_base=50_257, p50k_base=50_281, cl100k_base=100_277, o200k_base=200_019)
 
 
@@ -81,6 +83,18 @@ def check_runs(limits: Limits | None, n_runs: int, language: str) -> None:
         raise LimitError(say("limit.runs", language, most=limits.runs))
 
 
+def check_line(limits: Limits | None, n_waiting: int, language: str) -> None:
+    """Refuse to let one more wait behind so many."""
+    if limits is not None and n_waiting >= MOST_IN_LINE:
+        raise LimitError(say("limit.line", language, most=MOST_IN_LINE))
+
+
+def check_machine(limits: Limits | None, free_bytes: int, more_bytes: int, language: str) -> None:
+    """Refuse what would fill the disk that all visitors share, whoever they are and however many."""
+    if limits is not None and free_bytes - more_bytes < LEAST_FREE_BYTES:
+        raise LimitError(say("limit.machine", language))
+
+
 def check_disk(limits: Limits | None, used_bytes: int, more_bytes: int, language: str) -> None:
     """Refuse what does not fit into the visitor's share of the disk any more."""
     if limits is not None and used_bytes + more_bytes > limits.disk_bytes:
@@ -127,7 +141,7 @@ def training_words(limits: Limits | None, language: str) -> str:
     if limits is None:
         return ""
     asked = dict(minutes=_number(limits.minutes), parameters=f"{limits.parameters / 1e6:g}", runs=limits.runs)
-    return say("limit.training", language, tokens=count(limits.batch_tokens), **asked)
+    return say("limit.training", language, tokens=count(limits.batch_tokens), line=MOST_IN_LINE, **asked)
 
 
 def upload_words(limits: Limits | None, language: str) -> str:

@@ -29,13 +29,16 @@ def begin(
 
     `argv` and `command` are as in `lm.launch.start`; `minutes` is how long was asked for, 0 if it was not said.
     """
-    name = run_dir.free_name(space.runs_dir, wanted)
     share = space.share
     if share.queue is None:
+        name = run_dir.free_name(space.runs_dir, wanted)
         return launch.start(space.runs_dir, name, argv, command).name
-    limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
-    space.check_room(0, language)
-    share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
+    with share.queue.asking:  # a hundred presses at once are as many runs as one may keep, and no more
+        limits.check_line(share.limits, share.queue.n_waiting(), language)
+        limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
+        space.check_room(0, language)
+        name = run_dir.free_name(space.runs_dir, wanted)
+        share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
     return name
 
 

@@ -111,6 +111,8 @@ class Workspace:
         if self.share.limits is not None:
             self._measured = (0.0, 0)  # as it is now, not as it was a while ago
             limits.check_disk(self.share.limits, self.used_bytes(), n_bytes, language)
+            there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+            limits.check_machine(self.share.limits, shutil.disk_usage(there).free, n_bytes, language)
 
     def _fetched_bytes(self) -> int:
         """What the fetched models take, wherever they lie."""

@@ -3,7 +3,8 @@
 A visitor is known by the sign-in (Hugging Face, or `--auth`), else by the cookie that `playground.door` handed out. Only
 a hash of either is kept, and it names the visitor's folder below `visitors`: no name comes from a user. What was made
 before signing in moves along as soon as nothing of it trains. A link for spectators shows one run of a workspace, read
-only. Who does not come back for `Limits.idle_days` is forgotten, except for what is pinned or being trained.
+only. Who does not come back for `Limits.idle_days` is forgotten, except for what is pinned or being trained. A clock
+that is set while the app runs, or a machine that slept, makes nobody idle: the visits are moved with it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import gradio as gr
 
 from lm import library, run_dir
 from lm.errors import LMError, RunError
+from lm.files import explaining_damage
 from playground import limits
 from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
@@ -39,6 +41,7 @@ LINK = re.compile(r"[\w-]{22,64}")
 SEEN_SECONDS = 60.0  # a visit is written down at most this often
 CLEAN_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
+LEAP_SECONDS = 600.0  # by which the clock must be off before it counts as set. assumed
 MOST_IN_MEMORY = 500  # workspaces whose runs are remembered as far as they were read. assumed
 
 
@@ -71,7 +74,8 @@ class Workspaces:
         self._turns = own.share.turns
         self._spaces: OrderedDict[str, Workspace] = OrderedDict()
         self._seen: dict[str, float] = {}
-        self._brought: dict[str, tuple[float, int]] = {}  # since when, how many bytes
+        self._brought: dict[str, tuple[float, int]] = {}  # since when, by a clock that nobody sets; how many bytes
+        self._clocks = time.time(), time.monotonic()
         self._lock = threading.RLock()
 
     @property
@@ -99,8 +103,9 @@ class Workspaces:
         limits.check_upload(who.limits, n_bytes, language)
         if is_file:
             with self._lock:
-                since, brought = self._brought.get(who.key, (time.time(), 0))
-                since, brought = (since, brought) if time.time() - since < DAY_SECONDS else (time.time(), 0)
+                now = time.monotonic()
+                since, brought = self._brought.get(who.key, (now, 0))
+                since, brought = (since, brought) if now - since < DAY_SECONDS else (now, 0)
                 limits.check_disk(who.limits, brought, n_bytes, language)
                 self._brought[who.key] = (since, brought + n_bytes)
 
@@ -133,9 +138,22 @@ class Workspaces:
         if time.monotonic() - self._seen.get(who.key, -SEEN_SECONDS) < SEEN_SECONDS:
             return
         self._seen[who.key] = time.monotonic()
+        self._follow_clock()
         folder = self._folder(who.key)
         folder.mkdir(parents=True, exist_ok=True)
-        run_dir.write_json(folder / "seen.json", dict(at=time.time(), is_signed_in=who.is_signed_in))
+        _write_visit(folder, time.time(), who.is_signed_in)
+
+    def _follow_clock(self) -> None:
+        """Where the clock was set since the last look, set the visits by as much: nobody was away for what it skipped."""
+        before, self._clocks = self._clocks, (time.time(), time.monotonic())
+        leap = (self._clocks[0] - before[0]) - (self._clocks[1] - before[1])
+        if abs(leap) > LEAP_SECONDS:
+            for folder in self._folders():
+                if visit := _visit(folder):
+                    _write_visit(folder, visit["at"] + leap, visit["is_signed_in"])
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self.visitors.iterdir() if path.is_dir()] if self.visitors.is_dir() else []
 
     def _folder(self, key: str) -> Path:
         assert self.visitors is not None, "only visitors have folders"
@@ -149,7 +167,7 @@ class Workspaces:
             raise RunError(f"{run!r} is not a run in this library; choose one there")
         record = dict(visitor=space.share.visitor, run=run)
         for path in self._links().glob("*.json"):
-            if run_dir.read_json(path) == record:
+            if _link(path) == record:
                 return path.stem
         token = secrets.token_urlsafe(24)
         run_dir.write_json(self._links() / f"{token}.json", record)
@@ -158,18 +176,18 @@ class Workspaces:
     def hide(self, space: Workspace, run: str) -> None:
         """Links to `run` show nothing from now on."""
         for path in self._links().glob("*.json"):
-            if run_dir.read_json(path) == dict(visitor=space.share.visitor, run=run):
+            if _link(path) == dict(visitor=space.share.visitor, run=run):
                 path.unlink(missing_ok=True)
                 self._spaces.pop(f"{WATCH}:{path.stem}", None)
 
     def _watched(self, token: str, language: str) -> Workspace:
-        link = self._links() / f"{token}.json"
-        if not (LINK.fullmatch(token) and link.is_file()):
+        record = _link(self._links() / f"{token}.json") if LINK.fullmatch(token) else None
+        if record is None:
             raise RunError(say("visitor.no_link", language))
         with self._lock:
             key = f"{WATCH}:{token}"
             if key not in self._spaces:
-                self._spaces[key] = self._shown(run_dir.read_json(link))
+                self._spaces[key] = self._shown(record)
             self._spaces.move_to_end(key)
             return self._spaces[key]
 
@@ -193,15 +211,22 @@ class Workspaces:
             time.sleep(CLEAN_SECONDS)
 
     def clean(self) -> None:
-        """Remove what visitors left who did not come back, and links that show nothing any more."""
-        for folder in self.visitors.iterdir() if self.visitors.is_dir() else ():
+        """Remove what visitors left who did not come back, and links that show nothing any more.
+
+        Runs that say that they wait, and lost their place when an app died or the disk was full, are said to be stopped.
+        """
+        with self._lock:
+            self._follow_clock()
+        for folder in self._folders():
             with self._lock:
                 if _is_idle(folder) and not self.queue.is_busy(folder.name):
                     self._spaces.pop(folder.name, None)
                     _empty(folder)
+            for run in run_dir.list_runs(folder / "runs"):
+                self.queue.settle(run)
         for path in self._links().glob("*.json"):
-            record = run_dir.read_json(path)
-            if not run_dir.is_run(self._folder(record["visitor"]) / "runs" / record["run"]):
+            record = _link(path)
+            if record is None or not run_dir.is_run(self._folder(record["visitor"]) / "runs" / record["run"]):
                 path.unlink(missing_ok=True)
         self._forget()
 
@@ -210,18 +235,47 @@ class Workspaces:
         with self._lock:
             self._seen = {key: at for key, at in self._seen.items() if time.monotonic() - at < SEEN_SECONDS}
             self._brought = {
-                key: (since, n) for key, (since, n) in self._brought.items() if time.time() - since < DAY_SECONDS
+                key: (since, n) for key, (since, n) in self._brought.items() if time.monotonic() - since < DAY_SECONDS
             }
 
 
 def _is_idle(folder: Path) -> bool:
     """Whether nobody came for too long; a folder without a word about it is not ours."""
+    visit = _visit(folder)
+    if visit is None:
+        return False
+    if visit["at"] > time.time():  # written while the clock was ahead: it would never be long ago
+        _write_visit(folder, time.time(), visit["is_signed_in"])
+    most = (SIGNED_IN if visit["is_signed_in"] else ANONYMOUS).idle_days
+    return time.time() - visit["at"] > most * DAY_SECONDS
+
+
+def _visit(folder: Path) -> dict[str, Any] | None:
+    """When the visitor was last `at` the page, in seconds since the epoch, and as whom; a damaged note counts as now."""
     seen = folder / "seen.json"
     if not seen.is_file():
-        return False
-    record = run_dir.read_json(seen)
-    most = (SIGNED_IN if record["is_signed_in"] else ANONYMOUS).idle_days
-    return time.time() - record["at"] > most * DAY_SECONDS
+        return None
+    try:
+        with explaining_damage(seen):
+            said = run_dir.read_json(seen)
+            return dict(at=float(said["at"]), is_signed_in=bool(said["is_signed_in"]))
+    except RunError:
+        _write_visit(folder, time.time(), is_signed_in=True)
+        return dict(at=time.time(), is_signed_in=True)
+
+
+def _write_visit(folder: Path, at: float, is_signed_in: bool) -> None:
+    run_dir.write_json(folder / "seen.json", dict(at=at, is_signed_in=is_signed_in))
+
+
+def _link(path: Path) -> dict[str, str] | None:
+    """What a link shows: a visitor's run; None where there is no such link, or one that was damaged."""
+    try:
+        with explaining_damage(path):
+            said = run_dir.read_json(path)
+            return dict(visitor=str(said["visitor"]), run=run_dir.check_name(str(said["run"])))
+    except RunError:
+        return None
 
 
 def _empty(folder: Path) -> None:

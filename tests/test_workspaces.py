@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from visits import SharedApp
 
 from lm import launch, library, run_dir
 from lm.errors import RunError
-from playground import door, trainings, workspaces
+from playground import door, limits, trainings, workspaces
 from playground.door import Refused, check_origin, check_route
 from playground.limits import ANONYMOUS, SIGNED_IN, LimitError
 from playground.queue import TrainingQueue
@@ -260,7 +261,121 @@ def test_a_link_to_what_was_removed_is_removed(many: Workspaces) -> None:
     assert list(many._links().iterdir()) == []
 
 
+@pytest.mark.parametrize("leap", [366 * 86_400.0, -366 * 86_400.0], ids=["forward", "back"])
+def test_a_clock_that_is_set_while_the_app_runs_makes_nobody_idle(
+    many: Workspaces, monkeypatch: pytest.MonkeyPatch, leap: float
+) -> None:
+    """And nobody stays for ever: who has really not come back is forgotten in the new time as in the old."""
+    recent, gone = leave(many, ANN, ANONYMOUS.idle_days - 0.1), leave(many, BOB, ANONYMOUS.idle_days + 0.1)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + leap)
+    many.of(asks("c" * 43))
+    many.clean()
+    assert recent.library.has("diary") and not gone.root.parent.exists()
+    again = Workspaces(many.own, many.visitors, many.queue)
+    again.clean()
+    assert recent.library.has("diary")
+
+
+def test_a_visit_from_the_future_is_forgotten_in_its_time(many: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    space, real = leave(many, ANN, -400), time.time
+    many.clean()
+    monkeypatch.setattr(time, "time", lambda: real() + (ANONYMOUS.idle_days + 0.1) * 86_400)
+    Workspaces(many.own, many.visitors, many.queue).clean()
+    assert not space.root.parent.exists()
+
+
+def test_a_clock_that_is_set_gives_nobody_a_second_days_share_and_takes_none(
+    many: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope, real, wrong = {door.VISITOR: ANN}, time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + wrong[0])
+    for leap in (0, 5 * 86_400.0, -5 * 86_400.0):
+        wrong[0] = leap
+        for _ in range(8):
+            many.may_bring(scope, ANONYMOUS.upload_bytes, is_file=True, language="en")
+    many.may_bring(scope, ANONYMOUS.upload_bytes, is_file=True, language="en")
+    with pytest.raises(LimitError):
+        many.may_bring(scope, ANONYMOUS.upload_bytes, is_file=True, language="en")
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"at": "x", "is_signed_in": 1}', '{"visitor": "x", "run": "../y"}'])
+def test_one_damaged_note_keeps_nobody_elses_from_being_cleaned(many: Workspaces, damage: str) -> None:
+    """Neither the note of a visit nor that of a link; and the link of somebody else can still be given away."""
+    spoilt, gone = leave(many, ANN, 99), leave(many, BOB, 99)
+    (spoilt.root.parent / "seen.json").write_text(damage, encoding="utf-8")
+    (many._links() / f"{'x' * 32}.json").write_text(damage, encoding="utf-8")
+    with pytest.raises(RunError):
+        many.of(asks(watch="x" * 32))
+    token = many.show(spoilt, "diary")
+    many.clean()
+    assert spoilt.library.has("diary") and not gone.root.parent.exists()
+    assert [path.stem for path in many._links().iterdir()] == [token]
+
+
+def test_a_run_that_lost_its_place_with_its_app_is_not_waited_for(many: Workspaces) -> None:
+    run = fabricate(many.of(asks(ANN)).runs_dir, "lost", state=run_dir.WAITING)
+    many.clean()
+    assert run_dir.state(run) == "stopped"
+
+
+def test_a_hundred_presses_at_once_are_as_many_runs_as_one_may_keep(
+    many: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
+    space, refused = many.of(asks(ANN)), []
+
+    def press() -> None:
+        try:
+            trainings.begin(space, "fox", ["--minutes", "1"], "en")
+        except LimitError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=press) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(run_dir.list_runs(space.runs_dir)) == ANONYMOUS.runs and len(refused) == 100 - ANONYMOUS.runs
+
+
+def test_many_visitors_with_one_browser_cannot_make_the_line_endless_or_fill_the_disk(
+    many: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new cookie is a new visitor: what all of them together may take has an end of its own."""
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
+    monkeypatch.setattr(limits, "MOST_IN_LINE", 3)
+    for n in range(4):
+        trainings.begin(many.of(asks(str(n) * 43)), "fox", [], "en")
+    for language in ("en", "ja"):
+        with pytest.raises(LimitError, match="3"):
+            trainings.begin(many.of(asks("z" * 43)), "fox", [], language)
+        assert "3" in limits.training_words(ANONYMOUS, language)
+    monkeypatch.setattr(limits, "LEAST_FREE_BYTES", 1 << 60)
+    with pytest.raises(LimitError, match="nearly full"):
+        many.of(asks(ANN)).check_room(1, "en")
+    Workspace(many.own.root, many.own.runs_dir).check_room(1, "en")  # one's own machine is one's own
+
+
 # ---------------------------------------------------------------------------------------------- the door
+
+
+def test_a_large_event_is_read_in_a_time_that_grows_with_its_size() -> None:
+    """A hundred megabytes in pieces of a network's size; the page answers nobody else while it reads."""
+    left = [b"x" * 65_536] * 1_600
+
+    async def receive() -> dict:
+        return dict(type="http.request", body=left.pop(), more_body=bool(left))
+
+    began = time.perf_counter()
+    assert len(asyncio.run(door._read(receive, 1 << 30))) == 1_600 * 65_536
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("length", ["", "²", "-1", "1e3", "0x10", "x"])
+def test_a_size_that_is_no_number_is_refused(many: Workspaces, length: str) -> None:
+    with pytest.raises(Refused):
+        door.Door(None, many)._check_size({"path": door.UPLOAD, door.VISITOR: ANN}, {"content-length": length})
 
 
 @pytest.mark.parametrize(

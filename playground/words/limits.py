@@ -4,9 +4,9 @@
 WORDS = {
     "limit.training": (
         "On this shared machine a run takes up to {minutes} minutes, {parameters} million parameters and {tokens} tokens "
-        "a step (batch size × context length); you can keep {runs} runs.",
+        "a step (batch size × context length); you can keep {runs} runs. At most {line} wait at the same time.",
         "この共用マシンでは、1回の学習は最長 {minutes} 分、最大 {parameters} 百万パラメータ、1ステップ {tokens} トークン"
-        "(バッチサイズ × 文脈長)まで、保存できる学習は {runs} 件までです。",
+        "(バッチサイズ × 文脈長)まで、保存できる学習は {runs} 件までです。順番待ちは全員で {line} 件までです。",
     ),
     "limit.writing": (
         "Up to {tokens} new tokens at a time, over all samples; {writings} at once.",
@@ -45,6 +45,14 @@ WORDS = {
     "limit.runs": (
         "You have {most} runs, as many as one visitor can keep here; delete one in the library first",
         "学習は一人 {most} 件まで保存できます。先にライブラリから一つ削除してください",
+    ),
+    "limit.line": (
+        "{most} trainings wait already, as many as may; wait until some have had their turn, and press again",
+        "すでに {most} 件が順番待ちで、これ以上は並べません。少し待って、もう一度押してください",
+    ),
+    "limit.machine": (
+        "The disk of this shared machine is nearly full; wait until old runs have been cleared away, or use a machine of your own",
+        "この共用マシンのディスクに空きがほとんどありません。古い学習が片付くまで待つか、手元のマシンで使ってください",
     ),
     "limit.disk": (
         "{used} MB of your {most} MB are used, and this does not fit any more; delete a run in the library first",
