@@ -1,8 +1,8 @@
-"""What simpler things than a network score on a run's held-out text: the lines a loss curve is read against.
+"""What simpler predictors than a network score on a run's held-out text: the lines a loss curve is read against.
 
-From the run directory alone: `train.bin` and `val.bin` are counted, the held-out text is decoded and compressed. All
-five are nats per token of the run's own tokenizer, on every held-out token but the first, as `lm.evaluate` measures;
-a compressor's size per byte is converted by the bytes that a token has here.
+Computed from the run directory alone: the tokens in `train.bin` and `val.bin` are counted, the held-out text is decoded
+and compressed. All five numbers are nats per token of the run's own tokenizer, on every held-out token but the first,
+as in `lm.evaluate`; a compressor's total size is divided by the number of held-out tokens.
 
 - uniform: every token equally likely, ln V;
 - unigram: how often each token occurs in the training text;
@@ -21,20 +21,21 @@ import gzip
 import lzma
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from lm import run_dir
+from lm.errors import CorpusError
 from lm.run_dir import RunDir
-from lm.tokenizer import load_tokenizer
+from lm.tokenizer import id_dtype, load_tokenizer
 
-# What is counted and compressed at most, from the beginning of each file: a text of any size takes seconds and less
-# than 200 MB. Measured on 2 cores: 1.1 MB of text 0.4 s. assumed: more would move the lines by less than their width.
+# At most this much of each file is counted and compressed, from its beginning: a text of any size takes seconds and less
+# than 200 MB. Measured on 2 cores: 1.1 MB of text 0.4 s. Assumed: more would move the lines by less than their width.
 MOST_TRAIN_TOKENS = 1 << 24
 MOST_VAL_TOKENS = 1 << 20
 TOKENS_AT_ONCE = 1 << 20
-UNIFORM_PRIOR = 1.0  # counts that every vocabulary shares out before it has seen anything; Laplace's rule is V
-PRIORS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+UNIFORM_PRIOR = 1.0  # pseudo-counts, spread evenly over the whole vocabulary; Laplace's rule has V of them
+PRIORS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # pseudo-counts after each token, spread as the unigram is
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class Baselines:
 def baselines(run: RunDir) -> Baselines | None:
     """The baselines of a prepared run; None where less than two tokens are held out.
 
-    Deterministic; memory and time are bounded. `RunError` when config.json is missing or damaged, `TokenizerError` when
-    the tokenizer is, `OSError` when the tokens cannot be read.
+    Deterministic; memory and time are bounded. `TokenizerError` when the tokenizer is missing or damaged, `CorpusError`
+    when the tokens are damaged, `OSError` when they cannot be read.
     """
-    tokenizer, vocab_size = load_tokenizer(run.tokenizer), run_dir.read_json(run.config)["model"]["vocab_size"]
-    dtype = np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")  # as lm.batches writes them
-    train = np.fromfile(run.train_tokens, dtype, MOST_TRAIN_TOKENS)  # (N,)
-    val = np.fromfile(run.val_tokens, dtype, MOST_VAL_TOKENS)  # (M,)
+    tokenizer = load_tokenizer(run.tokenizer)
+    vocab_size = tokenizer.vocab_size
+    train = _first_ids(run.train_tokens, MOST_TRAIN_TOKENS, vocab_size)  # (N,)
+    val = _first_ids(run.val_tokens, MOST_VAL_TOKENS, vocab_size)  # (M,)
     if len(val) < 2:
         return None
     unigram = unigram_probabilities(train, vocab_size)  # (V,)
@@ -71,6 +72,16 @@ def baselines(run: RunDir) -> Baselines | None:
         xz=8 * len(lzma.compress(text)) * math.log(2) / len(val),
         bytes_per_token=len(text) / len(val),
     )
+
+
+def _first_ids(path: Path, most: int, vocab_size: int) -> np.ndarray:
+    """At most the first `most` ids of a file that `lm.batches` wrote (which would load torch), (N,)."""
+    ids = np.fromfile(path, id_dtype(vocab_size), most)
+    if len(ids) and int(ids.max()) >= vocab_size:
+        raise CorpusError(
+            f"{path} is damaged: it does not hold ids below {vocab_size:,} alone; make the run again from its text"
+        )
+    return ids
 
 
 def unigram_probabilities(train: np.ndarray, vocab_size: int) -> np.ndarray:
@@ -95,7 +106,7 @@ def _pairs(ids: np.ndarray, vocab_size: int) -> np.ndarray:
 
 
 def _occurrences(train: np.ndarray, pairs: np.ndarray, vocab_size: int) -> np.ndarray:
-    """How often each of `pairs` (P,), sorted, occurs in `train`: (P,) int64. Others are not counted, so P bounds it."""
+    """How often each of `pairs` (P,), sorted, occurs in `train`: (P,) int64. No other pair takes any memory."""
     counts = np.zeros(len(pairs), dtype=np.int64)
     for start in range(0, len(train) - 1, TOKENS_AT_ONCE):
         found = _pairs(train[start : start + TOKENS_AT_ONCE + 1], vocab_size)

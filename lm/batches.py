@@ -17,7 +17,7 @@ import torch
 from lm.config import TrainConfig
 from lm.corpus import Corpus, read_chunks, replacing, split_point
 from lm.errors import CorpusError
-from lm.tokenizer import Tokenizer
+from lm.tokenizer import Tokenizer, id_dtype
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # x and y, both (B, T) int64; y is x one token later
 
@@ -28,34 +28,36 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # x and y, both (B, T) int64; y is x 
 def write_tokens(
     corpus: Corpus, tokenizer: Tokenizer, val_fraction: float, train_path: Path, val_path: Path
 ) -> tuple[int, int]:
-    """Encode both sides of the split into two files, each whole or not at all; returns their token counts."""
-    chunks = read_chunks(corpus.path)
+    """Encode the text before the split into `train_path` and the text after it into `val_path`.
+
+    Each file is written whole or not at all. Returns (training tokens, held-out tokens).
+    """
     middle = split_point(corpus.statistics, val_fraction)
-    train, val = _before(chunks, middle), _after(read_chunks(corpus.path), middle)
+    train, val = _before(read_chunks(corpus.path), middle), _after(read_chunks(corpus.path), middle)
     return _write(train, tokenizer, Path(train_path)), _write(val, tokenizer, Path(val_path))
 
 
 def open_tokens(path: Path, vocab_size: int) -> np.ndarray:
     """The ids at `path`, (N,) and memory-mapped: uint16, or uint32 for a vocabulary that needs it.
 
-    `CorpusError` if they are not of this vocabulary: a network has no row for them.
+    `CorpusError` if one of them is not below `vocab_size`: the embedding has no row for it.
     """
-    size, kind = Path(path).stat().st_size, _dtype(vocab_size)
+    size, dtype = Path(path).stat().st_size, id_dtype(vocab_size)
     if not size:
-        return np.empty(0, dtype=kind)  # an empty file cannot be mapped
-    is_whole = size % np.dtype(kind).itemsize == 0
-    ids = np.memmap(path, dtype=kind, mode="r") if is_whole else None
+        return np.empty(0, dtype)  # an empty file cannot be mapped
+    is_whole = size % dtype.itemsize == 0
+    ids = np.memmap(path, dtype, mode="r") if is_whole else None
     if ids is None or int(ids.max()) >= vocab_size:
         raise CorpusError(
-            f"{path} is damaged: it holds more than ids below {vocab_size:,}; make the run again from its text"
+            f"{path} is damaged: it does not hold ids below {vocab_size:,} alone; make the run again from its text"
         )
     return ids
 
 
 def check_enough(n_train: int, n_val: int, block_size: int) -> None:
-    """`CorpusError` when the training tokens fill no window, or a held-out text predicts nothing.
+    """`CorpusError` when the training tokens do not fill one window, or when exactly one token is held out.
 
-    No held-out token at all means that nobody wants to measure; fewer than a window are measured in a shorter one.
+    No held-out token means that nothing is to be measured; fewer than a window are measured in a shorter window.
     """
     if n_train <= block_size:
         shorter = f"use block_size={max(1, n_train // 4)} or less, " if n_train > 1 else ""
@@ -71,10 +73,10 @@ def check_enough(n_train: int, n_val: int, block_size: int) -> None:
 
 
 def _write(chunks: Iterator[str], tokenizer: Tokenizer, path: Path) -> int:
-    count = 0
+    count, dtype = 0, id_dtype(tokenizer.vocab_size)
     with replacing(path) as file:
         for ids in tokenizer.encode_chunks(chunks):
-            file.write(ids.astype(_dtype(tokenizer.vocab_size)).tobytes())
+            file.write(ids.astype(dtype).tobytes())
             count += len(ids)
     return count
 
@@ -94,10 +96,6 @@ def _after(chunks: Iterator[str], position: int) -> Iterator[str]:
         if position < len(chunk):
             yield chunk[max(0, position) :]
         position -= len(chunk)
-
-
-def _dtype(vocab_size: int) -> np.dtype:
-    return np.dtype("<u2") if vocab_size <= 1 << 16 else np.dtype("<u4")
 
 
 # ---------------------------------------------------------------------------------------------- windows to train on
@@ -128,7 +126,7 @@ class RandomWindows:
         return _windows(self.tokens, starts.numpy(), self.block_size)
 
     def state_dict(self) -> tuple[dict[str, int], torch.Tensor]:
-        """What `load_state_dict` needs to draw the same batches again: a position (JSON) and a generator's state."""
+        """What `load_state_dict` needs to draw the batches that follow: a position (JSON) and the generator's state."""
         return {}, self.generator.get_state()
 
     def load_state_dict(self, position: dict[str, int], generator_state: torch.Tensor) -> None:
@@ -192,8 +190,8 @@ def _windows(tokens: np.ndarray, starts: np.ndarray, block_size: int) -> Batch:
 def evaluation_windows(n_tokens: int, block_size: int, count: int = 0) -> list[tuple[int, int]]:
     """(start, end) of windows that predict tokens start+1 … end from tokens start … end-1.
 
-    They follow one another, so every token but the first is predicted exactly once; the last window may be shorter.
-    With `count`, so many of them, evenly spaced and the same each time.
+    The windows follow one another, so every token but the first is predicted exactly once; the last window may be
+    shorter. With `count` > 0, only that many of them, evenly spaced and the same each time.
     """
     last = max(0, n_tokens - 1)
     n_windows = -(-last // block_size)

@@ -172,6 +172,11 @@ class BPETokenizer:
 Tokenizer = CharTokenizer | BPETokenizer
 
 
+def id_dtype(vocab_size: int) -> np.dtype:
+    """How ids of such a vocabulary lie on disk: uint16, or uint32 where that is too small; little-endian."""
+    return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
+
+
 # ---------------------------------------------------------------------------------------------- making and loading
 
 

@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
-    "lm/baselines.py": {"lm.run_dir", "lm.tokenizer", "numpy"},
+    "lm/baselines.py": {"lm.errors", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/classes.py": {"lm.config"},
     "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.model", "torch"},
     "lm/tensors.py": {"lm.errors", "lm.files", "torch", "safetensors"},

@@ -13,17 +13,17 @@ import pytest
 from lm import baselines as module
 from lm import run_dir
 from lm.baselines import baselines, bigram_nats, unigram_probabilities
+from lm.errors import CorpusError
 from lm.run_dir import RunDir
 from lm.tokenizer import CharTokenizer
 
 
 def prepared(folder: Path, train: str, val: str) -> RunDir:
-    """A run as far as its tokens and its config.json go."""
+    """A run as far as its tokens go."""
     run, tokenizer = run_dir.create(folder, "one"), CharTokenizer(train + val)
     tokenizer.save(run.path)
     for path, text in ((run.train_tokens, train), (run.val_tokens, val)):
         tokenizer.encode(text).astype("<u2").tofile(path)
-    run_dir.write_json(run.config, dict(model=dict(vocab_size=tokenizer.vocab_size)))
     return run
 
 
@@ -52,6 +52,13 @@ def test_a_bigram_is_the_conditional_entropy_where_everything_was_seen() -> None
     seen = counts[counts > 0]
     entropy = -(seen * np.log((counts / counts.sum(1, keepdims=True))[counts > 0])).sum() / seen.sum()
     assert bigram_nats(ids, ids, unigram_probabilities(ids, 7)) == pytest.approx(entropy, rel=1e-3)
+
+
+def test_damaged_tokens_are_refused_in_words(tmp_path: Path) -> None:
+    run = prepared(tmp_path, "ab" * 500, "ab" * 20)
+    run.val_tokens.write_bytes(run.val_tokens.read_bytes()[:-2] + b"\xff\xff")
+    with pytest.raises(CorpusError, match="val.bin is damaged"):
+        baselines(run)
 
 
 def test_what_was_never_seen_costs_much_and_not_infinitely(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ ROWS = {
     "Aozora Bunko notation cleaned: {listed}": "青空文庫の注記を整形しました: {listed:list}",
     "none found": "見つかりませんでした",
     # ---------------------------------------------------------------------------------------------- tokenizers, batches
-    "{path} is damaged: it holds more than ids below {most}; make the run again from its text": (
+    "{path} is damaged: it does not hold ids below {most} alone; make the run again from its text": (
         "{path} が壊れています。{most} 以上の番号が含まれています。テキストから学習し直してください"
     ),
     "use block_size={wise} or less, ": "「文脈長」を {wise} 以下にするか、",
