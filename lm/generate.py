@@ -21,13 +21,14 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from lm.config import SampleConfig
-from lm.decode import Decoder, can_decode
+from lm.decode import Decoder, can_decode, is_small, one_thread
 from lm.errors import CheckpointError
 from lm.graph import TokenStep, can_record
 from lm.half import halved
@@ -113,6 +114,7 @@ def stream(
     decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
     waiting: list[list[int]] = [[] for _ in generators]  # the tokens of a character that is not whole yet
     mute = torch.tensor(mute_ids(model, tokenizer), dtype=torch.int64)
+    choosing = one_thread if is_small(model) else nullcontext  # a second thread wakes up when all is done
     was_training = model.training
     model.eval()
     try:
@@ -120,7 +122,8 @@ def stream(
             if should_stop is not None and should_stop():
                 break
             logits = reader.read(ids[:, :end]).index_fill_(1, mute, -math.inf)  # (B, V)
-            ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
+            with choosing():
+                ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
             for sample, i in enumerate(ids[:, end].tolist()):
                 waiting[sample].append(i)
                 if text := decoders[sample].decode(tokenizer.id_bytes[i]):

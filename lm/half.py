@@ -17,15 +17,18 @@ from __future__ import annotations
 import functools
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-from lm.decode import Step, can_decode, is_small
+from lm.decode import Step, can_decode, is_small, one_thread
+from lm.heap import large_block
 from lm.model import GPT
 
+ALIGNED = 16  # numbers, the 64 bytes of a cache line
 _kept: WeakKeyDictionary[GPT, tuple[Tensor, Halved | None]] = WeakKeyDictionary()
 
 
@@ -74,10 +77,19 @@ class Halved:
 
     def __init__(self, model: GPT) -> None:
         self.model = GPT(model.config, is_blank=True).eval()
-        with torch.no_grad():
-            for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
-                ours.copy_(theirs.half() if theirs.dim() == 2 else theirs)
+        self._fill(model)
         self._packed: dict[Tensor, Tensor] = {}
+
+    @torch.no_grad()
+    def _fill(self, model: GPT) -> None:
+        """Round the weights of `model` into one block of memory, each beginning at a border of `ALIGNED` numbers."""
+        pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        places = [0, *accumulate(-(-theirs.numel() // ALIGNED) * ALIGNED for _, theirs in pairs)]
+        block = torch.frombuffer(large_block(4 * places[-1]), dtype=torch.float32)
+        with one_thread():  # several would wait for each other at the first touch of every large page
+            for (ours, theirs), place in zip(pairs, places):
+                ours.data = block[place : place + theirs.numel()].view_as(theirs)
+                ours.copy_(theirs.half() if theirs.dim() == 2 else theirs)
 
     def product(self, weight: Tensor, bias: Tensor | None) -> Step:
         """x (B, in) float32 → x Wᵀ + b (B, out) float32, for a matrix of `model`."""

@@ -98,7 +98,10 @@ class Attention(nn.Module):
         self.qkv = Linear(config.n_embd, sum(self.widths), bias=is_gpt2 and config.bias and config.qkv_bias)
         self.out = Linear(config.n_embd, config.n_embd, bias=is_gpt2 and config.bias)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
+    ) -> Tensor:
+        """x (B, T, C) → (B, T, C), or (B, 1, C) of the last position, whose query alone is then asked."""
         B, T, C = x.shape
         q, k, v = (
             part.view(B, T, -1, self.head_size).transpose(1, 2) for part in self.qkv(x).split(self.widths, dim=-1)
@@ -107,8 +110,10 @@ class Attention(nn.Module):
             q, k = (F.rms_norm(rotate(z, *rotary), (self.head_size,), eps=RMS_NORM_EPS).to(v.dtype) for z in (q, k))
         if cache is not None:
             k, v = cache.extend(self.layer, k, v)  # (B, H_kv, S, D)
-        y = attend(q, k, v, dropout=self.dropout if self.training else 0.0)  # (B, H, T, D)
-        return self.out(y.transpose(1, 2).reshape(B, T, C))  # (B, T, C)
+        if last_only:
+            q = q[:, :, -1:]
+        y = attend(q, k, v, dropout=self.dropout if self.training else 0.0)  # (B, H, T or 1, D)
+        return self.out(y.transpose(1, 2).reshape(B, -1, C))
 
 
 class MLP(nn.Module):
@@ -176,7 +181,13 @@ class Block(nn.Module):
         self.mlp = Experts(config) if config.n_experts else MLP(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
+    ) -> Tensor:
+        """x (B, T, C) → (B, T, C), or (B, 1, C) of the last position."""
+        if last_only:
+            x = x[:, -1:] + self.dropout(self.attention(self.norm1(x), rotary, cache, last_only))
+            return x + self.dropout(self.mlp(self.norm2(x)))
         is_fast = cache is None and not (self.training and self.dropout.p) and fast_block.is_ready(x)
         if is_fast and fast_block.can_attend(x, self.attention):
             x = fast_block.attend(x, self.norm1, self.attention, rotary)
@@ -235,8 +246,8 @@ class GPT(nn.Module):
         else:
             x = self._embed(ids, start)  # (B, T, C)
             rotary = None if self.config.arch == "gpt2" else (self.cos[start : start + T], self.sin[start : start + T])
-            for block in self.blocks:
-                x = block(x, rotary, cache)  # (B, T, C)
+            for block in self.blocks:  # what the last one makes of earlier positions nobody reads
+                x = block(x, rotary, cache, last_only and block is self.blocks[-1])  # (B, T or 1, C)
         if cache:
             cache.length += T
         return self._score(x[:, -1:] if last_only else x)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from lm.heap import keep_freed_memory
+from lm.heap import keep_freed_memory, large_block
 
 COUNT_FAULTS = """
 import resource, sys
@@ -63,3 +65,12 @@ def test_asking_twice_or_where_nobody_answers_does_no_harm(monkeypatch) -> None:
     keep_freed_memory()
     monkeypatch.setattr(sys, "platform", "darwin")
     keep_freed_memory()
+
+
+def test_a_large_block_holds_what_was_written_to_it_until_its_last_user_is_gone() -> None:
+    numbers = torch.frombuffer(large_block(4 << 20), dtype=torch.float32)
+    assert len(numbers) == 1 << 20 and not numbers.any()
+    half = numbers.fill_(1.5)[1 << 19 :]
+    del numbers
+    gc.collect()
+    assert half.sum() == 1.5 * (1 << 19)

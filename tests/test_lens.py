@@ -42,7 +42,7 @@ def test_the_attention_shown_is_the_attention_that_acts(shape: str, monkeypatch:
         expected = model(torch.tensor([ids]))
     shown = iter(torch.from_numpy(lens.attention(model, ids)))
 
-    def acting(layer: Attention, x, rotary, cache):
+    def acting(layer: Attention, x, rotary, cache, last_only=False):
         v = layer.qkv(x).split(layer.widths, -1)[2].view(1, len(ids), -1, layer.head_size).transpose(1, 2)
         weights = next(shown)[None]
         v = v.repeat_interleave(weights.size(1) // v.size(1), dim=1)
