@@ -162,7 +162,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.limits", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
-    "playground/queue.py": {"lm.errors", "lm.launch", "lm.run_dir"},
+    "playground/queue.py": {"lm.errors", "lm.files", "lm.launch", "lm.run_dir"},
     "playground/trainings.py": {
         "lm.config", "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
     },
