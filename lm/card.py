@@ -67,7 +67,7 @@ lm generate {name} --prompt {shell_prompt}
 
 {training_table}
 
-What trains it again, bit for bit on the same kind of machine ({device}, {precision}, threads: {threads}):
+What trains it again, {exactness} ({device}, {precision}, threads: {threads}):
 
 ```sh
 {command}
@@ -95,6 +95,9 @@ The same prompt and seed at several steps of the training, the first ones includ
 
 {limits}
 """
+BIT_FOR_BIT = "bit for bit on the same kind of machine"
+WITHIN_ROUNDING = "the same but for rounding on the same kind of machine"
+BY_CLOCK = "though not in the same number of steps, for its length was given in minutes"
 LIMITS = (
     "It has read one text and nothing else: it imitates its words and its form, knows no facts, follows no "
     "instructions and should not be relied on for any.",
@@ -210,7 +213,7 @@ def _words(
         samples="\n\n".join(map(_sample, _chosen(written))) or "None were written.",
         corpus_table=_table(account.corpus(said)),
         corpus_note=_corpus_note(choices),
-        command=command(run, said),
+        command=command(run, said), exactness=_exactness(said),
         device=said["device"], precision=said["precision"], threads=said["threads"],
         limits="\n".join(f"- {limit}" for limit in _limits(said)),
     )  # fmt: skip
@@ -230,6 +233,13 @@ def _limits(said: Mapping[str, Any]) -> list[str]:
     return limits + [ONLY_CHARACTERS.format(n=said["model"]["vocab_size"] - 1)] * (said["tokenizer"] == "char")
 
 
+def _exactness(said: Mapping[str, Any]) -> str:
+    """How near `command` comes to the run: no two minutes hold as many steps, and a GPU adds in any order."""
+    if any(length.get("minutes") for length in (*said.get("lengths", []), said["train"])):
+        return BY_CLOCK
+    return BIT_FOR_BIT if said["device"] == "cpu" else WITHIN_ROUNDING
+
+
 def command(run: RunDir, said: Mapping[str, Any]) -> str:
     """What a person types, line by line, to get the same run; the files are named as the run knew them."""
     train = replace(from_dict(TrainConfig, said["train"]), track="")
@@ -244,14 +254,15 @@ def _first_lines(run: RunDir, said: Mapping[str, Any], train: TrainConfig) -> li
     data, model = from_dict(DataConfig, said["data"]), from_dict(ModelConfig, said["model"])
     origin, began = said.get("forked_from"), said.get("init_from")
     if origin and origin["checkpoint"] != FRESH:
-        flags = recipes.flags(recipe, data, model, train)[2:]  # a fork has its parent's recipe
+        flags = recipes.flags(recipe, recipe.data, model, train)[2:]  # a fork has its parent's recipe and its tokens
         which = origin["checkpoint"]
         return [
             f"# begins with the {which} weights of run {origin['run']}, of its step {origin['step']}",
             shlex.join(["lm", "fork", origin["run"], "--name", run.name, "--checkpoint", which, *flags]),
         ]
     words = ["--data", *([file["name"] for file in said["corpus"].get("files", [])] or [said["corpus"]["name"]])]
-    if began:  # the weights decide the network, but for what they leave open
+    if began:  # the weights decide the tokenizer and the network, but for what they leave open
+        data = replace(data, **{name: getattr(recipe.data, name) for name in initial.TOKENIZER_SETTINGS})
         words += ["--init-from", began]
         words += [word for name in initial.FREE for word in recipes.flag(name, getattr(model, name))]
         model = recipe.model

@@ -138,6 +138,22 @@ def test_what_a_run_began_from_is_told(fox: RunDir) -> None:
     assert told[1].startswith("lm fork wolf --name fox --checkpoint best ") and "--recipe" not in told[1]
 
 
+def test_the_told_command_of_a_branch_is_one_that_lm_understands(fox: RunDir) -> None:
+    said = run_dir.read_json(fox.config)
+    told = dict(forked_from=dict(run="wolf", checkpoint="best", step=40), data=said["data"] | dict(tokenizer="bpe"))
+    run_dir.write_json(fox.config, said | told)
+    asked = vars(build_parser().parse_args(shlex.split(commands_of(fox)[1])[1:]))
+    assert (asked["run"], asked["name"]) == ("wolf", "fox") and "tokenizer" not in asked
+
+
+def test_only_a_run_of_so_many_steps_on_a_cpu_promises_its_bits(fox: RunDir) -> None:
+    said = run_dir.read_json(fox.config)
+    assert card.BIT_FOR_BIT in card_text(fox, "alice/fox")
+    for told in (dict(train=said["train"] | dict(minutes=2.0)), dict(device="cuda")):
+        run_dir.write_json(fox.config, said | told)
+        assert card.BIT_FOR_BIT not in card_text(fox, "alice/fox")
+
+
 def test_a_tracker_is_nobody_elses_business(fox: RunDir) -> None:
     said = run_dir.read_json(fox.config)
     run_dir.write_json(fox.config, said | dict(train=said["train"] | dict(track="wandb")))
