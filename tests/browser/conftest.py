@@ -25,8 +25,8 @@ START_SECONDS = 60
 class App:
     """`python app.py` over a folder; it can be ended and started again. `environment` is what it finds besides ours."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
-        self.folder, self.address, self.process = folder, "", None
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        self.folder, self.address, self.process, self.arguments = folder, "", None, arguments
         self.runs_dir = folder / "runs"
         self.environment = environment
 
@@ -34,7 +34,7 @@ class App:
         where = ["--port", str(free_port()), "--runs-dir", str(self.runs_dir)]
         quiet = dict(LM_PLAYGROUND_CACHE=str(self.folder / "cache"), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1")
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--no-browser", *where],
+            [sys.executable, "app.py", "--no-browser", *where, *self.arguments],
             cwd=ROOT,
             env=os.environ | quiet | self.environment,
             stdout=subprocess.PIPE,
@@ -56,11 +56,11 @@ class App:
 
 
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[App]:
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[App]:
     """A running app over a folder; trainings that a failed test left behind are ended with it."""
     from lm import launch, run_dir
 
-    app = App(folder, **environment)
+    app = App(folder, *arguments, **environment)
     app.start()
     yield app
     app.end()

@@ -1,0 +1,104 @@
+"""The page behind a link to a live run, where everything that the run says wants to be a script: shown, and never run.
+
+The owner of the run is a stranger, and so is everyone who is given the link: no word of a run directory that its trainer
+or its owner wrote may do more on a spectator's page than stand there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import App, Visitor, running
+from fabricated_runs import fabricate, record
+
+from lm import run_dir
+from lm.run_dir import RunDir
+from playground.workspaces import WATCH
+
+pytestmark = pytest.mark.browser
+
+EVIL = '<img src=x onerror="window.ran=1">'
+TOKEN = "w" * 32
+OWNER = "a" * 40
+STANDS = "([place, words]) => [...document.querySelectorAll(place)].some((e) => e.textContent.includes(words))"
+
+
+def hostile_run(runs_dir) -> RunDir:
+    """A run that trains, with markup wherever its directory has room for words."""
+    run = fabricate(runs_dir, "shown", max_steps=400, state="running", error=EVIL, error_kind=EVIL)
+    said = run_dir.read_json(run.config)
+    groups = dict(
+        corpus=dict(name=EVIL, sha256=EVIL), data=dict(tokenizer=EVIL), train=dict(schedule=EVIL, device=EVIL)
+    )
+    others = dict(recipe=EVIL, forked_from=dict(run=EVIL, checkpoint=EVIL, step=1), versions={EVIL: EVIL}, device=EVIL)
+    run_dir.write_json(run.config, said | groups | others | dict(model=said["model"] | dict(arch=EVIL)))
+    run_dir.append_record(run.samples, dict(step=200, prompt=EVIL, text=EVIL))
+    run_dir.append_record(run.metrics, record(201) | {EVIL: EVIL, "note": EVIL})
+    run.log.write_text(f"{EVIL}\n", encoding="utf-8")
+    return run
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A shared machine with one link, to a run of somebody else that is being trained."""
+    folder = tmp_path_factory.mktemp("spectator")
+    run = hostile_run(folder / "visitors" / OWNER / "runs")
+    fabricate(run.path.parent, "hidden")
+    (folder / "links").mkdir()
+    run_dir.write_json(folder / "links" / f"{TOKEN}.json", dict(visitor=OWNER, run="shown"))
+    with run_dir.owned(run), running(folder, "--multi-user") as app:
+        yield app
+
+
+def spectate(visitor: Visitor) -> None:
+    visitor.page.goto(f"{visitor.app.address}?{WATCH}={TOKEN}")
+    visitor.page.wait_for_selector("#chart .plot .main-svg")
+    visitor.page.wait_for_selector("#headline h3:text-is('shown')")
+    visitor.complaints.clear()  # the page that was left for this one was in the middle of its events
+
+
+def shows(visitor: Visitor, place: str, words: str = EVIL) -> None:
+    """Wait until the words stand there as words."""
+    visitor.page.wait_for_function(STANDS, arg=[place, words])
+    ran_nothing(visitor)
+
+
+def ran_nothing(visitor: Visitor) -> None:
+    assert visitor.page.evaluate("window.ran ?? null") is None
+    assert visitor.page.locator("img[onerror], a[href^='javascript']").count() == 0
+
+
+def test_markup_in_a_run_that_is_watched_is_shown_and_the_page_goes_on(visit, app) -> None:
+    visitor = visit()
+    spectate(visitor)
+    for place in ("#timeline .given", "#timeline .made"):
+        shows(visitor, place)
+    run = RunDir(app.folder / "visitors" / OWNER / "runs" / "shown")
+    run_dir.append_record(run.samples, dict(step=240, prompt="fresh ", text=f"fresh {EVIL}"))
+    shows(visitor, "#timeline .made", f"fresh {EVIL}")
+    visitor.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran=1\">')"
+    )
+    visitor.wait("window.ran === 1")  # it would have run
+
+
+def test_what_only_its_owner_may_read_is_not_sent_to_a_spectator(visit, app) -> None:
+    visitor = visit()
+    said: list[str] = []
+    visitor.page.on("response", lambda answer: said.append(answer.url))
+    spectate(visitor)
+    shows(visitor, "#timeline .made")
+    page = visitor.page.content()
+    assert "hidden" not in visitor.page.inner_text("#library") and str(app.folder) not in page and OWNER not in page
+    for button in ("#stop", "#resume", "#go", "#show-run"):
+        assert not visitor.page.locator(button).is_visible()
+
+
+@pytest.mark.parametrize("token", [EVIL, "../" * 8 + "etc/passwd", "w" * 31, "%00", "＜script＞"])
+def test_a_link_that_is_none_says_so_and_is_no_script(visit, app, token: str) -> None:
+    visitor = visit()
+    visitor.page.goto(f"{app.address}?{WATCH}={token}")
+    visitor.page.wait_for_function(STANDS, arg=["body", "This link shows nothing any more"])
+    ran_nothing(visitor)
+    visitor.complaints.clear()  # the page that was left for this one was in the middle of its events
