@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from conftest import App, running
 from fabricated_runs import fabricate
 from runs import request, write_text
 
@@ -10,8 +13,12 @@ from lm import run_dir, trainer
 
 pytestmark = pytest.mark.browser
 
-SIZES = ((1440, 900), (1024, 768), (390, 844))
-DRAWN = "document.querySelector('#overlay .plot')?.dataset.runs === {!r}"
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for the file; what a test compares are the newest runs."""
+    with running(tmp_path_factory.mktemp("compare")) as app:
+        yield app
 
 
 def test_runs_are_laid_over_one_another(visit, app) -> None:
@@ -30,12 +37,7 @@ def test_runs_are_laid_over_one_another(visit, app) -> None:
     page.click("#overlay button:has-text('nats per token')")
     page.click("#overlay button:has-text('minutes')")
     visitor.wait("document.querySelector('#overlay .plot').layout.xaxis.title.text === 'minutes'")
-    for scheme in ("light", "dark"):
-        for width, height in SIZES:
-            page.set_viewport_size(dict(width=width, height=height))
-            assert visitor.overflowing() == [], f"{width}×{height}"
-            visitor.screenshot(f"compare-{width}-{scheme}")
-        page.click("[data-do=dark]")
+    visitor.fits("compare")
 
 
 def test_a_branch_is_trained_and_a_race_run(visit, app) -> None:

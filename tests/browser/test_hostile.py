@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from conftest import running
+from conftest import Visitor, running, visiting
 from fabricated_runs import fabricate
 from runs import request
 
@@ -44,6 +44,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         yield app
 
 
+@pytest.fixture(scope="module")
+def visitor(browser, app) -> Iterator[Visitor]:
+    """One page for the tests that leave nothing on it that another would take for its own."""
+    with visiting(browser, app) as visitor:
+        yield visitor
+
+
 def shows(visitor, place: str, words: str = EVIL) -> None:
     """Wait until the words stand there as words; nothing of them has been run."""
     visitor.page.wait_for_function(STANDS, arg=[place, words])
@@ -60,8 +67,7 @@ def choose(visitor, run: str) -> None:
     visitor.page.wait_for_selector(f"#headline h3:text-is('{run}')")
 
 
-def test_markup_in_a_run_directory_is_shown_and_the_page_goes_on(visit) -> None:
-    visitor = visit()
+def test_markup_in_a_run_directory_is_shown_and_the_page_goes_on(visitor) -> None:
     page = visitor.page
     choose(visitor, "told")
     for place in ("#headline", "#note", "#timeline .given", "#timeline .made"):
@@ -77,10 +83,10 @@ def test_markup_in_a_run_directory_is_shown_and_the_page_goes_on(visit) -> None:
         ran_nothing(visitor)
     page.evaluate(f"document.body.insertAdjacentHTML('beforeend', {QUIET!r})")
     visitor.wait("window.ran === 1")  # it would have run
+    page.evaluate("window.ran = null; document.querySelector('img[onerror]').remove()")
 
 
-def test_markup_in_a_text_its_name_and_its_settings_is_shown(visit) -> None:
-    visitor = visit()
+def test_markup_in_a_text_its_name_and_its_settings_is_shown(visitor) -> None:
     page = visitor.page
     visitor.tab("corpus")
     upload = dict(name=f"{EVIL}.txt", mimeType="text/plain", buffer=f"{EVIL}\n".encode() * 40)
@@ -104,19 +110,18 @@ def test_markup_in_a_text_its_name_and_its_settings_is_shown(visit) -> None:
     shows(visitor, "#choice-told .note", "onerror")
 
 
-def test_markup_in_a_link_with_settings_is_refused_in_words(visit, app) -> None:
-    visitor = visit()
+def test_markup_in_a_link_with_settings_is_refused_in_words(browser, app) -> None:
+    visitor = Visitor(browser, app)
     visitor.page.goto(f"{app.address}?recipe=quickstart&lr={EVIL}")
-    visitor.complaints.clear()  # the old page noticed that it was left in the middle of its events
     shows(visitor, "body", "in the link is no number")
+    visitor.leave()
 
 
-def test_markup_as_the_name_of_a_run_is_shown_or_refused(visit, app) -> None:
-    visitor = visit()
+def test_markup_as_the_name_of_a_run_is_shown_or_refused(visitor, app) -> None:
     page = visitor.page
     visitor.tab("train")
     page.click("#library .new")
-    page.fill("#run-name input, #run-name textarea", EVIL)
+    visitor.fill("run-name", EVIL)
     page.keyboard.press("Tab")
     shows(visitor, "#command", "onerror")
     page.focus("#library .run[data-run=told]")
@@ -127,13 +132,12 @@ def test_markup_as_the_name_of_a_run_is_shown_or_refused(visit, app) -> None:
     assert {run.name for run in run_dir.list_runs(app.runs_dir)} == {"fox", "told", "branch"}
 
 
-def test_markup_in_a_prompt_in_what_is_written_and_in_a_source_is_shown(visit) -> None:
-    visitor = visit()
+def test_markup_in_a_prompt_in_what_is_written_and_in_a_source_is_shown(visitor) -> None:
     page = visitor.page
     choose(visitor, "fox")
     visitor.tab("generate")
     visitor.wait("document.querySelector('#checkpoint input').value !== ''")
-    page.fill("#prompt textarea", EVIL)
+    visitor.fill("prompt", EVIL)
     page.click("#write")
     page.wait_for_selector("#written .pages[data-state=still] .tok")
     shows(visitor, "#written .given")
@@ -143,7 +147,7 @@ def test_markup_in_a_prompt_in_what_is_written_and_in_a_source_is_shown(visit) -
     ran_nothing(visitor)
     page.keyboard.press("Escape")
     page.click("#elsewhere .label-wrap")
-    page.fill("#source textarea, #source input", EVIL)
+    visitor.fill("source", EVIL)
     page.click("#fetch")
     shows(visitor, "#fetched .note")
     visitor.tab("inside")
@@ -158,15 +162,15 @@ def test_markup_in_a_model_card_is_no_script(visit, app) -> None:
     said = run_dir.read_json(config)
     run_dir.write_json(config, said | dict(corpus=said["corpus"] | dict(name=f"{QUIET} {LINK}")))
     visitor = visit()
-    page, repo = visitor.page, "#repo textarea, #repo input"
+    page = visitor.page
     choose(visitor, "fox")
     visitor.tab("share")
     page.wait_for_selector("#token input")  # the tab has named the repository
     visitor.wait("document.querySelector('#share-which input').value === 'best'")  # and so has the choice of the run
-    page.fill(repo, EVIL)
+    visitor.fill("repo", EVIL)
     page.click("#preview")
     shows(visitor, "#pushed .note")
-    page.fill(repo, "alice/fox")
+    visitor.fill("repo", "alice/fox")
     page.click("#preview")
     shows(visitor, "#card-look h1", "fox")
     page.locator("#card-look :text-is('press')").first.click()  # the card that was written says what the text is called

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import App
+from conftest import DESK, SIZES, App, Visitor, running, visiting
 from fabricated_runs import fabricate
-from hub_server import Hub, User
+from hub_server import Hub
 
+from lm.run_dir import RunDir
 from playground.app import TABS
 
 pytestmark = pytest.mark.browser
 
-SIZES = ((1440, 900), (390, 844))
-SCROLLED = ("compare", "no-difference")  # where a table is wider than a phone
+SCROLLED = (
+    "compare",
+    "no-difference",
+    "no-setting",
+    "no-number",
+    "a-name-twice",
+)  # where a table is wider than a phone
 EXPLODED = (
     "the loss exploded: it was above 8.4 for 10 logged steps, at step 50. The last good state, of step 40, is kept. "
     "Train again with --lr 0.003, or go on from there at half the rate with `lm resume wild --on-nan rollback`"
@@ -27,51 +32,51 @@ EXPLODED = (
 ENGLISH = r"""() => {
     const own = 'code, pre, kbd, script, style, textarea, svg, [translate=no], .written, .pieces, .hardest';
     const sentence = /(^|[^\w`'-])[a-z]{2,}( [a-z]{2,}){2,}/;
-    const gradio = /^(number input for|range slider for|Click to upload)/;  // its labels know no other language
+    const japanese = /[\u3040-\u30ff\u4e00-\u9fff]/, words_of_it = /[A-Za-z]{2,} [a-z]{2,}/;  // where nothing is Japanese, two are enough
+    const isEnglish = (one) => sentence.test(one) || (words_of_it.test(one) && !japanese.test(one));
     const found = [];
     for (const element of document.querySelectorAll('#frame, #frame *')) {
         if (element.closest(own) || !element.checkVisibility({visibilityProperty: true})) continue;
         const words = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data);
-        for (const name of ['title', 'aria-label', 'placeholder']) words.push(element.getAttribute(name) || '');
-        for (const one of words) if (sentence.test(one.replace('hf auth login', '')) && !gradio.test(one)) found.push(one.trim());
+        for (const name of ['title', 'aria-label', 'placeholder', 'alt', 'aria-valuetext']) words.push(element.getAttribute(name) || '');
+        for (const one of words) if (isEnglish(one.replace('hf auth login', ''))) found.push(one.trim());
     }
     return found;
 }"""
 
 
-@pytest.fixture
-def app(hub: Hub, fox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    """An app over a run with a model, one that exploded, one whose curve is damaged and one whose model is."""
-    hub.tokens["hf_reader"] = User("alice", role="read")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    runs = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def app(lasting_hub: Hub, shared_fox: RunDir, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for the file: over a run with a model, one that exploded, one whose curve is damaged, and whose model is."""
+    folder = tmp_path_factory.mktemp("japanese")
+    runs = folder / "runs"
+    for name in ("fox", "broken"):
+        shutil.copytree(shared_fox.path, runs / name)
+    weights = runs / "broken" / "best" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
     fabricate(runs, "wild", state="failed", error=EXPLODED, error_kind="training")
     damaged = fabricate(runs, "damaged", parted_at=90)
     with open(damaged.metrics, "ab") as file:
         file.write(b"what is this\n")
-    shutil.copytree(runs / "fox", runs / "broken")
-    weights = runs / "broken" / "best" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:5000])
-    app = App(tmp_path)
-    app.start()
-    yield app
-    app.end()
+    with running(folder, HF_HOME=str(folder / "hf")) as app:
+        yield app
 
 
-@pytest.fixture
-def reader(visit):
-    return visit(locale="ja-JP", color_scheme="light", reduced_motion="reduce")
+@pytest.fixture(scope="module")
+def reader(browser, app: App) -> Iterator[Visitor]:
+    """One page for all mistakes, as somebody has it who makes one after another."""
+    with visiting(browser, app, locale="ja-JP", color_scheme="light", reduced_motion="reduce") as visitor:
+        yield visitor
 
 
 def is_japanese(visitor, name: str) -> None:
     """Nothing that is shown is English, nothing stands out of the page, on a desk and on a phone."""
-    for width, height in SIZES:
+    for width, height in SIZES[::2]:
         visitor.page.set_viewport_size(dict(width=width, height=height))
-        if "LM_SCREENSHOTS" in os.environ:
-            visitor.screenshot(f"ja-{name}-{width}")
+        visitor.screenshot(f"ja-{name}-{width}")
         assert visitor.page.evaluate(ENGLISH) == [], name
         assert name in SCROLLED or visitor.overflowing() == [], f"{name} at {width}"
-    visitor.page.set_viewport_size(dict(width=SIZES[0][0], height=SIZES[0][1]))
+    visitor.page.set_viewport_size(DESK)
 
 
 def test_every_tab_is_japanese(reader) -> None:
@@ -95,10 +100,28 @@ def test_every_tab_is_japanese(reader) -> None:
         is_japanese(reader, name)
 
 
-def told(visitor, name: str, place: str, words: str) -> None:
-    """Wait until a mistake is told there in these words."""
+def test_what_gradio_knows_in_english_only_is_said_again(reader) -> None:
+    for says, ours in (
+        ("Logout (alice)", "サインアウト(alice)"),
+        ("Sign in with Hugging Face", "Hugging Face でサインイン"),
+    ):
+        reader.page.evaluate(
+            "(says) => document.body.append(Object.assign(document.createElement('b'), {id: 'sign-in', innerText: says}))",
+            says,
+        )
+        reader.wait(f"document.getElementById('sign-in').textContent === '{ours}'")
+        reader.page.evaluate("document.getElementById('sign-in').remove()")
+
+
+def refused(visitor, name: str, button: str, place: str, words: str, **filled: str) -> None:
+    """Fill in fields and press a button: it is told there, in these words, what is wrong; what was filled in stays."""
+    for field, value in filled.items():
+        visitor.fill(field, value)
+    visitor.page.click(button)
     visitor.page.wait_for_selector(f"{place} >> text={words}")
     is_japanese(visitor, name)
+    kept = {field: value for field, value in filled.items() if field != "token"}  # which is forgotten at once
+    assert {field: visitor.value(field) for field in kept} == kept
 
 
 def test_mistakes_with_texts_are_told_in_japanese(reader, tmp_path: Path) -> None:
@@ -107,40 +130,52 @@ def test_mistakes_with_texts_are_told_in_japanese(reader, tmp_path: Path) -> Non
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
     table.write_text("a,b\nthe fox sings of lamps,the owl sings of stars\n" * 9, encoding="utf-8")
     reader.tab("corpus")
-    page.click("#read-files")
-    told(reader, "no-file", "#read-told", "ファイルが選ばれていません")
+    refused(reader, "no-file", "#read-files", "#read-told", "ファイルが選ばれていません")
     page.set_input_files("#files input[type=file]", [picture, table])
     page.wait_for_selector("#files .file-preview")
-    page.click("#read-files")
-    told(reader, "not-a-text", "#read-told", "photo.txt はテキストではありません(PNG 画像)")
+    refused(reader, "not-a-text", "#read-files", "#read-told", "photo.txt はテキストではありません(PNG 画像)")
+    page.click(".ways button[role=tab]:has-text('貼り付け')")
+    refused(reader, "nothing-pasted", "#read-pasted", "#read-told", "読み込む文がありません")
 
 
-def test_mistakes_with_models_are_told_in_japanese(reader) -> None:
+def test_mistakes_with_models_are_told_in_japanese(reader, lasting_hub: Hub) -> None:
     page = reader.page
     reader.tab("generate")
     page.click("#checkpoint input")
     page.click("#checkpoint [role=option]:has-text('broken') >> nth=0")
-    page.click("#write")
-    told(reader, "broken-model", "#told", "model.safetensors を読めません")
+    refused(reader, "broken-model", "#write", "#told", "model.safetensors を読めません")
     page.click(".label-wrap:has-text('Hub やフォルダから')")
-    page.fill("#source input, #source textarea", "a b")
-    page.click("#fetch")
-    told(reader, "no-repository", "#fetched", "リポジトリ名でもありません")
+    refused(reader, "no-repository", "#fetch", "#fetched", "リポジトリ名でもありません", source="a b")
+    lasting_hub.add_repo("bob/old", {"config.json": b"{}", "pytorch_model.bin": b"x"})
+    refused(reader, "a-pickle", "#fetch", "#fetched", "pickle です(pytorch_model.bin)", source="bob/old")
+    assert not lasting_hub.asked("GET .*pytorch_model.bin"), "not even fetched"
+
+
+def test_mistakes_with_branches_and_names_are_told_in_japanese(reader) -> None:
+    page = reader.page
     reader.tab("compare")
     page.click("[data-run=fox]")
-    page.click("#race")
-    told(reader, "no-difference", "#fork-told", "競走には違いが要ります")
+    page.wait_for_selector("#headline h3:has-text('fox')", state="attached")
+    refused(reader, "no-difference", "#race", "#fork-told", "競走には違いが要ります")
+    refused(reader, "no-setting", "#fork-change", "#fork-told", "先に変える設定を選んでください")
+    page.click("#fork-setting input")
+    page.click("#fork-setting [role=option]:has-text('n_layer')")
+    refused(reader, "no-number", "#fork-change", "#fork-told", "「many」は数ではありません", **{"fork-value": "many"})
+    page.focus("[data-run=wild]")
+    page.keyboard.press("F2")
+    page.fill(".menu input", "fox")
+    refused(reader, "a-name-twice", ".menu form button", "#library-told", "fox という学習はすでに")
+
+
+def test_mistakes_with_tokens_are_told_in_japanese(reader) -> None:
     reader.tab("share")
-    page.fill("#repo input, #repo textarea", "alice/fox")
     tokens = (
         ("two words", "これはトークンではありません"),
         ("hf_wrong", "受け付けません(401)"),
         ("hf_reader", "読み取り専用です"),
     )
     for token, words in tokens:
-        page.fill("#token input", token)
-        page.click("#push")
-        told(reader, f"token-{token[:6]}", "#pushed", words)
+        refused(reader, f"token-{token[:6]}", "#push", "#pushed", words, repo="alice/fox", token=token)
 
 
 def test_the_language_is_chosen_by_hand_and_remembered(visit, app: App) -> None:
@@ -151,8 +186,7 @@ def test_the_language_is_chosen_by_hand_and_remembered(visit, app: App) -> None:
     for _ in range(2):  # at once, and after the page was opened again
         page.wait_for_selector("html[lang=ja] #train:has-text('学習をはじめる')")
         page.wait_for_selector("#library .new:has-text('新しい学習')")
-        visitor.complaints.clear()  # the old page was left in the middle of its events
-        visitor.open()
+        visitor.reopen()
     page.click("[data-do=en]")
     page.wait_for_selector("html[lang=en] #train:has-text('Train')")
     page.wait_for_selector("#library .new:has-text('New run')")

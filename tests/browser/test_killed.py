@@ -30,8 +30,7 @@ def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path:
     assert run_dir.state(run) == "dead"
 
     app.start()
-    visitor.open()
-    visitor.complaints.clear()  # the old page noticed that the app was gone
+    visitor.reopen()
     visitor.wait(GROWS.format(20))
     visitor.page.click("#resume")
     visitor.page.wait_for_selector("#stop")

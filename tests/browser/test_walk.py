@@ -6,18 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
-from fabricated_runs import fabricate
-from runs import request
-
-from lm import run_dir, trainer
-from playground.app import TABS
 
 pytestmark = pytest.mark.browser
 
 WORDS = "the fox sees a lamp on the hill and sings to it softly while the owl counts stars".split()
 GROWS = "Number(document.querySelector('#chart .plot').dataset.points) > {}"
 RANGE = "document.querySelector('#chart .plot').layout.xaxis.range"
-SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 
 @pytest.fixture
@@ -95,8 +89,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     seen = visitor.points()
     app.end()
     app.start()
-    visitor.open()
-    visitor.complaints.clear()  # the old page noticed that the app was gone
+    visitor.reopen()
     visitor.wait(GROWS.format(seen))
     seen = visitor.points()
     visitor.wait(GROWS.format(seen))
@@ -137,49 +130,3 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
         page.click("#download a")
     assert downloading.value.suggested_filename == "story-quickstart.zip"
     visitor.screenshot("share")
-
-
-def test_a_long_text_can_be_stopped_in_the_middle(visit, app, story: Path) -> None:
-    slow = dict(n_layer=32, n_head=4, n_embd=256, block_size=64)  # a dozen seconds for 2,000 tokens
-    trainer.train(run_dir.create(app.runs_dir, "fox"), request(story, model=slow, steps=1, eval_windows=1))
-    visitor = visit()
-    page = visitor.page
-    visitor.tab("generate")
-    page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
-    page.click("#write")
-    page.wait_for_selector("#written .caret")
-    page.click("#stop-writing")
-    page.click("#library .new")  # an answer of the server later, nothing more is written
-    page.wait_for_selector("#library .new[aria-current]")
-    so_far = page.locator("#written").inner_text()
-    page.click("#library .run")
-    page.wait_for_selector("#library .run[aria-current]")
-    assert page.locator("#written").inner_text() == so_far
-    assert 0 < len(so_far) < 2000
-
-
-def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visit, app) -> None:
-    fabricate(app.runs_dir, "a-run-with-quite-a-long-name-that-has-to-be-cut-somewhere", steps=300, max_steps=900)
-    visitor = visit(color_scheme="light")
-    visitor.wait(GROWS.format(100))
-    for scheme in ("light", "dark"):
-        for width, height in SIZES:
-            visitor.page.set_viewport_size(dict(width=width, height=height))
-            for name in TABS:
-                visitor.tab(name)
-                visitor.page.wait_for_selector("#tabs > .tabitem >> visible=true")
-                assert visitor.overflowing() == [], f"{name} at {width}×{height}"
-                visitor.screenshot(f"{name}-{width}-{scheme}")
-        visitor.page.click("[data-do=dark]")
-    assert visitor.page.evaluate("localStorage.getItem('lm-dark')") == "0"  # switched twice
-
-
-def test_the_library_of_a_phone_slides_in_and_out(visit, app) -> None:
-    fabricate(app.runs_dir, "one")
-    visitor = visit(viewport=dict(width=390, height=844))
-    page = visitor.page
-    assert not page.locator("#library .run").is_visible()
-    page.click("[data-do=library]")
-    page.click("#library .new")
-    page.wait_for_selector("#library .new[aria-current]", state="attached")
-    page.wait_for_selector("#library .new", state="hidden")

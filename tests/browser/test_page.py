@@ -1,0 +1,74 @@
+"""The page over runs that nobody changes: windows of every size, the library of a phone, a text that is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import SIZES, running
+from fabricated_runs import fabricate
+from runs import request, write_text
+
+from lm import run_dir, trainer
+from playground.app import TABS
+
+pytestmark = pytest.mark.browser
+
+LONG_NAME = "a-run-with-quite-a-long-name-that-has-to-be-cut-somewhere"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """One app for the file: over `slow`, whose model takes a dozen seconds for 2,000 tokens, and a newer run."""
+    folder = tmp_path_factory.mktemp("page")
+    slow = dict(n_layer=32, n_head=4, n_embd=256, block_size=64)
+    text = write_text(folder / "fox.txt")
+    trainer.train(run_dir.create(folder / "runs", "slow"), request(text, model=slow, steps=1, eval_windows=1))
+    fabricate(folder / "runs", LONG_NAME, steps=300, max_steps=900)
+    with running(folder) as app:
+        yield app
+
+
+def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.click("#library .run[data-run=slow]")
+    page.wait_for_selector("#headline h3:text-is('slow')")
+    visitor.tab("generate")
+    visitor.wait("document.querySelector('#checkpoint input').value.startsWith('slow')")
+    page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
+    page.click("#write")
+    page.wait_for_selector("#written .caret")
+    page.click("#stop-writing")
+    page.click("#library .new")  # an answer of the server later, nothing more is written
+    page.wait_for_selector("#library .new[aria-current]")
+    so_far = page.locator("#written").inner_text()
+    page.click("#library .run[data-run=slow]")
+    page.wait_for_selector("#library .run[aria-current]")
+    assert page.locator("#written").inner_text() == so_far
+    assert 0 < len(so_far) < 2000
+
+
+def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visit) -> None:
+    visitor = visit(color_scheme="light")
+    visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) > 100")
+    for scheme in ("light", "dark"):
+        for width, height in SIZES:
+            visitor.page.set_viewport_size(dict(width=width, height=height))
+            for name in TABS:
+                visitor.tab(name)
+                visitor.page.wait_for_selector("#tabs > .tabitem >> visible=true")
+                assert visitor.overflowing() == [], f"{name} at {width}×{height}"
+                visitor.screenshot(f"{name}-{width}-{scheme}")
+        visitor.page.click("[data-do=dark]")
+    assert visitor.page.evaluate("localStorage.getItem('lm-dark')") == "0"  # switched twice
+
+
+def test_the_library_of_a_phone_slides_in_and_out(visit) -> None:
+    visitor = visit(viewport=dict(width=390, height=844))
+    page = visitor.page
+    assert not page.locator(f"#library .run[data-run={LONG_NAME}]").is_visible()
+    page.click("[data-do=library]")
+    page.click("#library .new")
+    page.wait_for_selector("#library .new[aria-current]", state="attached")
+    page.wait_for_selector("#library .new", state="hidden")
