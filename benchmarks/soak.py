@@ -36,7 +36,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -56,6 +55,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from crowd import Log, Visitor  # noqa: E402
 from page_client import Page, client  # noqa: E402
 from runs import request, write_text  # noqa: E402
+from startup import free_port  # noqa: E402
 
 from lm import run_dir, trainer  # noqa: E402
 from lm.run_dir import RunDir  # noqa: E402
@@ -127,7 +127,7 @@ class App:
         self.visitors_dir = folder / "visitors"
         self.log = open(folder / "app.log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [*command, "--port", str(_free_port())],
+            [*command, "--port", str(free_port())],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -149,12 +149,6 @@ class App:
         self.process.wait()
         self.log.seek(0)
         return self.log.read()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def train(page: Page, minutes: float) -> None:

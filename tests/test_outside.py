@@ -16,7 +16,7 @@ from pathlib import Path
 import coroutines
 import pytest
 from page_client import Page, client
-from soak import _free_port  # benchmarks/
+from startup import free_port  # benchmarks/
 
 from lm import launch, run_dir
 
@@ -53,7 +53,7 @@ def watched(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of an app whose connections are noted, and the file that they are noted in."""
     (tmp_path / "watch").mkdir()
     (tmp_path / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
-    noted, port = tmp_path / "noted.txt", _free_port()
+    noted, port = tmp_path / "noted.txt", free_port()
     environment = {name: value for name, value in os.environ.items() if name not in HELP}
     environment |= dict(
         PYTHONPATH=str(tmp_path / "watch"), LM_WATCHED=str(noted), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1",

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 import yaml
 from hub_server import Hub
 from runs import write_text
+from startup import answers, free_port  # benchmarks/
 
 from lm import run_dir, space
 from lm.__main__ import main
@@ -66,9 +66,7 @@ def test_the_app_runs_and_writes(hub: Hub, pushed: RunDir, tmp_path: Path) -> No
     publish("alice/fox", token="hf_alice")
     files = hub.repo("alice/fox-demo", "space").files
     (tmp_path / "app.py").write_bytes(files["app.py"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | dict(
         HF_ENDPOINT=hub.endpoint, HF_HOME=str(tmp_path / "home"), GRADIO_SERVER_PORT=str(port), OMP_NUM_THREADS="1",
         GRADIO_ANALYTICS_ENABLED="False", PYTHONUTF8="1",
@@ -78,7 +76,7 @@ def test_the_app_runs_and_writes(hub: Hub, pushed: RunDir, tmp_path: Path) -> No
         [sys.executable, "app.py"], cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        while not is_open(port):
+        while not answers(port):
             assert app.poll() is None, (tmp_path / "log.txt").read_text(encoding="utf-8")
             time.sleep(0.1)
         client = gradio_client.Client(f"http://127.0.0.1:{port}", verbose=False, download_files=str(tmp_path))
@@ -88,11 +86,6 @@ def test_the_app_runs_and_writes(hub: Hub, pushed: RunDir, tmp_path: Path) -> No
         app.kill(), app.wait(), log.close()
     assert greedy.startswith("The fox") and len(greedy) == len("The fox") + 6
     assert drawn[0] == drawn[1] and all(text.startswith("The ") for text in drawn)
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_private_repository_gets_a_private_space_and_no_token_of_ours(hub: Hub, fox: RunDir) -> None:
