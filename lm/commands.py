@@ -25,7 +25,7 @@ from lm.config import (
     SampleConfig,
     TrainConfig,
     check,
-    settings,
+    picked,
 )
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
@@ -78,7 +78,7 @@ def fork(arguments: argparse.Namespace) -> Result:
 
     given = vars(arguments)
     parent = run_dir.find(arguments.runs_dir, arguments.run)
-    asked = {f.name: given[f.name] for kind in (ModelConfig, TrainConfig) for f in settings(kind) if f.name in given}
+    asked = picked(ModelConfig, given) | picked(TrainConfig, given)
     run = run_dir.create(
         arguments.runs_dir, arguments.name or run_dir.free_name(arguments.runs_dir, f"{parent.name}-fork")
     )
@@ -153,7 +153,7 @@ def generate(arguments: argparse.Namespace) -> Result:
     from lm.tokenizer import load_tokenizer
 
     given = vars(arguments)
-    config = SampleConfig(**{f.name: given[f.name] for f in settings(SampleConfig) if f.name in given})
+    config = SampleConfig(**picked(SampleConfig, given))
     check(config)
     directory = _model(arguments)
     model = checkpoint.load_model(directory).to(choose_device(given.get("device", "auto")))
@@ -198,8 +198,7 @@ def tokenize(arguments: argparse.Namespace) -> Result:
         sources = [source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
         if not arguments.data:
             sources[0].write_text(arguments.text, encoding="utf-8", errors="replace")
-        given = vars(arguments)
-        config = DataConfig(**{f.name: given[f.name] for f in settings(DataConfig) if f.name in given})
+        config = DataConfig(**picked(DataConfig, vars(arguments)))
         check(config)
         corpus = read_corpus(sources, Path(scratch) / "clean.txt", aozora=config.aozora, column=config.column)
         if arguments.run:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -132,7 +133,7 @@ class ModelConfig:
     )  # fmt: skip
     gelu: str = setting(
         "exact",
-        "How each MLP bends (gpt2 only): exact, or tanh, the approximation that OpenAI's weights were trained with.",
+        "The MLPs' activation (gpt2 only): exact GELU, or tanh, the approximation that OpenAI's weights were trained with.",
         label="GELU", group="Model", choices=("exact", "tanh"),
     )  # fmt: skip
     tie_weights: bool = setting(
@@ -149,7 +150,7 @@ class ModelConfig:
         label="Logit soft cap", group="Model", low=0.0, high=1000.0,
     )  # fmt: skip
     rope_theta: float = setting(
-        10_000.0, "The slowest wavelength of rotary positions (modern only).",
+        10_000.0, "The base of the rotary frequencies (modern only): the larger, the more slowly positions turn.",
         label="RoPE base", group="Model", symbol="θ", low=1.0, high=1e9, scale="log",
     )  # fmt: skip
 
@@ -267,13 +268,15 @@ class TrainConfig:
         label="Weight decay", group="Optimizer", symbol="λ", low=0.0, high=10.0,
     )  # fmt: skip
     beta1: float = setting(
-        0.9, "Memory of the gradient's mean.", label="Adam β₁", group="Optimizer", symbol="β₁", low=0.0, high=0.9999
-    )
+        0.9, "What Adam's running mean of the gradient keeps at each step.",
+        label="Adam β₁", group="Optimizer", symbol="β₁", low=0.0, high=0.9999,
+    )  # fmt: skip
     beta2: float = setting(
-        0.95, "Memory of the gradient's square.", label="Adam β₂", group="Optimizer", symbol="β₂", low=0.0, high=0.99999
-    )
+        0.95, "What Adam's running mean of the squared gradient keeps at each step.",
+        label="Adam β₂", group="Optimizer", symbol="β₂", low=0.0, high=0.99999,
+    )  # fmt: skip
     grad_clip: float = setting(
-        1.0, "Longest gradient allowed; longer ones are shortened to it. 0 turns clipping off.",
+        1.0, "The largest norm of the gradient; a larger one is scaled down to it. 0 turns clipping off.",
         label="Gradient clipping", group="Optimizer", low=0.0, high=1e6,
     )  # fmt: skip
     label_smoothing: float = setting(
@@ -317,13 +320,9 @@ class TrainConfig:
         label="Sample length (tokens)", group="Evaluation", low=0, high=10_000,
     )  # fmt: skip
     log_interval: int = setting(
-        1,
-        "Steps between the lines of metrics.jsonl.",
-        label="Log every (steps)",
-        group="Evaluation",
-        low=1,
-        high=100_000,
-    )
+        1, "Steps between the lines of metrics.jsonl.",
+        label="Log every (steps)", group="Evaluation", low=1, high=100_000,
+    )  # fmt: skip
     on_nan: str = setting(
         "stop",
         "When the loss explodes or is no number any more: stop at the last good state, or roll back to it and go on at "
@@ -428,6 +427,11 @@ def settings(config: type | Any) -> list[dataclasses.Field]:
     return [f for f in dataclasses.fields(config) if f.metadata]
 
 
+def picked(config: type | Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that are settings of this configuration, by name."""
+    return {f.name: values[f.name] for f in settings(config) if f.name in values}
+
+
 def problems(*configs: Any) -> list[str]:
     """Every fault of these configurations: wrong type, out of bounds, unknown choice, fields that do not fit."""
     found = []
@@ -444,6 +448,7 @@ def check(*configs: Any) -> None:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
+    """Every field by its name, as JSON can hold it."""
     return dataclasses.asdict(config)
 
 
@@ -453,13 +458,16 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
     return kind(**{name: value for name, value in values.items() if name in names})
 
 
+_NAMED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
 def _fault(f: dataclasses.Field, value: Any) -> str:
     """What is wrong with one value, or an empty string."""
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)
-    is_half = wanted is str and any("\ud800" <= character <= "\udfff" for character in str(value))  # of a character
-    if type(value) is not wanted or is_half:
+    has_lone_surrogate = wanted is str and any("\ud800" <= character <= "\udfff" for character in str(value))
+    if type(value) is not wanted or has_lone_surrogate:  # half a character can be neither saved nor read
         return f"{f.name}={value!r} is not {_NAMED[wanted]}; use for example {f.default!r}"
     choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
     if choices and value not in choices:
@@ -471,6 +479,3 @@ def _fault(f: dataclasses.Field, value: Any) -> str:
     if high is not None and value > high:
         return f"{f.name}={value} is above the greatest allowed value; use {high:g} or less"
     return ""
-
-
-_NAMED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}

@@ -15,7 +15,7 @@ from typing import Any
 
 from lm import checkpoint, config, initial, prepare, run_dir
 from lm.batches import check_enough
-from lm.config import LENGTH_SETTINGS, TrainConfig, settings
+from lm.config import LENGTH_SETTINGS, TrainConfig, picked
 from lm.device import choose_device
 from lm.errors import ConfigError, RunError
 from lm.run_dir import RunDir
@@ -61,8 +61,7 @@ def _changed(before: Any, asked: Mapping[str, Any]) -> Any:
         raise ConfigError(
             "vocab_size is not a fork's to choose: it keeps its parent's tokenizer; start a new run instead"
         )
-    names = {f.name for f in settings(type(before))}
-    changes = {name: value for name, value in asked.items() if name in names}
+    changes = picked(before, asked)
     if isinstance(before, TrainConfig) and changes.keys() & set(LENGTH_SETTINGS):
         changes = dict.fromkeys(LENGTH_SETTINGS, 0) | changes
     return replace(before, **changes)

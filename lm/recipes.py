@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lm.config import LENGTH_SETTINGS, Config, DataConfig, ModelConfig, TrainConfig, settings
+from lm.config import LENGTH_SETTINGS, Config, DataConfig, ModelConfig, TrainConfig, picked, settings
 from lm.errors import ConfigError
 
 DURATIONS = ("seconds", "minutes", "hours", "days")
@@ -43,7 +43,7 @@ class Recipe:
     differs: str = ""
 
 
-# What the chapters leave to PyTorch: AdamW's own second memory, a constant rate, gradients as they come.
+# What the chapters leave to PyTorch: AdamW's default β₂, a constant rate, gradients that are not clipped.
 _PLAIN = TrainConfig(schedule="constant", warmup=0.0, beta2=0.999, grad_clip=0.0)
 # The memo's schedule and early stopping. Batches of 256 go in as few parts as fit.
 _LLM0 = TrainConfig(
@@ -99,9 +99,9 @@ _ALL = (
         differs=(
             f"{RANDOM_EVALUATION} The chapter's own curve is of titles of pull requests, 324,523 characters, and a "
             "loss per token compares only on the same text: compare bits per byte. (The 77,919 tokens that it counts "
-            "are those of the sales textbook, 460,319 characters.) The chapter bends with ReLU, adds sines for "
-            "positions and gives its head a bias; here it is GELU, learned positions and no such bias, and weight decay "
-            "spares embeddings, biases and norms."
+            "are those of the sales textbook, 460,319 characters.) The chapter's activation is ReLU, its "
+            "positions are sines and its head has a bias; here they are GELU, learned positions and no such bias, and "
+            "weight decay spares embeddings, biases and norms."
         ),
     ),
     Recipe(
@@ -288,8 +288,6 @@ FINE_TUNE = Recipe(
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
-
-
 NAMES = (*RECIPES, FINE_TUNE.name)
 
 
@@ -342,5 +340,4 @@ def flag(name: str, value: Any) -> list[str]:
 
 
 def _replace(config: Config, values: dict[str, Any]) -> Config:
-    own = {f.name: values[f.name] for f in settings(config) if f.name in values}
-    return replace(config, **own)
+    return replace(config, **picked(config, values))

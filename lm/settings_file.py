@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lm import recipes
-from lm.config import check, settings
+from lm.config import check, picked
 from lm.errors import ConfigError
 from lm.recipes import Recipe
 
@@ -23,7 +23,8 @@ MOST_BYTES = 1_000_000  # a larger file holds something else
 
 def record(recipe: str, data: Any, model: Any, train: Any) -> dict[str, Any]:
     """What the file says of these settings; the size of the vocabulary is left to the text."""
-    parts = {name: _own(config) for name, config in zip(SECTIONS, (data, model, train), strict=True)}
+    configs = zip(SECTIONS, (data, model, train), strict=True)
+    parts = {name: picked(config, asdict(config)) for name, config in configs}
     return dict(schema=SCHEMA, recipe=recipe) | parts
 
 
@@ -50,17 +51,7 @@ def recipe_of(said: Any, name: str) -> Recipe:
             raise ConfigError(f"{name}: {part}={given!r} is not a group of settings; use a file that `lm` wrote")
     known = said.get("recipe")
     base = recipes.find(known if isinstance(known, str) and known else "quickstart")
-    made = replace(base, **{part: _replaced(getattr(base, part), given) for part, given in parts.items()})
+    configs = {part: getattr(base, part) for part in SECTIONS}
+    made = replace(base, **{part: replace(c, **picked(c, parts[part] or {})) for part, c in configs.items()})
     check(made.data, made.model, made.train)
     return made
-
-
-def _own(config: Any) -> dict[str, Any]:
-    """What a person may set of a configuration."""
-    names = {f.name for f in settings(config)}
-    return {name: value for name, value in asdict(config).items() if name in names}
-
-
-def _replaced(config: Any, given: Any) -> Any:
-    names = {f.name for f in settings(config)}
-    return replace(config, **{name: value for name, value in (given or {}).items() if name in names})
