@@ -26,6 +26,7 @@ from lm.config import ModelConfig, check, from_dict, to_dict
 from lm.errors import CheckpointError, ConfigError
 from lm.model import GPT, LAYER_NORM_EPS, RMS_NORM_EPS
 
+MOST_VOCABULARY = 1 << 24  # a bigram table of it has 2⁴⁸ numbers, which can still be counted in bytes. assumed
 OUR_KEY = "lm_playground"  # of config.json: what only we read
 
 GPT2_NAMES = {
@@ -155,8 +156,10 @@ def from_transformers_config(theirs: dict[str, Any]) -> ModelConfig:
         raise CheckpointError(
             f"model_type={theirs.get('model_type')!r} is no model that fits here; it must be gpt2 or nanochat"
         )
-    if type(config.vocab_size) is not int or config.vocab_size < 1:
-        raise CheckpointError(f"vocab_size={config.vocab_size!r} is not a whole number above 0; config.json is damaged")
+    if type(config.vocab_size) is not int or not 0 < config.vocab_size <= MOST_VOCABULARY:
+        raise CheckpointError(
+            f"vocab_size={config.vocab_size!r} is not a whole number from 1 to {MOST_VOCABULARY}; config.json is damaged"
+        )
     try:
         check(config)
     except ConfigError as error:

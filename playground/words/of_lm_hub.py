@@ -224,8 +224,8 @@ ROWS = {
     "model_type={name} is no model that fits here; it must be gpt2 or nanochat": (
         "model_type={name} はここでは使えません。gpt2 か nanochat のモデルを選んでください"
     ),
-    "vocab_size={n} is not a whole number above 0; config.json is damaged": (
-        "vocab_size={n} が正の整数ではありません。config.json が壊れています"
+    "vocab_size={n} is not a whole number from 1 to {most}; config.json is damaged": (
+        "vocab_size={n} が 1 以上 {most} 以下の整数ではありません。config.json が壊れています"
     ),
     "config.json describes a model that cannot be built: {faults}": (
         "config.json のモデルは組み立てられません: {faults}"
