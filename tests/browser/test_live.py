@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import App, running
 from fabricated_runs import add_tokens, fabricate, record, write_lines
 
 from lm import run_dir
@@ -26,7 +29,20 @@ HIDE = """(is_hidden) => {
     Object.defineProperty(document, 'hidden', {value: is_hidden, configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
-SIZES = ((1440, 900), (1024, 768), (390, 844))
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for the file."""
+    with running(tmp_path_factory.mktemp("live")) as app:
+        yield app
+
+
+@pytest.fixture(autouse=True)
+def empty_library(app: App) -> None:
+    """The run of a test is the first one of its reader."""
+    for run in run_dir.list_runs(app.runs_dir):
+        shutil.rmtree(run.path)
 
 
 def grow(run, first: int, last: int) -> None:
@@ -34,17 +50,12 @@ def grow(run, first: int, last: int) -> None:
     write_lines(run, first, last)
 
 
-def reload(visitor) -> None:
-    visitor.open()
-    visitor.complaints.clear()  # of the page that was left: a tick was on its way
-
-
 def press(visitor, name: str) -> None:
     visitor.page.click(f"#chart .switches button[data-to={name}], #chart .switches button[data-toggle={name}]")
 
 
 def test_the_chart_answers_to_its_switches_and_remembers_them(visit, app) -> None:
-    run = fabricate(app.runs_dir, "one", steps=400, max_steps=400)
+    run = fabricate(app.runs_dir, "chart", steps=400, max_steps=400)
     add_tokens(run)
     visitor = visit()
     page = visitor.page
@@ -61,7 +72,7 @@ def test_the_chart_answers_to_its_switches_and_remembers_them(visit, app) -> Non
         visitor.wait(f"Math.abs({PLOT}.data[0].x.at(-1) - {end}) < {end} / 50")
     press(visitor, "lines")
     visitor.wait(f"!{NAMES}.includes('bigram')")
-    reload(visitor)
+    visitor.reopen()
     visitor.wait(f"{PLOT}.layout.yaxis.type === 'log' && !{NAMES}.includes('bigram')")
     assert page.get_attribute("#chart button[data-to=bits]", "aria-pressed") == "true"
 
@@ -74,7 +85,7 @@ def test_the_chart_answers_to_its_switches_and_remembers_them(visit, app) -> Non
 
 
 def test_a_mixture_shows_the_use_of_its_experts_and_a_chapter_its_curve(visit, app) -> None:
-    run = fabricate(app.runs_dir, "one", steps=60, max_steps=500)
+    run = fabricate(app.runs_dir, "mixture", steps=60, max_steps=500)
     run_dir.write_json(run.config, run_dir.read_json(run.config) | dict(recipe="chapter19"))
     shares = [[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]
     for step in (61, 62):
@@ -90,7 +101,7 @@ def test_a_mixture_shows_the_use_of_its_experts_and_a_chapter_its_curve(visit, a
 
 
 def test_the_timeline_goes_back_plays_and_is_kept(visit, app) -> None:
-    run = fabricate(app.runs_dir, "one", steps=200, max_steps=900, state="running")
+    run = fabricate(app.runs_dir, "tale", steps=200, max_steps=900, state="running")
     with run_dir.owned(run):
         visitor = visit()
         page = visitor.page
@@ -116,7 +127,7 @@ def test_the_timeline_goes_back_plays_and_is_kept(visit, app) -> None:
         with page.expect_download() as kept:
             page.click(f"#timeline [data-kind={kind}]")
         path = Path(kept.value.path())
-        assert kept.value.suggested_filename == f"one-timeline.{kind}" and path.read_bytes().startswith(start)
+        assert kept.value.suggested_filename == f"tale-timeline.{kind}" and path.read_bytes().startswith(start)
     player = visitor.context.new_page()
     player.goto(path.rename(path.with_suffix(".html")).as_uri())
     player.focus("input")
@@ -125,21 +136,16 @@ def test_the_timeline_goes_back_plays_and_is_kept(visit, app) -> None:
 
 
 def test_the_first_minute_is_explained_and_the_coach_offers_to_stop(visit, app) -> None:
-    run = fabricate(app.runs_dir, "one", steps=900, max_steps=1200, parted_at=300, state="running")
+    run = fabricate(app.runs_dir, "minute", steps=900, max_steps=1200, parted_at=300, state="running")
     with run_dir.owned(run):
         visitor = visit()
         page = visitor.page
         page.wait_for_selector("#first-minute li.unseen >> visible=true")
         page.wait_for_selector("#note .act:has-text('Stop and keep step')")
-        for scheme in ("light", "dark"):
-            for width, height in SIZES:
-                page.set_viewport_size(dict(width=width, height=height))
-                assert visitor.overflowing() == []
-                visitor.screenshot(f"live-{width}-{scheme}")
-            page.click("[data-do=dark]")
+        visitor.fits("live")
         page.click("#first-minute button")
         page.wait_for_selector("#first-minute", state="hidden")
-        reload(visitor)
+        visitor.reopen()
         page.wait_for_selector("#note .act")
         assert not page.locator("#first-minute").is_visible()
         page.click("#note .act")
@@ -148,7 +154,7 @@ def test_the_first_minute_is_explained_and_the_coach_offers_to_stop(visit, app) 
 
 
 def test_a_page_that_nobody_sees_looks_seldom(visit, app) -> None:
-    run = fabricate(app.runs_dir, "one", steps=40, max_steps=900, state="running")
+    run = fabricate(app.runs_dir, "hidden", steps=40, max_steps=900, state="running")
     with run_dir.owned(run):
         visitor = visit()
         with visitor.page.expect_response("**/queue/join**"):
