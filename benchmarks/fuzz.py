@@ -54,7 +54,7 @@ BYTES = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\x00\x00\xfe\xff", b"\x1b$
          b"PK\x03\x04", b"\x89PNG\r\n\x1a\n", b"\0" * 9, b"%PDF-", b"\x1f\x8b"]  # fmt: skip
 ODD_VALUES: list[Any] = [None, True, -1, 0, 2**70, 1e308, float("nan"), "", "x", [], {}, [[]], {"a": []}, "\ud800"]
 COMMANDS = ("train", "plan", "resume", "fork", "stop", "runs", "eval", "generate", "tokenize", "export", "plot", "push", "pull",
-            "space", "recipes")  # fmt: skip
+            "space", "recipes", "doctor")  # fmt: skip
 OF_A_RUN = ("resume", "fork", "stop", "eval", "generate", "export", "plot", "push")
 SHOWN = (
     "config.json",
@@ -226,6 +226,8 @@ class Cases:
             words += ["--steps", "1"]
         if words[0] in ("train", "plan"):
             words += ["--block-size", "8", "--n-layer", "1", "--sample-tokens", "0"]
+        if words[0] == "doctor":
+            words.insert(1, "--no-network")
         if "--runs-dir" not in words:
             words += ["--runs-dir", str(place)]
         return self._command(words, place)

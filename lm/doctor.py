@@ -10,6 +10,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ import psutil
 import torch
 
 from lm.device import bf16_gain, choose_device, describe, free_bytes
+from lm.errors import RunError
 from lm.hub import endpoint
+from lm.memory import is_full
 
 PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors", "transformers", "gradio", "huggingface-hub")
 PROBE_ROWS, PROBE_WIDTH = 2048, 384  # a batch of 8 windows of 256 tokens, and the width of Karpathy's character model
@@ -31,7 +34,8 @@ LEAST_FREE_MEMORY, LEAST_FREE_DISK = 2e9, 1e9  # assumed: below these something 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found. `bf16_gain` is how many times faster than float32; `hub` is reached, unreachable or not asked."""
+    """What was found. `bf16_gain` is how many times faster than float32, 0 where it was not measured; `hub` is reached,
+    unreachable or not asked."""
 
     device: str
     device_name: str
@@ -57,18 +61,21 @@ class Advice:
 
 
 def examine(runs_dir: Path, *, ask_hub: bool = True) -> Findings:
-    """Look at the machine; takes a second or two, and at most `NETWORK_SECONDS` more for the Hub."""
-    device, place = choose_device("auto"), _existing(Path(runs_dir).resolve())
+    """Look at the machine; takes a second or two, and at most `NETWORK_SECONDS` more for the Hub.
+
+    `RunError` where no folder can be called `runs_dir`.
+    """
+    device, place = choose_device("auto"), _existing(Path(runs_dir))
     return Findings(
         device=device.type,
         device_name=describe(device),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
-        bf16_gain=round(bf16_gain(PROBE_ROWS, PROBE_WIDTH), 2) if device.type == "cpu" else 0.0,
+        bf16_gain=_gain() if device.type == "cpu" else 0.0,
         memory_bytes=psutil.virtual_memory().total,
-        free_memory_bytes=free_bytes(device),
+        free_memory_bytes=min(free_bytes(device), _allowed_bytes()) if device.type == "cpu" else free_bytes(device),
         free_disk_bytes=shutil.disk_usage(place).free,
-        can_write=os.access(place, os.W_OK),
+        can_write=place.is_dir() and os.access(place, os.W_OK),
         hub=_hub() if ask_hub else "not asked",
         system=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         versions={name: version for name in PACKAGES if (version := _version(name))},
@@ -119,9 +126,33 @@ def in_words(found: Findings, advice: Advice) -> str:
 
 def _existing(place: Path) -> Path:
     """`place`, or the first folder above it that is there."""
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place
+    try:
+        found = place.resolve()
+        while not found.exists() and found != found.parent:
+            found = found.parent
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name, a loop of links, a NUL
+        raise RunError(f"cannot write to {place}: {error}; choose another --runs-dir") from None
+    return found
+
+
+def _gain() -> float:
+    """Of bf16 on this processor; 0 where the memory is too small to find out."""
+    try:
+        return round(bf16_gain(PROBE_ROWS, PROBE_WIDTH), 2)
+    except (MemoryError, RuntimeError) as error:
+        if not is_full(error):
+            raise
+        return 0.0
+
+
+def _allowed_bytes() -> int:
+    """What this process may still take before it meets the limit set for it, as by `ulimit -v`."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(0, most - psutil.Process().memory_info().vms)
 
 
 def _hub() -> str:
