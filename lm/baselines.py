@@ -29,8 +29,8 @@ from lm.errors import CorpusError
 from lm.run_dir import RunDir
 from lm.tokenizer import id_dtype, load_tokenizer
 
-# At most this much of each file is counted and compressed, from its beginning: a text of any size takes seconds and less
-# than 200 MB. Measured on 2 cores: 1.1 MB of text 0.4 s. Assumed: more would move the lines by less than their width.
+# At most this much of each file is counted and compressed, from its beginning: a text of any size takes seconds and
+# less than 200 MB. Measured on 2 cores: 1.1 MB of text 0.4 s. Assumed: more would move the lines by less than their width.
 MOST_TRAIN_TOKENS = 1 << 24
 MOST_VAL_TOKENS = 1 << 20
 TOKENS_AT_ONCE = 1 << 20

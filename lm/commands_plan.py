@@ -14,6 +14,7 @@ from lm.config import DataConfig, ModelConfig, TrainConfig, check
 from lm.preflight import Forecast, advice, forecast
 from lm.recipes import Recipe
 
+Settings = tuple[DataConfig, ModelConfig, TrainConfig]
 Asked = tuple[Recipe, DataConfig, ModelConfig, TrainConfig]
 
 
@@ -28,13 +29,14 @@ def asked(arguments: argparse.Namespace, sources: tuple[Path, ...], default: str
     return recipe, *recipe_book.override(recipe, vars(arguments))
 
 
-def dialled(minutes: float, sources: tuple[Path, ...], given: dict[str, Any]) -> tuple[DataConfig, ModelConfig, TrainConfig]:
-    """The best settings for this text in so many minutes on this machine."""
+def dialled(minutes: float, sources: tuple[Path, ...], given: dict[str, Any]) -> Settings:
+    """The best settings for this text in `minutes` on this machine; `given` are the flags."""
     from lm import dial, rehearsal
 
     with tempfile.TemporaryDirectory() as scratch:
         statistics = _corpus(sources, given, Path(scratch)).statistics
-    text = dial.Text(statistics.characters, statistics.distinct_characters, given.get("val_fraction", 0.1))
+    val_fraction = given.get("val_fraction", DataConfig.val_fraction)
+    text = dial.Text(statistics.characters, statistics.distinct_characters, val_fraction)
     return dial.best_in(minutes, text, rehearsal.clock(given.get("device", "auto")))
 
 
@@ -61,7 +63,7 @@ def words(told: Forecast) -> list[str]:
     """The forecast for a person at a terminal."""
     measured = told.rehearsal
     size = f"{measured.parameters:,} parameters, {told.tokens_per_parameter:.2g} training tokens for each"
-    memory = f"{measured.memory_bytes / 1e9:.2f} GB of memory, {measured.free_bytes / 1e9:.1f} free"
+    memory = f"{measured.memory_bytes / 1e9:.2f} GB of memory of the {measured.free_bytes / 1e9:.1f} GB that are free"
     if told.seconds is None:
         return [size, f"{memory}: a step does not fit; use a smaller batch_size, block_size or model"]
     speed = f"{measured.step_seconds:.3g} s a step on {measured.device} in {measured.precision}"
@@ -73,6 +75,7 @@ def words(told: Forecast) -> list[str]:
 
 
 def _corpus(sources: tuple[Path, ...], given: dict[str, Any], scratch: Path) -> Any:
+    """The `Corpus` of these files, read as the flags say."""
     from lm.corpus import read_corpus
 
     options = {name: given[name] for name in ("aozora", "column") if name in given}

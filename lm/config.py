@@ -133,7 +133,7 @@ class ModelConfig:
     )  # fmt: skip
     gelu: str = setting(
         "exact",
-        "The MLPs' activation (gpt2 only): exact GELU, or tanh, the approximation that OpenAI's weights were trained with.",
+        "The MLPs' activation (gpt2 only): exact GELU, or its tanh formula, with which OpenAI's weights were trained.",
         label="GELU", group="Model", choices=("exact", "tanh"),
     )  # fmt: skip
     tie_weights: bool = setting(

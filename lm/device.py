@@ -1,8 +1,8 @@
 """Where the arithmetic runs and in which precision: the one place that asks the machine what it can do.
 
 bf16 is taken only where it pays, and that is *measured* at the start of a run: a processor may know the format and
-still be slower in it (FACTS of one such machine: a width of 128 at 0.95×, a width of 384 at 2.2×). The answer is kept
-in the run's `config.json`, so a resumed run never decides anew.
+still be slower in it (measured on one such machine: 0.95 times the speed at a width of 128, 2.2 times at 384). The
+answer is kept in the run's `config.json`, so a resumed run never decides anew.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lm.errors import ConfigError
 WORTHWHILE_GAIN = 1.15
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MAIN_MEMORY = torch.device("cpu")
+MOST_TIMED_ROWS = 4096  # of a product that is timed; more change its time, not the ratio. assumed
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -47,7 +48,7 @@ def choose_precision(wanted: str, device: torch.device, rows: int, width: int) -
         return _best_on_cuda(device)
     if device.type != "cpu":
         return "float32"
-    return "bf16" if bf16_gain(min(rows, 4096), width) >= WORTHWHILE_GAIN else "float32"
+    return "bf16" if bf16_gain(min(rows, MOST_TIMED_ROWS), width) >= WORTHWHILE_GAIN else "float32"
 
 
 def _best_on_cuda(device: torch.device) -> str:
@@ -72,14 +73,14 @@ def onto(device: torch.device, ids: torch.Tensor) -> torch.Tensor:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a training on `device` may still take."""
+    """Bytes of memory that a training on `device` may still take."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return min(psutil.virtual_memory().available, *_container_bytes(Path("/sys/fs/cgroup")))
 
 
 def _container_bytes(root: Path) -> list[int]:
-    """What the limit of a container leaves, if there is one: its host has more than it may use."""
+    """The bytes that the memory limit of a container (cgroup, version 2 or 1) leaves; `sys.maxsize` without a limit."""
     versions = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
     for limit, used in versions:
         try:
@@ -127,6 +128,7 @@ def bf16_gain(rows: int, width: int) -> float:
 
 
 def _fastest_seconds(work: Callable[[], None], repeats: int = 5) -> float:
+    """The shortest time of several calls: other programs can only make one longer."""
     work()  # the first call allocates and compiles kernels
     times = []
     for _ in range(repeats):

@@ -25,16 +25,23 @@ SIZES = (
 # compute-optimal training of large models reads 20 (Hoffmann et al. 2022). Assumed to hold for longer times:
 # `benchmarks/dial.py --sizes` tries it.
 TOKENS_PER_WEIGHT = 1.2
-# Distinct tokens of the text for each weight, at the least: those of nanoGPT's characters, which over-fit from there on.
+# The fewest tokens of text for each weight: as many as nanoGPT's model of characters has, which over-fits with fewer.
 TEXT_PER_WEIGHT = 0.09
-LONG_CONTEXT_WIDTH = 192  # from here on windows of 256, and larger batches. assumed
+# From this width on windows are `LONG_CONTEXT` tokens long, and batches twice the quick start's; beyond `WIDE`, four
+# times. assumed
+LONG_CONTEXT_WIDTH, LONG_CONTEXT, WIDE = 192, 256, 256
+LEAST_CONTEXT, LEAST_WINDOWS = (
+    16,
+    8,
+)  # a context is halved, down to the first, until the held-out text has so many windows
 # A text is cut into byte pairs where the time would not do to read half of it by characters. assumed
 READ_SHARE = 0.5
 CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. Measured on Tiny Shakespeare: 2.9 to 3.4
 LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
 VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
 LARGE_TEXT_CHARACTERS = 20_000_000
-DROPOUT = 0.2  # nanoGPT's, where the text is read often
+DROPOUT = 0.2  # nanoGPT's, where the text is read often:
+OFTEN = 0.5  # of the readings after which a model is expected to recite (lm.preflight). assumed
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
 Clock = Callable[[ModelConfig, TrainConfig], float]
@@ -62,13 +69,13 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     if read < READ_SHARE * text.characters and text.distinct_characters < LARGE_ALPHABET:
         chosen, read = _largest(minutes, text, True, step_seconds)
     data, model, train = chosen
-    readings = read / max(1, _tokens(data, text))
-    is_fed_little = readings > 0.5 * RECITES_AT * (_tokens(data, text) / _weights(model)) ** RECITES_POWER
-    return data, replace(model, vocab_size=0, dropout=DROPOUT if is_fed_little else 0.0), train
+    tokens = _tokens(data, text)
+    is_read_often = read / max(1, tokens) > OFTEN * RECITES_AT * (tokens / _weights(model)) ** RECITES_POWER
+    return data, replace(model, vocab_size=0, dropout=DROPOUT if is_read_often else 0.0), train
 
 
 def _largest(minutes: float, text: Text, has_pairs: bool, step_seconds: Clock) -> tuple[Settings, float]:
-    """The largest size that learns enough in the time, and how many tokens it then learns from."""
+    """The settings of the largest size that learns enough in the time, and how many tokens it then learns from."""
     best: tuple[Settings, float] | None = None
     for size in SIZES:
         data, model, train = _settings(size, minutes, text, has_pairs)
@@ -95,9 +102,9 @@ def _settings(size: tuple[int, int, int], minutes: float, text: Text, has_pairs:
         n_embd=width,
         n_layer=layers,
         n_head=heads,
-        block_size=_context(256 if is_large else quick.model.block_size, text),
+        block_size=_context(LONG_CONTEXT if is_large else quick.model.block_size, text),
     )
-    batch_size = quick.train.batch_size * (1 if not is_large else 2 if width <= 256 else 4)
+    batch_size = quick.train.batch_size * (1 if not is_large else 2 if width <= WIDE else 4)
     lr = quick.train.lr * min(1.0, (quick.model.n_embd / width) ** 0.5)  # assumed
     train = replace(quick.train, steps=0, epochs=0.0, minutes=float(minutes), batch_size=batch_size, lr=round(lr, 5))
     return data, model, train
@@ -105,7 +112,7 @@ def _settings(size: tuple[int, int, int], minutes: float, text: Text, has_pairs:
 
 def _context(wanted: int, text: Text) -> int:
     """At most `wanted`, and so that the held-out text holds several windows."""
-    while wanted > 16 and text.characters * text.val_fraction < 8 * wanted:
+    while wanted > LEAST_CONTEXT and text.characters * text.val_fraction < LEAST_WINDOWS * wanted:
         wanted //= 2
     return wanted
 
@@ -116,5 +123,5 @@ def _tokens(data: DataConfig, text: Text) -> float:
 
 
 def _weights(model: ModelConfig) -> float:
-    """Those of the blocks: what the table of tokens holds is learnt with few."""
+    """The weights of the blocks, about 12 C² each. The embedding is left out: its rows need few tokens."""
     return 12.0 * model.n_layer * model.n_embd**2

@@ -24,7 +24,7 @@ from lm.run_dir import RunDir, Status
 
 
 def alive(status: Status, state: str) -> Status:
-    """`status` as said now by this process."""
+    """`status` with another `state`, as this process reports it now: its pid, a fresh heartbeat, no error."""
     return replace(status, state=state, pid=os.getpid(), heartbeat=time.time(), error="", error_kind="")
 
 
@@ -46,7 +46,7 @@ def recording_failure(run: RunDir) -> Iterator[None]:
 
 
 def in_the_users_words(error: Exception, run: RunDir) -> Exception:
-    """A full disk and a full memory are the user's situation, not our bug."""
+    """`error` itself, or a `TrainingError` where the disk or the memory is full: the user's situation, not our bug."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return TrainingError(
             "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 LN2 = math.log(2.0)
+LARGEST_EXPONENT = 700.0  # e^710 is more than float64 holds
 PAIRS_AT_ONCE = 1 << 22
 
 
@@ -62,9 +63,10 @@ def evaluate(
     autocast: contextlib.AbstractContextManager | None = None,
     label_smoothing: float = 0.0,
 ) -> Evaluation:
-    """Measure `model` on the windows (start, end) of `tokens`: ids[start:end] predict ids[start + 1:end + 1].
+    """Measure `model` on windows (start, end) of `tokens` (N,): tokens[start:end] predict tokens[start + 1:end + 1].
 
-    `id_sizes` holds the bytes and the characters of every token id, each (V,) int64.
+    `id_sizes` holds the bytes and the characters of every token id, each (V,) int64; `autocast` is the precision of the
+    forward passes. Bits per byte are not a number where no predicted token has a byte.
     """
     device = next(model.parameters()).device
     nats, smoothed_nats = torch.zeros(2, dtype=torch.float64)
@@ -86,7 +88,7 @@ def evaluate(
     loss = total / n_tokens
     return Evaluation(
         loss=loss,
-        perplexity=math.exp(min(loss, 700.0)),  # e^700 is the largest power that float64 holds
+        perplexity=math.exp(min(loss, LARGEST_EXPONENT)),
         bits_per_byte=total / LN2 / n_bytes if n_bytes else math.nan,
         bits_per_character=total / LN2 / n_characters if n_characters else math.nan,
         tokens=n_tokens,

@@ -1,8 +1,8 @@
 """The two branches of a block on a CPU in bf16, forward and backward by hand: what autocast computes, in fewer passes.
 
-Under autocast a third of a small model's step is no arithmetic: every weight and every gradient is cast in an operation
-of its own, query, key and value are copied apart and their gradients together, sums are made in fresh memory. Here one
-autograd node is a whole branch, x + attention(norm(x)) or x + mlp(norm(x)). As under autocast the stream, the norms and
+Under autocast a third of a small model's step is not arithmetic: every weight and every gradient is cast in an
+operation of its own, query, key and value are copied apart and their gradients together, sums are made in fresh
+memory. Here one autograd node is a whole branch, x + attention(norm(x)) or x + mlp(norm(x)). As under autocast the stream, the norms and
 the turning of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds
 both).
 
@@ -111,7 +111,10 @@ class AttentionBranch(torch.autograd.Function):
 
 
 class MLPBranch(torch.autograd.Function):
-    """x (B, T, C) float32 → x + down(bend(up(norm(x)))); `gelu` is none, tanh, or nothing for ReLU²."""
+    """x (B, T, C) float32 → x + down(activation(up(norm(x)))).
+
+    `gelu` is "none" or "tanh", as `F.gelu` names its formulas, or "" for ReLU².
+    """
 
     @staticmethod
     def forward(

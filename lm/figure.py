@@ -21,7 +21,7 @@ from lm.recipes import RECIPES
 from lm.run_dir import RunDir
 
 BLUE, VERMILION, GOLD, INK, SOFT, LINE = "#2b4acb", "#c93a22", "#c98a00", "#1d1b18", "#645f55", "#e6e1d6"
-SPAN = 0.02  # the smoothed training loss looks at this share of the points on either side
+SPAN = 0.02  # each point of the smoothed training loss is fitted to this share of all points on either side of it
 OVERFITTED = 1.02  # a last held-out loss above the best one times this has risen; assumed: less is noise
 MARGIN = 1.01  # of the axes over the last step
 # What a file would say of when and by what it was made; without it the same run makes the same file.
@@ -31,7 +31,10 @@ Record = Mapping[str, Any]
 
 
 def smoothed(values: Sequence[float], span: float = SPAN) -> list[float]:
-    """Each value by the straight line that fits its neighbours best: a mean that does not lag where the curve falls."""
+    """Each value as the straight line through its neighbours has it (least squares), which does not lag where they fall.
+
+    `span` is the share of all values that count as neighbours on either side; two of them at the least.
+    """
     half, found = max(2, round(len(values) * span)), []
     for i in range(len(values)):
         first = max(0, i - half)
@@ -124,7 +127,7 @@ def _draw_published(axes: Any, recipe: str | None, records: Sequence[Record]) ->
 
 
 def _draw_first(axes: Any, vocab_size: int, records: Sequence[Record]) -> None:
-    """The loss of knowing nothing, and what the untrained model had."""
+    """ln V, the loss of a uniform guess, as a line; the untrained model's validation loss as a point."""
     first = next((r["val_loss"] for r in records if r["step"] == 0 and "val_loss" in r), None)
     nothing = math.log(vocab_size)
     measured = f"; at step 0: {first:.3f}" if first is not None else ""
@@ -159,7 +162,7 @@ def _in_words(best: Record) -> str:
 
 
 def _canvas(place: tuple[float, float, float, float]) -> tuple[Any, Any]:
-    """A figure and its axes at a place that is said, not searched for: a layout engine draws everything twice."""
+    """A figure and its axes at `place` (left, bottom, width, height); a layout engine would draw everything twice."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.2), dpi=120, facecolor="white")

@@ -123,7 +123,7 @@ def read_records(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int
 
 @contextmanager
 def explaining_damage(path: Path) -> Iterator[None]:
-    """Who takes for granted what `path` should hold and stumbles over something else says that it is damaged."""
+    """Turn what a reader of `path` trips over, where it holds something else than it should, into a `RunError`."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

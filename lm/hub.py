@@ -48,7 +48,12 @@ BACKOFF_SECONDS = (1.0, 2.0, 4.0)
 POLL_SECONDS = 0.1
 GIVE_UP_SECONDS = 3.0  # how long a cancelled transfer may take to end properly before it is left alone
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
-FAILURES = (HTTPError, OSError, ValueError, RuntimeError)  # what the client raises; FAILURES that nobody knows go on
+FAILURES = (
+    HTTPError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)  # what the client raises; those without words here are raised on
 
 Progress = Callable[[str, int, int], None]  # (what is going on, bytes done, bytes in all)
 T = TypeVar("T")
@@ -70,11 +75,11 @@ class Account:
 
 
 def silence(words: str, done: int, total: int) -> None:
-    """The `Progress` that tells nobody."""
+    """A `Progress` that reports nothing."""
 
 
 def never() -> bool:
-    """The `should_stop` of who never gives up."""
+    """A `should_stop` that never stops anything."""
     return False
 
 
@@ -143,7 +148,10 @@ def patiently(
     is_stopped: Callable[[], bool] = never,
     **named: Any,
 ) -> T:
-    """`call(…)`, tried again with growing pauses after a failure that `heals`: by default whatever `is_passing`."""
+    """`call(*words, **named)`, tried again after pauses of `BACKOFF_SECONDS` while its failure is one that `heals`.
+
+    By default that is whatever `is_passing`. `Cancelled` as soon as `is_stopped` in a pause.
+    """
     for wait_seconds in BACKOFF_SECONDS:
         try:
             return call(*words, **named)
@@ -154,7 +162,7 @@ def patiently(
         while time.monotonic() < deadline:
             if is_stopped():
                 raise Cancelled("cancelled")
-            time.sleep(0.05)
+            time.sleep(POLL_SECONDS)
     return call(*words, **named)
 
 
@@ -165,7 +173,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether the Hub answered, and would do better a moment later. No answer to a first request means no network."""
+    """Whether the Hub answered that it is overloaded. (No answer to a first request means that there is no network.)"""
     return isinstance(error, HfHubHTTPError) and error.response.status_code in PASSING_STATUSES
 
 

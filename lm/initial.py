@@ -1,8 +1,9 @@
 """Trained weights to begin from (`--init-from`): a folder's network and vocabulary, fitted to what is asked for.
 
 The folder is a checkpoint of ours, or any gpt2 or nanochat of `transformers` with its tokenizer.json: OpenAI's GPT-2 is
-one. It decides the network and the tokenizer. Asked for may be another dropout and a shorter context, which keeps the
-first positions (nanoGPT's `crop_block_size`); rows of ids that the tokenizer lacks, padding in other libraries, go.
+one. It decides the network and the tokenizer. What may be asked for is another dropout rate and a shorter context,
+which keeps the first positions (nanoGPT's `crop_block_size`). Embedding rows beyond the tokenizer's ids, with which
+other libraries pad, are dropped.
 
 The fitted weights lie in the run's `initial/`, so the run needs the folder no more. Not covered: a longer context,
 another vocabulary than the folder's, frozen layers.

@@ -34,6 +34,7 @@ MOST_ATTENTION_TOKENS = 64
 SHOWN_TOKENS = 400  # of the next-token distribution these are sent one by one
 TAIL_BINS = 64  # and the others by how many of them have about this score
 NEIGHBOURS = 5
+TINY = 1e-12  # against a division by zero
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class NextTokens:
 
 @dataclass(frozen=True)
 class Surprise:
-    """Some whole characters, the tokens they are made of, and -log p of these in nats; None before anything was read."""
+    """Some whole characters, how many tokens they are made of, and -log p of these in nats; None for the first token."""
 
     text: str
     n_tokens: int
@@ -127,7 +128,7 @@ def next_tokens(model: GPT, tokenizer: Tokenizer, ids: Sequence[int]) -> NextTok
 
 
 def _last_logits(model: GPT, tokenizer: Tokenizer, ids: Sequence[int]) -> Tensor:
-    """The scores after the last of `ids`, (1, V) float32 on the CPU; what is never written has none."""
+    """The logits after the last of `ids`, (1, V) float32 on the CPU; -inf for ids that are never generated."""
     window = torch.tensor([list(ids[-model.config.block_size :])], device=model.device)
     with evaluating(model):
         logits = model(window, last_only=True)[:, -1].float().cpu()
@@ -232,17 +233,18 @@ def maps(tables: Sequence[np.ndarray], ids: Sequence[int]) -> list[Map]:
     chosen = [table[list(ids)] - table[list(ids)].mean(axis=0) for table in tables]
     _, _, directions = np.linalg.svd(chosen[-1], full_matrices=False)
     axes = directions[:2]  # (2, C)
-    axes = axes * np.sign(axes.sum(axis=1, keepdims=True) + 1e-12)  # the same way round on every machine
+    axes = axes * np.sign(axes.sum(axis=1, keepdims=True) + TINY)  # the same way round on every machine
     return [Map(rows @ axes.T, _neighbours(rows), _explained(rows, axes)) for rows in chosen]
 
 
 def _neighbours(rows: np.ndarray) -> np.ndarray:
-    """The most alike rows of each, by the cosine of their angle."""
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    """For each of rows (N, C) the others most like it by cosine similarity, the likest first: (N, `NEIGHBOURS`)."""
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), TINY)
     alike = unit @ unit.T
     np.fill_diagonal(alike, -np.inf)
     return np.argsort(-alike, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(rows) - 1)]
 
 
 def _explained(rows: np.ndarray, axes: np.ndarray) -> float:
-    return float(((rows @ axes.T) ** 2).sum() / max(1e-12, float((rows**2).sum())))
+    """The share of the variance of centred rows (N, C) that lies along axes (2, C)."""
+    return float(((rows @ axes.T) ** 2).sum() / max(TINY, float((rows**2).sum())))
