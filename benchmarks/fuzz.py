@@ -6,7 +6,7 @@
 A case is a file that somebody could hand over: a text, table, record or page made to confuse its reader; a checkpoint,
 tokenizer, run directory or settings file with bytes flipped, cut, swapped or replaced by what JSON allows and nobody
 expects; a runs directory with such a run in it, which the page shows all the same, its other runs too; a link with
-settings; or a command line of such words. It passes if the reader returns or raises an `LMError`, a command ends with a
+settings; what a shared machine wrote down of its visitors; or a command line of such words. It passes if the reader returns or raises an `LMError`, a command ends with a
 known exit code and no traceback, and neither takes longer than `MOST_SECONDS`. The last line is JSON.
 """
 
@@ -26,7 +26,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ from lm.run_dir import RunDir
 from lm.tokenizer import load_tokenizer
 from playground import elsewhere
 from playground.app import WATCHER
+from playground.queue import Entry, TrainingQueue
 from playground.tabs import compare
 from playground.workspace import Workspace
+from playground.workspaces import Workspaces
 
 MOST_SECONDS = 10.0  # a hang, on any machine: the slowest honest case takes a tenth of a second
 SUFFIXES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".html", ".xhtml", ".md", "")
@@ -65,6 +67,7 @@ SHOWN = (
     "best/config.json",
     "tokenizer.json",
 )
+OWNER = "a" * 40  # a visitor's folder
 EXIT_CODES = (0, 1, 2)  # 1: the result is a run that failed
 Case = Callable[[], None]
 
@@ -120,7 +123,7 @@ class Cases:
         self.kinds: tuple[tuple[str, Callable[[Path], Case]], ...] = (
             ("corpus", self.corpus), ("tokenizer", self.tokenizer), ("checkpoint", self.checkpoint),
             ("run directory", self.run_directory), ("resume", self.resume), ("command", self.command_line),
-            ("settings", self.settings), ("page", self.page), ("told", self.told),
+            ("settings", self.settings), ("page", self.page), ("told", self.told), ("shared", self.shared),
         )  # fmt: skip
 
     def draw(self, n: int) -> tuple[str, Case, Path]:
@@ -211,6 +214,30 @@ class Cases:
                 lambda: figure.loss_png(run),
             ]
         )
+
+    def shared(self, place: Path) -> Case:
+        """The notes of a machine that many share, one of them spoilt: who waits, visits, links. All others count."""
+        home = place / "visitors" / OWNER
+        run = RunDir(Path(shutil.copytree(self.run.path, home / "runs" / "fox")))
+        entry = Entry(OWNER, str(run.path.resolve()), ("--steps", "1"), 1.0, time.time())
+        notes = {
+            place / "queue.json": dict(served={OWNER: 1.0}, entries=[asdict(entry)]),
+            home / "seen.json": dict(at=time.time(), is_signed_in=False),
+            place / "links" / f"{'x' * 32}.json": dict(visitor=OWNER, run="fox"),
+        }
+        for path, value in notes.items():
+            path.parent.mkdir(exist_ok=True)
+            run_dir.write_json(path, value)
+        self._spoil_or_replace(self.dice.choice([*notes, home / "runs" / "fox" / "status.json"]))
+
+        def begin() -> None:
+            with contextlib.redirect_stderr(io.StringIO()):
+                line = TrainingQueue(place / "queue.json", slots=0)
+            line.step()
+            Workspaces(Workspace(place / "workspace", place / "runs"), place / "visitors", line).clean()
+            assert run.path.is_dir(), "a visitor's run is gone"
+
+        return begin
 
     def command_line(self, place: Path) -> Case:
         (place / "file.txt").write_bytes(hostile_text(self.dice))

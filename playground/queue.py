@@ -27,7 +27,6 @@ from typing import Any
 
 from lm import launch, run_dir
 from lm.errors import LMError, RunError
-from lm.files import explaining_damage, replace_file
 from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir, Status
 
 RESUME = ("resume",)
@@ -251,7 +250,7 @@ class TrainingQueue:
             self._served, entries = _remembered(self.path)
         except RunError as error:
             aside = self.path.with_suffix(".damaged")
-            replace_file(self.path, aside)
+            run_dir.replace_file(self.path, aside)
             print(f"the queue begins empty: {error}. It is kept as {aside}", file=sys.stderr, flush=True)
             return
         self._entries = [entry for entry in entries if run_dir.is_run(entry.directory.path)]
@@ -274,7 +273,7 @@ def slots_here() -> int:
 
 def _remembered(path: Path) -> tuple[dict[str, float], list[Entry]]:
     """(visitors' last turns, entries) as `TrainingQueue` wrote them; `RunError` when somebody else did."""
-    with explaining_damage(path):
+    with run_dir.explaining_damage(path):
         record = run_dir.read_json(path)
         served = {str(visitor): float(at) for visitor, at in record["served"].items()}
         return served, [_entry(one) for one in record["entries"]]

@@ -27,7 +27,6 @@ import gradio as gr
 
 from lm import library, run_dir
 from lm.errors import LMError, RunError
-from lm.files import explaining_damage
 from playground import limits
 from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
@@ -256,7 +255,7 @@ def _visit(folder: Path) -> dict[str, Any] | None:
     if not seen.is_file():
         return None
     try:
-        with explaining_damage(seen):
+        with run_dir.explaining_damage(seen):
             said = run_dir.read_json(seen)
             return dict(at=float(said["at"]), is_signed_in=bool(said["is_signed_in"]))
     except RunError:
@@ -271,7 +270,7 @@ def _write_visit(folder: Path, at: float, is_signed_in: bool) -> None:
 def _link(path: Path) -> dict[str, str] | None:
     """What a link shows: a visitor's run; None where there is no such link, or one that was damaged."""
     try:
-        with explaining_damage(path):
+        with run_dir.explaining_damage(path):
             said = run_dir.read_json(path)
             return dict(visitor=str(said["visitor"]), run=run_dir.check_name(str(said["run"])))
     except RunError:

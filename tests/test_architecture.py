@@ -116,7 +116,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/backup.py": {"lm.errors", "lm.run_dir", "lm.hub", "huggingface_hub"},
-    "lm/doctor.py": {"lm.device", "lm.hub", "psutil", "torch"},
+    "lm/doctor.py": {"lm.device", "lm.errors", "lm.hub", "lm.memory", "psutil", "torch"},
     "lm/report.py": {"lm.errors", "lm.account", "lm.run_dir", "lm.card", "lm.figure"},
     "lm/account.py": set(),
     "lm/gguf.py": {
