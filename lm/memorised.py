@@ -30,9 +30,8 @@ from lm.tokenizer import CharTokenizer, load_tokenizer
 
 LEAST_CHARACTERS, LEAST_TOKENS = 20, 8  # what counts as recited
 NOVELTY_CHARACTERS = (5, 10, 20)
-MOST_CHARACTERS = (
-    1 << 24
-)  # of a longer training text its beginning is known. Measured: 22 bytes each, four times that while sorting.
+# Of a longer training text only the beginning is known. Measured: 22 bytes a character, four times that while sorting.
+MOST_CHARACTERS = 1 << 24
 CONTEXT_CHARACTERS = 40
 COMPARED_PLACES = 64  # of a run that stands in more places, the first so many are compared
 INDEXES_IN_MEMORY = 2

@@ -1,9 +1,9 @@
 """Memory: how much of it a training takes, whether that is there, and which setting to change when it is not.
 
-A batch is cut into parts before the first step (`fewest_parts`), a warning is said when even so the estimate is above what
-is free, and a memory that is full all the same ends the run with the setting that helps, and its value. A process that
-the system ends for lack of memory says nothing; what it noted before stands in the run directory, and `lm.run_dir` reads
-it.
+A batch is cut into parts before the first step (`fewest_parts`), a warning is said when even so the estimate is above
+what is free, and a memory that is full all the same ends the run with the setting that helps, and its value. A process
+that the system ends for lack of memory says nothing; what it noted before stands in the run directory, and `lm.run_dir`
+reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def needed_bytes(model: ModelConfig, train: TrainConfig, parts: int) -> int:
 
 
 def fewest_parts(model: ModelConfig, train: TrainConfig, free: int) -> int:
-    """The smallest number of equal parts of a batch of which one trains in `SHARE` of `free` bytes.
+    """The smallest number of equal parts to cut a batch into so that one part trains in `SHARE` of `free` bytes.
 
     One sequence at a time when nothing fits: the estimate is high, and trying costs nothing.
     """
@@ -35,7 +35,7 @@ def fewest_parts(model: ModelConfig, train: TrainConfig, free: int) -> int:
 
 
 def warning(model: ModelConfig, train: TrainConfig, parts: int, free: int) -> str:
-    """A sentence for a training that will hardly fit into `free` bytes, else nothing."""
+    """A sentence for a training that is estimated to need more than `free` bytes, else an empty string."""
     needed = needed_bytes(model, train, parts)
     if needed <= free:
         return ""
@@ -66,8 +66,10 @@ def is_full(error: BaseException) -> bool:
 
 
 def gigabytes(count: int) -> str:
+    """`count` bytes for a person."""
     return f"{count / 1e9:.1f} GB"
 
 
 def _divisors(train: TrainConfig) -> list[int]:
+    """The numbers of equal parts that a batch can be cut into."""
     return [parts for parts in range(1, train.batch_size + 1) if train.batch_size % parts == 0]

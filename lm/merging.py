@@ -42,7 +42,8 @@ def grow(ranks: Mapping[bytes, int], pattern: str, text: str) -> list[Merge]:
     merges: dict[int, tuple[bytes, bytes, list[int]]] = {}
     start = 0
     for word, _ in pre_tokenizers.Split(Regex(pattern), "isolated").pre_tokenize_str(text):
-        pieces, spelling = [bytes([byte]) for byte in word.encode("utf-8")], word.encode("utf-8")
+        spelling = word.encode("utf-8")
+        pieces = [bytes([byte]) for byte in spelling]
         while (found := _lowest(pieces, ranks)) is not None:
             rank, i = found
             left, right = pieces[i : i + 2]
@@ -83,6 +84,6 @@ def _learnt(own: Tokenizer, tokens: Path) -> dict[bytes, int]:
 
 
 def _lowest(pieces: list[bytes], ranks: Mapping[bytes, int]) -> tuple[int, int] | None:
-    """(rank, where) of the pair that byte pairs merge next: of the lowest rank, and of these the first."""
+    """(rank, index) of the pair to merge next: the one of lowest rank, the first of several; None if there is none."""
     known = [(ranks[a + b], i) for i, (a, b) in enumerate(zip(pieces, pieces[1:])) if a + b in ranks]
     return min(known, default=None)

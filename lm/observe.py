@@ -1,4 +1,4 @@
-"""What is looked at while a model trains: its loss on held-out windows and as many of the training text, a sample.
+"""What is measured of a model while it trains: its loss on held-out windows and as many of the training text, a sample.
 
 Nothing here changes what is learnt: no number is drawn from the training's random state, and no weight moves.
 """

@@ -23,7 +23,7 @@ from lm.model import GPT
 MUON_MOMENTUM = 0.95  # Jordan et al. 2024
 NEWTON_SCHULZ_STEPS = 5
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of x, x³, x⁵: steepest at zero
-EPS = 1e-7
+EPS = 1e-7  # torch.optim.Muon's; spares a gradient of zeros the division by its norm
 
 
 class Muon(torch.optim.Optimizer):
@@ -126,7 +126,7 @@ def set_lr(optimizers: Iterable[torch.optim.Optimizer], scale: float) -> None:
 
 
 def lr_scale(progress: float, warmup: float, config: TrainConfig) -> float:
-    """What the highest learning rate is multiplied with: a linear rise, then the fall that `config.schedule` names.
+    """What the highest learning rate is multiplied by: a linear rise, then the fall that `config.schedule` names.
 
     `progress` in 0..1 is the share of the run that is done once this step is taken, and `warmup` in 0..1 the share that
     the rise takes. The factor is 1 where the rise ends and `min_lr_ratio` at the end.

@@ -14,9 +14,9 @@ from typing import Any
 
 from lm.classes import cures
 from lm.config import PUBLISHED_ENCODINGS, DataConfig, ModelConfig, TrainConfig
-from lm.progress import TRAINING_PER_EVALUATION
+from lm.progress import MILESTONES, TRAINING_PER_EVALUATION
 
-EVALUATIONS = 22  # of a run that leaves `eval_interval` open: the milestones of `lm.progress`
+EVALUATIONS = len(MILESTONES)  # of a run that leaves `eval_interval` open
 FORWARD_SHARE = 1 / 3  # of a step's operations: 2 of 6 N (PaLM, Chowdhery et al. 2022, appendix B)
 EVALUATION_SHARE = 1 / (1 + TRAINING_PER_EVALUATION)  # of a run against the clock, at the most
 # A model begins to recite after RECITES_AT · (tokens per parameter) ^ RECITES_POWER readings of its text. A curve
@@ -28,7 +28,9 @@ KAPLAN_LR = (0.003239, 0.0001395)
 HIGH_LR, LOW_LR = 5.0, 1 / 40  # times that rate. assumed: the recipes lie between
 HIGH_MUON_LR = 0.1  # assumed: five times Jordan's 0.02
 SEEN_OFTEN = 50  # a token needs so many occurrences to be learnt. assumed
+SMALL_VOCABULARY = 512  # byte pairs; no text is too short for so many. assumed
 LARGE_VOCABULARY_CHARACTERS = 20_000_000  # a text that uses most of a published vocabulary. assumed
+PUBLISHED_SIZES = dict.fromkeys(PUBLISHED_ENCODINGS, "50,000") | dict(cl100k_base="100,000", o200k_base="200,000")
 USUAL_HEADS = (8, 256)  # numbers per head. assumed: published models have 32 to 256
 FEW_WINDOWS = 4  # of held-out text; a measure over fewer says little. assumed
 UNREAD_SHARE = 0.5  # of the text: dropout spares memorising what is not even read once
@@ -155,15 +157,13 @@ def _of_the_text(data: DataConfig, model: ModelConfig, train: TrainConfig, chara
     elif windows < FEW_WINDOWS:
         wise = max(1, 2 ** int(math.log2(max(1, held_out / (2 * FEW_WINDOWS)))))
         found.append(Advice("block_size", "block_size_long", _values(model, "block_size", windows=windows, wise=wise)))
-    if data.tokenizer == "bpe" and data.vocab_size > 512 and data.vocab_size * SEEN_OFTEN > characters:
-        wise = max(512, characters // SEEN_OFTEN)
+    if data.tokenizer == "bpe" and data.vocab_size > SMALL_VOCABULARY and data.vocab_size * SEEN_OFTEN > characters:
+        wise = max(SMALL_VOCABULARY, characters // SEEN_OFTEN)
         found.append(
             Advice("vocab_size", "vocab_size_large", _values(data, "vocab_size", characters=characters, wise=wise))
         )
     if data.tokenizer in PUBLISHED_ENCODINGS and data.keep_ids == "all" and characters < LARGE_VOCABULARY_CHARACTERS:
-        vocabulary = (
-            "200,000" if data.tokenizer == "o200k_base" else "100,000" if "100k" in data.tokenizer else "50,000"
-        )
+        vocabulary = PUBLISHED_SIZES[data.tokenizer]
         found.append(Advice("keep_ids", "vocabulary_published", _values(data, "tokenizer", vocabulary=vocabulary)))
     if step_tokens >= characters > 0:
         found.append(Advice("batch_size", "batch_whole", dict(tokens=step_tokens, characters=characters)))

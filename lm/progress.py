@@ -36,6 +36,7 @@ class Progress:
         return min((limit for limit in (self.config.steps, by_epochs) if limit), default=0)
 
     def start_clock(self) -> None:
+        """Count seconds from now on."""
         self._started = time.perf_counter()
 
     def elapsed(self) -> float:
@@ -43,7 +44,7 @@ class Progress:
         return self._seconds_before + time.perf_counter() - self._started
 
     def keep_clock(self, seconds: float) -> None:
-        """Go back to an earlier step, but not in time."""
+        """Set the time that has gone by, after a return to an earlier step: the clock does not go back with it."""
         self._seconds_before = seconds
         self.start_clock()
 
@@ -58,7 +59,7 @@ class Progress:
         return max(by_step, by_clock)
 
     def seconds_left(self) -> float | None:
-        """By what there is to tell it from; None when there is nothing yet."""
+        """Estimated by the run's minutes and by the mean time of a step, the sooner end; None when neither is known."""
         by_clock = [60.0 * self.config.minutes - self.elapsed()] if self.config.minutes else []
         is_known = self.max_steps and self.step and self.elapsed() > 0
         by_step = [(self.max_steps - self.step) * self.elapsed() / self.step] if is_known else []
@@ -74,6 +75,7 @@ class Progress:
         )
 
     def has_ended_epoch(self) -> bool:
+        """Whether the last step crossed the end of a pass over the text."""
         return self.tokens % self.epoch_tokens < self.step_tokens
 
     def measure_speed(self, seconds: float) -> None:
@@ -110,7 +112,7 @@ class Progress:
 
 
 class Standing:
-    """The best evaluation so far, and how many there were since that brought nothing."""
+    """The best evaluation so far, and how many in a row have brought no gain: what early stopping looks at."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -129,7 +131,7 @@ class Standing:
         return is_best
 
     def has_run_out(self) -> bool:
-        """Whether the patience is at its end."""
+        """Whether `patience` evaluations in a row have brought no gain."""
         return 0 < self.config.patience <= self.stale_evaluations
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""Activation checkpointing: a block's activations are dropped after the forward pass and computed again in the backward.
-
-Chen et al. 2016, with one checkpoint a block: what must be kept per token falls from some 16 C numbers a block to C, for
-about a third more arithmetic. The gradients are the same bit for bit, dropout too: the random state of the forward pass
+"""Activation checkpointing: a block's activations are dropped after the forward pass and computed again in the backward
+pass. Chen et al. 2016, with one checkpoint a block: what must be kept per token falls from some 16 C numbers a block to
+C, for about a third more arithmetic. The gradients are the same bit for bit, dropout too: the random state of the forward pass
 comes back for the second one (`torch.utils.checkpoint`, the variant without re-entrance).
 
 The blocks keep their names and parameters. Evaluation and generation are as before: they keep nothing anyway.
@@ -10,7 +9,7 @@ The blocks keep their names and parameters. Evaluation and generation are as bef
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -26,10 +25,11 @@ def recompute(model: GPT) -> None:
         block.forward = partial(_twice, block, block.forward)
 
 
-def _twice(block: Block, forward: torch.nn.Module.__call__, *inputs: object) -> Tensor:
+def _twice(block: Block, forward: Callable[..., Tensor], *inputs: object) -> Tensor:
+    """`forward(*inputs)`, keeping only its inputs and computing the rest again in the backward pass."""
     if not torch.is_grad_enabled():
         return forward(*inputs)
-    contexts = lambda: (contextlib.nullcontext(), _keeping_balance(block))  # noqa: E731 - of the first and second time
+    contexts = lambda: (contextlib.nullcontext(), _keeping_balance(block))  # noqa: E731 - for the first and second pass
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
 
 

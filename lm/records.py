@@ -1,4 +1,4 @@
-"""What the lines of a run's logs and its `config.json` hold: of which kind each value is that readers count with.
+"""What the lines of a run's logs and its `config.json` may hold: which values must be numbers, and which may be shown.
 
 A run directory may come from anywhere: copied, unpacked, pulled from the Hub, written by hand. A line of a log whose
 number is none is a damaged line, as one is that is no JSON; of settings that are only shown, what is of another kind
@@ -55,6 +55,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
+    """Whether it is a whole number from 0 on, below `MOST_COUNT`."""
     return type(value) is int and 0 <= value < MOST_COUNT
 
 

@@ -39,7 +39,6 @@ def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainC
     rows = train.batch_size // parts
     memory = memory_estimate(model, replace(train, grad_accum_steps=parts))
     precision = choose_precision(train.precision, device, rows * model.block_size, model.n_embd)
-    fits = memory_estimate(model, replace(train, batch_size=1, grad_accum_steps=1)) < free and memory < free
     return Rehearsal(
         parameters=count_parameters(model),
         memory_bytes=memory,
@@ -47,14 +46,14 @@ def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainC
         train_tokens=train_tokens,
         val_tokens=val_tokens,
         vocab_size=vocab_size,
-        step_seconds=step_seconds(model, train, device, precision, rows) if fits else 0.0,
+        step_seconds=step_seconds(model, train, device, precision, rows) if memory < free else 0.0,
         device=describe(device),
         precision=precision,
     )
 
 
 def clock(wanted_device: str = "auto") -> Callable[[ModelConfig, TrainConfig], float]:
-    """What times a step of a model on this machine, in seconds; 0 where it does not fit the memory."""
+    """A function that times one optimizer step of a model on this machine, in seconds; 0.0 where it does not fit."""
     device = choose_device(wanted_device)
 
     def timed(model: ModelConfig, train: TrainConfig) -> float:

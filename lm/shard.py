@@ -44,7 +44,7 @@ def is_piece(tensor: Tensor) -> bool:
 
 
 def whole_model(model: GPT) -> GPT:
-    """A copy of a sharded model in one piece; collective."""
+    """A copy of a sharded model in one piece; every process must ask for it."""
     copy = GPT(model.config, is_blank=True).to(model.device)
     copy.load_state_dict({name: whole(tensor) for name, tensor in model.state_dict().items()})
     return copy.train(model.training)

@@ -100,7 +100,7 @@ def read(run: RunDir) -> list[Stage]:
 
 
 def _apart(evaluations: int) -> int:
-    """Of so many evaluations every how-manieth is kept: a power of two, so that what was left out stays out."""
+    """Every how many of so many evaluations one is kept: a power of two, so that what was dropped stays dropped."""
     apart = 1
     while -(-evaluations // apart) > MOST_STAGES:
         apart *= 2

@@ -18,7 +18,7 @@ from lm.team import Team
 
 
 def take(model: GPT, optimizers: Sequence[torch.optim.Optimizer], team: Team) -> dict[str, Tensor]:
-    """The state of all processes, to the leader; to the others what is of no use."""
+    """The state of all processes for the leader; what the others get back is not whole."""
     tensors = {name: whole(tensor) for name, tensor in checkpoint.flatten_state(model, optimizers).items()}
     random = {"rng.torch": torch.get_rng_state()}
     if model.device.type == "cuda":

@@ -43,7 +43,7 @@ class LeaderGone(Exception):
 
 
 class Team:
-    """This process among those that train together; the default is one alone, for which every method is free."""
+    """This process among those that train together; the default is one alone, whose methods communicate with nobody."""
 
     def __init__(self, rank: int = 0, size: int = 1, store: dist.Store | None = None) -> None:
         self.rank, self.size, self.store = rank, size, store
@@ -82,7 +82,7 @@ class Team:
             tensor.copy_(part.view_as(tensor))
 
     def share(self, text: str = "") -> str:
-        """The leader's text, to everyone."""
+        """The leader's text, in every process."""
         box = [text]
         if self.size > 1:
             with self._explaining():
@@ -101,7 +101,7 @@ class Team:
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
-        """A connection that breaks means that a process died; the leader says which words it left, if any."""
+        """A broken connection means that a process died: a `TrainingError` with its last words, or `LeaderGone`."""
         try:
             yield
         except RuntimeError as error:

@@ -54,7 +54,7 @@ def of_characters(characters: str) -> str:
 
 
 def of_ranks(pattern: str, ranks: dict[bytes, int], special: dict[str, int]) -> str:
-    """The JSON of a byte pair vocabulary."""
+    """The JSON of a byte-level BPE: the ids are the ranks, the merges are derived from them."""
     vocab = {_spell(token): rank for token, rank in ranks.items()}
     pairs = (parts(token, ranks) for token in sorted(ranks, key=ranks.__getitem__) if len(token) > 1)
     merges = [(_spell(pair[0]), _spell(pair[1])) for pair in pairs if len(pair) == 2]

@@ -44,7 +44,7 @@ Values = dict[str, Any]  # of one step: numbers by their names in metrics.jsonl,
 
 @contextmanager
 def followed(run: RunDir, backend: str, say: Callable[[str], None] = lambda text: None) -> Iterator[None]:
-    """Have `run` followed while the block trains it. Never raises: a tracker that cannot be is one line of `say`."""
+    """Have `run` followed while the block trains it. A tracker that cannot start costs a line of `say` alone."""
     process = _start(run, backend, say) if backend else None
     try:
         yield

@@ -1,8 +1,8 @@
 """A web page → the text that it shows, in one pass, in bounded memory, in time that grows with its length alone.
 
 Blocks become lines or paragraphs; scripts, styles, titles, forms and furigana are left out. The scanner knows five
-places that a character can be in (text, a tag, a quoted value, a comment, a script) and never goes back, so no page, however
-hostile, makes it wait or forget where it ends. (`html.parser` of the standard library looks for the end of every
+places that a character can be in (text, a tag, a quoted value, a comment, a script) and never goes back, so no page,
+however hostile, makes it wait or forget where it ends. (`html.parser` of the standard library looks for the end of every
 unclosed tag and comment anew: measured, 80 kB of `<!--` take it 5 s, and ten times as much a hundred times as long.)
 
 As browsers do: what an unclosed tag, value or comment swallows is gone. Not covered: style sheets that hide text.
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 HIDDEN = frozenset("script style template noscript title rt rp svg math textarea select".split())
-RAW = frozenset("script style title textarea noscript".split())  # nothing but their own end ends them
+RAW = frozenset("script style title textarea noscript".split())  # hold no markup: only their own end tag ends them
 LINES = frozenset("br div li tr dt dd section article header footer nav aside main figcaption option hr".split())
 PARAGRAPHS = frozenset("p h1 h2 h3 h4 h5 h6 blockquote pre table ul ol dl".split())
 DEEPEST = 64  # hidden elements inside one another that are kept count of
