@@ -226,7 +226,8 @@ class Workspaces:
         for path in self._links().glob("*.json"):
             record = _link(path)
             if record is None or not run_dir.is_run(self._folder(record["visitor"]) / "runs" / record["run"]):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # what is no file, or no longer there
+                    path.unlink()
         self._forget()
 
     def _forget(self) -> None:

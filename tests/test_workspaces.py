@@ -305,12 +305,13 @@ def test_one_damaged_note_keeps_nobody_elses_from_being_cleaned(many: Workspaces
     spoilt, gone = leave(many, ANN, 99), leave(many, BOB, 99)
     (spoilt.root.parent / "seen.json").write_text(damage, encoding="utf-8")
     (many._links() / f"{'x' * 32}.json").write_text(damage, encoding="utf-8")
+    (many._links() / f"{'y' * 32}.json").mkdir()
     with pytest.raises(RunError):
         many.of(asks(watch="x" * 32))
     token = many.show(spoilt, "diary")
     many.clean()
     assert spoilt.library.has("diary") and not gone.root.parent.exists()
-    assert [path.stem for path in many._links().iterdir()] == [token]
+    assert {path.stem for path in many._links().iterdir()} == {token, "y" * 32}
 
 
 def test_a_run_that_lost_its_place_with_its_app_is_not_waited_for(many: Workspaces) -> None:
