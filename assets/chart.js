@@ -144,9 +144,9 @@ const traces = () => {
     {x, y: sparse(raw.loss).map(inUnit), mode: 'lines', line: line('--blue-soft', 1), hoverinfo: 'skip', showlegend: false},
     ...printed(line),
     {x, y: sparse(smoothed(raw.loss)).map(inUnit), name: words.train, mode: 'lines', line: line('--blue', 2.2), hovertemplate: '%{y:.3f}'},
-    {x: heldX, y: nats, text: both, name: words.validation, mode: 'lines+markers', line: line('--red', 1.6),
+    {x: heldX, y: nats, text: both, name: words.validation, mode: 'lines+markers', line: line('--red', 1.6), cliponaxis: false,
       marker: {size: 6, symbol: 'circle'}, hovertemplate: '%{text}'},
-    {x: best < 0 ? [] : [heldX[best]], y: best < 0 ? [] : [nats[best]], name: words.best, mode: 'markers', showlegend: false,
+    {x: best < 0 ? [] : [heldX[best]], y: best < 0 ? [] : [nats[best]], name: words.best, mode: 'markers', showlegend: false, cliponaxis: false,
       marker: {symbol: 'circle-open', size: 14, color: colour('--gold'), line: {width: 2.4}}, hoverinfo: 'skip'},
   ];
 };
@@ -239,8 +239,8 @@ const config = () => {
   return {...CONFIG, locale: LANGUAGE};
 };
 const CONFIG = {
-  responsive: true, displaylogo: false,
-  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'toImage'],
+  responsive: true, displaylogo: false, plotlyServerURL: '', // "Share chart…" would send the curve to Plotly's cloud
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'toImage', 'sendChartToCloud'],
 };
 
 // ------------------------------------------------------------------------------------------------ drawing

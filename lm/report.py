@@ -83,7 +83,8 @@ Plotly.newPlot("chart", $traces, {
   font: {color: ink}, hovermode: "x unified",
   legend: {orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom"},
   xaxis: axis($step), yaxis: axis($nats),
-}, {responsive: true, displaylogo: false, locale: "$language"});
+}, {responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtonsToRemove: ["sendChartToCloud"],
+  locale: "$language"});
 </script>
 </body>
 </html>

@@ -96,6 +96,7 @@ def test_the_reports_chart_can_be_drawn(shared_fox: RunDir, tmp_path, browser) -
     page.goto((tmp_path / "fox.html").as_uri())
     page.wait_for_selector("#chart .main-svg .scatterlayer .trace")
     drawn = page.locator("#chart .scatterlayer .trace").count()
+    assert "Share" not in "".join(page.eval_on_selector_all(".modebar-btn", "all => all.map((e) => e.ariaLabel)"))
     page.close()
     assert drawn == 4 and not faults and asked == [(tmp_path / "fox.html").as_uri()]
 
