@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 
-from playground import workspace
+from playground import text, workspace
 from playground.look import Look
 from playground.markup import bar, duration, escape, step_words
 from playground.shelf import recently_deleted, shelf
@@ -41,7 +42,7 @@ _SEAL = (
 
 def component(name: str, value: str = "") -> gr.HTML:
     """A part of the frame as a component; a click on a run is a `select` event that carries it."""
-    scripts = ["frame.js", *(["keys.js"] if name == "header" else [])]
+    scripts = ["frame.js", *(["keys.js", "again.js"] if name == "header" else [])]
     script = "\n".join(asset(one).read_text(encoding="utf-8") for one in scripts)
     return gr.HTML(value, js_on_load=script, elem_id=name, apply_default_css=False)
 
@@ -69,7 +70,15 @@ def header(device: str, language: str) -> str:
         f'<button class="icon keyboard" data-do="keys" aria-label="{keys}" title="{keys}">{_ICON_KEYS}</button>'
         f'<button class="icon" data-do="dark" aria-label="{dark}" title="{dark}">{_ICON_HALF}</button></header>'
         f"<div hidden data-keys>{_keys(language)}</div>"  # a template would keep its first language
+        f'<div hidden data-again="{escape(_said_again(language))}"></div>'
     )
+
+
+def _said_again(language: str) -> str:
+    """What Gradio says in English only and what we say instead, for `assets/again.js`."""
+    keys = [key for key in text.WORDS if key.startswith("gradio.")]
+    pairs = [[say(key, "en"), say(key, language)] for key in keys if language != "en"]
+    return json.dumps(pairs, ensure_ascii=False)
 
 
 def _keys(language: str) -> str:

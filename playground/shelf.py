@@ -45,8 +45,8 @@ def recently_deleted(space: Workspace) -> list[Deleted]:
     return [one for one in library.trash(space.runs_dir) if one.at > since][:3]
 
 
-def sparkline(losses: tuple[float, ...]) -> str:
-    """The validation losses as a line, from the first evaluation to the last; nothing before there are two."""
+def sparkline(losses: tuple[float, ...], language: str = "en") -> str:
+    """The validation losses as a line, from the first evaluation to the last, both said in words; of one loss nothing."""
     every = max(1, -(-len(losses) // SPARK_POINTS))
     shown = [*losses[:-1:every], *losses[-1:]]
     if len(shown) < 2:
@@ -57,7 +57,9 @@ def sparkline(losses: tuple[float, ...]) -> str:
         f"{1 + i * (width - 2) / (len(shown) - 1):.1f},{1 + (1 - (loss - low) / span) * (height - 2):.1f}"
         for i, loss in enumerate(shown)
     )
-    return f'<svg class="spark" viewBox="0 0 {width:g} {height:g}" aria-hidden="true"><path d="M{" L".join(places)}"/></svg>'
+    words = escape(say("library.fell", language, first=figure(losses[0], 2), last=figure(losses[-1], 2)))
+    drawn = f'<title>{words}</title><path d="M{" L".join(places)}"/>'
+    return f'<svg class="spark" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{words}">{drawn}</svg>'
 
 
 def _item(row: Row, is_selected: bool, language: str) -> str:
@@ -73,7 +75,7 @@ def _item(row: Row, is_selected: bool, language: str) -> str:
         f'<div class="entry {row.state}"><button class="run" data-run="{name}"{current}><i class="dot"></i>'
         f'<span class="name" title="{name}">{name}</span>{pin}'
         f'<em title="{bits}">{figure(row.best_bits_per_byte, 2)}</em>'
-        f"<small>{escape(about)}</small>{sparkline(row.losses)}</button>"
+        f"<small>{escape(about)}</small>{sparkline(row.losses, language)}</button>"
         f'<button class="icon more" data-more="{name}" data-pinned="{int(row.is_pinned)}" '
         f'data-active="{int(row.is_active or row.state == WAITING)}" aria-haspopup="menu" aria-label="{more}" title="{more}">'
         f"<span></span></button></div>"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "playground").rglob("*.py"))
 # Keys that are put together at run time: what stands before the part that varies.
 BUILT = ("state.", "chart.", "timeline.", "coach.", "minute.", "train.say.", "tab.", "generate.best", "generate.last", "corpus.tokenizers",
-         "compare.weights.", "overlay.", "generate.preset.", "library.", "keys.", "header.", "choose.", "plan.", "elsewhere.", "written.", "inside.", "insight.", "limit.")
+         "compare.weights.", "overlay.", "generate.preset.", "library.", "keys.", "header.", "gradio.", "choose.", "plan.", "elsewhere.", "written.", "inside.", "insight.", "limit.")
 
 
 @pytest.mark.parametrize("key", text.WORDS)

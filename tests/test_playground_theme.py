@@ -62,6 +62,7 @@ def test_colours_stand_in_the_palette_alone() -> None:
         "first_minute.js",
         "frame.js",
         "keys.js",
+        "again.js",
         "choosing.js",
         "sw.js",
         "offline.html",
