@@ -5,6 +5,7 @@ const AXES = ['step', 'time_seconds', 'tokens', 'epoch']; // the columns of a po
 const MEASURES = ['val_bits_per_byte', 'val_loss'];
 const COLUMNS = [...AXES, ...MEASURES];
 const SECONDS_A_MINUTE = 60;
+const MOST_ROWS = 240; // of the table, for all runs together: the latest of each
 
 const remembered = (key, known) => {
   try { const value = localStorage.getItem(key); return known.includes(value) ? value : known[0]; } catch { return known[0]; }
@@ -51,6 +52,12 @@ const startOverlay = () => {
     };
   };
 
+  const beside = (...parts) => {
+    const box = document.createElement('div');
+    box.append(...parts);
+    return box;
+  };
+
   const group = (key, names, words) => {
     const box = document.createElement('span');
     box.setAttribute('role', 'group');
@@ -64,16 +71,36 @@ const startOverlay = () => {
     return box;
   };
 
+  // What the lines show, in numbers; written when somebody reads it.
+  const table = element.querySelector('.as-table');
+  const tell = () => {
+    const {runs, words} = props.value || {runs: [], words: {}};
+    table.hidden = !runs.length;
+    table.querySelector('summary').textContent = words.as_table || '';
+    if (!table.open || table.hidden) return;
+    const row = (tag, cells) => {
+      const made = document.createElement('tr');
+      made.append(...cells.map((cell, i) => Object.assign(document.createElement(i && tag === 'td' ? 'td' : 'th'), {textContent: cell, scope: tag === 'td' ? 'row' : 'col'})));
+      return made;
+    };
+    const number = (point, column) => (value(point, column) ?? '–').toLocaleString(undefined, {maximumFractionDigits: 3});
+    const each = Math.floor(MOST_ROWS / runs.length);
+    const rows = runs.flatMap((run) => run.points.slice(-each).reverse().map((point) => row('td', [run.name, ...COLUMNS.map((column) => number(point, column))])));
+    table.querySelector('table').replaceChildren(row('th', [words.run, ...COLUMNS.map((column) => words[column])]), ...rows);
+  };
+  table.addEventListener('toggle', tell);
+
   const draw = () => {
     const {runs, words} = props.value || {runs: [], words: {}};
     if (!window.Plotly || !words.label) return;
     const over = document.createElement('small');
     over.textContent = words.over;
-    switches.replaceChildren(group('measure', MEASURES, words), over, group('axis', AXES, words));
+    switches.replaceChildren(group('measure', MEASURES, words), beside(over, group('axis', AXES, words)));
     hint.textContent = runs.length ? '' : words.empty;
     plot.setAttribute('aria-label', words.label);
     plot.dataset.runs = runs.map((run) => run.name).join(' '); // what a test, or a curious person, can read
     window.Plotly.react(plot, runs.map(line), layout(runs, words), {responsive: true, displayModeBar: false});
+    tell();
   };
 
   draw();

@@ -22,7 +22,22 @@ const visible = (text) => text.replace(/\n/g, '↵').replace(/ /g, '␣').replac
 const percent = (share) => (share >= 0.0995 ? `${Math.round(100 * share)} %`
   : share >= 0.0005 ? `${(100 * share).toFixed(1)} %` : share > 0 ? '< 0.1 %' : '–');
 
+// Whoever asked their system for less motion sees every stage stand for a moment.
+const isStill = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
 const grouped = (number) => Math.round(number).toLocaleString('en-US');
+
+// What a drawing shows, as a table that unfolds below it: `rows` is asked when it is open. `refresh` asks again.
+const tabled = (title, heads, rows) => {
+  const body = make('tbody'), head = make('thead', {}, make('tr', {}, ...heads.map((name) => make('th', {scope: 'col'}, name))));
+  const table = make('table', {class: 'lab'}, head, body);
+  const box = make('details', {class: 'as-table'}, make('summary', {}, title), make('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': title}, table));
+  const refresh = () => {
+    if (box.open) body.replaceChildren(...rows().map(([name, ...cells]) => make('tr', {}, make('th', {scope: 'row'}, name), ...cells.map((cell) => make('td', {}, cell)))));
+  };
+  box.addEventListener('toggle', refresh);
+  return {box, refresh};
+};
 
 // One stop of the Tab key for many elements: arrows go from one to the next.
 const arrows = (box, selector, row = 1) => box.addEventListener('keydown', (event) => {

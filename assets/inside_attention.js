@@ -34,8 +34,11 @@ start((value) => {
   tokens.forEach((token, i) => text.append(make('span', {role: 'button', tabindex: i === T - 1 ? 0 : -1, 'data-at': i}, token.replace(/\n/g, '↵\n'))));
   const readout = make('p', {class: 'readout', 'aria-live': 'polite'});
   let asking = T - 1;
+  const looks = () => tokens.slice(0, asking + 1).map((token, to) => [visible(token), to + 1, percent(weight(chosen.layer, chosen.head, asking, to))]);
+  const inNumbers = tabled(words.as_table, [words.token, words.at, words.share], looks);
 
   const look = () => {
+    inNumbers.refresh();
     const shares = tokens.map((_, to) => weight(chosen.layer, chosen.head, asking, to));
     [...text.children].forEach((span, i) => {
       span.style.setProperty('--look', `${Math.round(85 * shares[i])}%`);
@@ -68,6 +71,6 @@ start((value) => {
     }
     grid.append(row);
   }
-  root.append(readout, text, make('h4', {}, words.grid), grid);
+  root.append(readout, text, inNumbers.box, make('h4', {}, words.grid), grid);
   choose(chosen.layer, chosen.head);
 });

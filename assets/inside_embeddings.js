@@ -23,6 +23,9 @@ start(({tokens, stages, words}) => {
   const readout = make('p', {class: 'readout', 'aria-live': 'polite'}), about = make('p', {class: 'fine'});
   const stepOf = ({step}) => (step === null ? '' : `${words.step} ${grouped(step)}`);
   let now = end, asked = -1;
+  const listed = () => tokens.map((token, i) => [visible(token), ...stages[now].points[i].map((one) => one.toFixed(2)),
+    stages[now].near[i].map((other) => visible(tokens[other])).join('  ')]);
+  const inNumbers = tabled(words.as_table, [words.token, 'x', 'y', words.near], listed);
 
   const tell = (i) => {
     asked = i;
@@ -55,6 +58,7 @@ start(({tokens, stages, words}) => {
     slider.style.setProperty('--range_progress', `${end ? 100 * stage / end : 100}%`);
     where.textContent = stepOf(stages[stage]);
     slider.setAttribute('aria-valuetext', [where.textContent, stages[stage].name].filter(Boolean).join(', '));
+    inNumbers.refresh();
     about.textContent = `${percent(stages[stage].explained)} ${words.explained}`;
     lines.replaceChildren();
     if (asked >= 0) tell(asked);
@@ -68,7 +72,7 @@ start(({tokens, stages, words}) => {
   slider.addEventListener('input', () => { pause(); go(Number(slider.value)); });
   play.addEventListener('click', () => {
     if (playing) { pause(); return; }
-    const pace = Math.min(LONGEST, Math.max(SHORTEST, 1000 * PLAY_SECONDS / stages.length));
+    const pace = isStill() ? LONGEST : Math.min(LONGEST, Math.max(SHORTEST, 1000 * PLAY_SECONDS / stages.length));
     plot.style.setProperty('--pace', `${pace}ms`);
     play.textContent = '❚❚';
     play.setAttribute('aria-label', words.pause);
@@ -79,7 +83,7 @@ start(({tokens, stages, words}) => {
   const ask = ({target}) => { if (target.dataset.at) tell(Number(target.dataset.at)); };
   ['mouseover', 'focusin', 'click'].forEach((event) => plot.addEventListener(event, ask));
   arrows(plot, 'text', 5);
-  root.append(...(end > 0 ? [scrub] : []), named, readout, plot, about);
+  root.append(...(end > 0 ? [scrub] : []), named, readout, plot, about, inNumbers.box);
   readout.textContent = words.map;
   go(now);
 });

@@ -92,15 +92,25 @@ const curves = (value) => {
   return plot;
 };
 
+// The same curves in numbers.
+const curvesTable = (value) => {
+  const heats = [0.1, 0.5, 1, 1.5, 2, 2.5], {words} = value;
+  const rows = () => {
+    const found = heats.map((t) => heated(value, t).shares);
+    return value.tokens.slice(0, CURVES).map((token, i) => [visible(token), ...found.map((shares) => percent(shares[i]))]);
+  };
+  return tabled(words.as_table, [words.token, ...heats.map((t) => `τ = ${t}`)], rows).box;
+};
+
 start((value) => {
   const {words} = value, size = value.logits.length;
-  const live = make('div', {class: 'next'});
+  const live = make('div', {class: 'next'}), inNumbers = curvesTable(value);
   const changed = () => {
     const used = drawn(value, settings), own = heated(value, 1);
     const effect = make('p', {class: 'figure'}, make('b', {}, choices(used).toFixed(choices(used) < 10 ? 1 : 0)), words.choices);
     live.replaceChildren(
       make('div', {}, bars(value, used, own)),
-      make('div', {}, effect, make('h4', {}, words.heat), curves(value)),
+      make('div', {}, effect, make('h4', {}, words.heat), curves(value), inNumbers),
     );
   };
   const sliders = make('div', {class: 'sliders'},

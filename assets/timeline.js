@@ -16,7 +16,7 @@ const show = (at) => {
   state.at = Math.max(0, Math.min(last(), at));
   const [, prompt, text] = state.samples[state.at], {words} = state;
   const steps = state.maxSteps ? words.of.replace('{steps}', state.maxSteps.toLocaleString()) : '';
-  title.textContent = words.title.replace('{step}', step().toLocaleString()) + steps;
+  title.textContent = words.title.replace('{step}', step().toLocaleString() + steps);
   slider.value = state.at;
   slider.style.setProperty('--range_progress', `${last() ? 100 * state.at / last() : 100}%`);
   slider.setAttribute('aria-valuetext', words.at.replace('{step}', step()).replace('{n}', state.at + 1).replace('{all}', last() + 1));
@@ -38,7 +38,9 @@ const pause = () => {
 };
 
 const start = () => {
-  const pace = Math.min(LONGEST, Math.max(SHORTEST, 1000 * PLAY_SECONDS / (last() + 1)));
+  // Whoever asked their system for less motion reads every text for a moment.
+  const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const pace = isStill ? LONGEST : Math.min(LONGEST, Math.max(SHORTEST, 1000 * PLAY_SECONDS / (last() + 1)));
   play.classList.add('playing');
   play.setAttribute('aria-label', state.words.pause);
   clock = setInterval(() => {

@@ -30,6 +30,11 @@ WEIGHTS = ("best", "last", "none")
 KINDS = dict(ModelConfig=ModelConfig, TrainConfig=TrainConfig)
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 EMPTY = dict(runs=[], words={})
+OVERLAY = (
+    '<div class="switches"></div><div class="plot" role="figure"></div><p class="hint"></p>'
+    '<details class="as-table" hidden><summary></summary>'
+    '<div class="scroll" tabindex="0"><table class="lab"></table></div></details>'
+)
 
 Changes = dict[str, Any]
 
@@ -81,7 +86,7 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
 
 
 def _words(language: str) -> dict[str, str]:
-    names = ("label", "over", "empty", *overlay.AXES, *overlay.MEASURES)
+    names = ("label", "over", "empty", "as_table", "run", *overlay.AXES, *overlay.MEASURES)
     return {name: say(f"overlay.{name}", language) for name in names}
 
 
@@ -197,7 +202,7 @@ def build() -> SimpleNamespace:
         with gr.Column(elem_classes="main"):
             with gr.Column(elem_classes="card"):
                 w.chart = gr.HTML(
-                    EMPTY, html_template='<div class="switches"></div><div class="plot" role="figure"></div><p class="hint"></p>',
+                    EMPTY, html_template=OVERLAY,
                     js_on_load=script, elem_id="overlay", apply_default_css=False,
                 )  # fmt: skip
                 gr.Markdown(text.label("compare.say"), elem_classes="fine")

@@ -29,9 +29,10 @@ WORDS = dict(
     surprise=("legend", "nats", "odds", "hardest", "first", "bits", "map", "tokens", "expected", "surprising"),
     next=(
         "after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest",
+        "as_table", "token",
     ),
-    attention=("text", "layer", "head", "mean", "looks", "at", "grid"),
-    embeddings=("map", "near", "step", "play", "pause", "explained", "stages"),
+    attention=("text", "layer", "head", "mean", "looks", "at", "grid", "as_table", "token", "share"),
+    embeddings=("map", "near", "step", "play", "pause", "explained", "stages", "as_table", "token"),
     tokens=(
         "merges", "step", "none", "size", "vocabulary", "tokens", "per_token", "parameters", "char", "bpe", "cut", "learnt",
     ),

@@ -70,6 +70,8 @@ WORDS = {
     "overlay.epoch": ("epochs", "エポック"),
     "overlay.val_bits_per_byte": ("bits per byte", "ビット/バイト"),
     "overlay.val_loss": ("nats per token", "nat/トークン"),
+    "overlay.as_table": ("As a table", "表で見る"),
+    "overlay.run": ("run", "学習"),
     "overlay.over": ("over", "横軸"),
     "overlay.empty": ("The curves of the chosen runs appear here.", "選んだ学習の曲線がここに現れます。"),
 }
