@@ -26,6 +26,11 @@ from lm.model import GPT, active_parameters
 from lm.run_dir import RunDir
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
+MOST_THREADS, MOST_VOCABULARY, MOST_COUNT = (
+    1 << 16,
+    1 << 24,
+    1 << 48,
+)  # what a damaged config.json may say and no machine has. assumed
 VERSIONED_PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors")
 
 
@@ -109,13 +114,14 @@ def load(run: RunDir) -> Setup:
         )
     said = run_dir.read_json(run.config)
     try:
+        _count(said["model"]["vocab_size"], least=1, most=MOST_VOCABULARY)
         setup = Setup(
             data=config.from_dict(DataConfig, said["data"]),
             model=config.from_dict(ModelConfig, said["model"]),
             train=config.from_dict(TrainConfig, said["train"]),
             device=torch.device(said["device"]),
             precision={name: name for name in ("float32", *HALVES)}[said["precision"]],
-            threads=_count(said["threads"]),
+            threads=_count(said["threads"], most=MOST_THREADS),
             grad_accum_steps=_count(said.get("grad_accum_steps") or said["train"]["grad_accum_steps"] or 1),
             train_tokens=_count(said["tokens"]["train"]),
             val_tokens=_count(said["tokens"]["val"]),
@@ -126,8 +132,8 @@ def load(run: RunDir) -> Setup:
     return setup
 
 
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+def _count(value: Any, least: int = 0, most: int = MOST_COUNT) -> int:
+    if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{value!r} is no count")
     return value
 

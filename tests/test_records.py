@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fabricated_runs import fabricate
 
-from lm import run_dir, settings_file
+from lm import prepare, run_dir, settings_file
 from lm.errors import ConfigError, RunError
+from lm.run_dir import RunDir
 from playground import views
 from playground.app import WATCHER
 from playground.tabs import compare
@@ -85,6 +87,21 @@ def test_a_file_of_settings_that_nests_without_end_is_refused_in_words(tmp_path:
     (tmp_path / "x.json").write_text("[" * 900_000, encoding="utf-8")
     with pytest.raises(ConfigError, match="is not JSON"):
         settings_file.read(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [("model", "vocab_size", 0), ("model", "vocab_size", 2**70), ("model", "vocab_size", None), ("", "threads", 2**70),
+     ("tokens", "train", 2**70), ("", "grad_accum_steps", -1)],
+)  # fmt: skip
+def test_a_run_whose_settings_count_what_no_machine_has_is_refused_in_words(
+    fox: RunDir, group: str, name: str, value: Any
+) -> None:
+    said = run_dir.read_json(fox.config)
+    (said[group] if group else said)[name] = value
+    run_dir.write_json(fox.config, said)
+    with pytest.raises(RunError, match="is damaged.*restore it from a copy"):
+        prepare.load(fox)
 
 
 def test_a_log_that_leads_elsewhere_shows_no_more_than_its_end(tmp_path: Path) -> None:
