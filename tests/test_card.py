@@ -215,10 +215,10 @@ def test_a_card_that_is_not_one_is_refused() -> None:
     ids=["blank lines", "a late end", "a deep list", "brackets", "no end", "too long", "aliases"],
 )  # fmt: skip
 def test_a_hostile_card_is_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(HubError):
         checked(text)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_the_picture_is_a_picture(shared_fox: RunDir) -> None:
