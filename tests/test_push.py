@@ -366,7 +366,7 @@ def test_a_stalled_connection_can_be_given_up(hub: Hub, fox: RunDir, monkeypatch
     started = time.monotonic()
     with pytest.raises(Cancelled, match="still empty"):
         push(fox, PushConfig("alice/fox"), token="hf_alice", should_stop=lambda: bool(hub.asked("PUT /upload")))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # it stalls for 30
     stalled.hold.set()
     for thread in threading.enumerate():
         if thread.name == "hub transfer":

@@ -18,6 +18,7 @@ def test_visitors_get_their_own_answers_and_leave_nothing_behind(
     app = soak.App(tmp_path)
     try:
         monkeypatch.setattr(crowd, "ACTION_SECONDS", 1.5)
+        monkeypatch.setattr(soak, "LEAVE_SECONDS", 2.0)
         figures = coroutines.run(soak.soak(app, 5, 7.0, shared_fox, has_training=False))
     finally:
         complaints = app.end()
