@@ -21,6 +21,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
+from lm.errors import RunError
 from lm.threads import sleep_at_barriers
 from playground import choosing, frame, guest, installable, limits, markup, sessions, settings_form, shelf, text, theme
 from playground.door import Door
@@ -216,6 +217,10 @@ def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     if not (arguments.multi_user or is_on_space()):
         return Workspaces(own)
     queue = TrainingQueue(home / "queue.json", slots_here())
+    try:
+        queue.claim()
+    except RunError as error:
+        raise SystemExit(f"app.py: {error}") from None
     workspaces = Workspaces(own, home / "visitors", queue)
     for work in (queue.keep_going, workspaces.keep_clean):
         threading.Thread(target=work, daemon=True).start()

@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from lm import launch, run_dir
 from lm.errors import LMError, RunError
 from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir, Status
@@ -84,10 +86,24 @@ class TrainingQueue:
         self.path, self.slots = Path(path), slots
         self.asking = threading.RLock()  # held by whoever looks how many there are before adding one
         self._closed = threading.Event()
+        self._claim = FileLock(self.path.with_suffix(".lock"))
         self._served: dict[str, float] = {}
         self._entries: list[Entry] = []
         self._begun: dict[str, float] = {}  # by `time.monotonic`, of the runs under way
         self._read()
+
+    def claim(self) -> None:
+        """Keep the line for this app, until it ends; `RunError` where another one keeps it: two would begin a run twice."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._claim.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"another app serves the visitors of {self.path.parent.resolve()} already; end it first, "
+                "or choose another --runs-dir"
+            ) from None
+        except OSError:  # a file system without locks: nobody can tell
+            return
 
     # ------------------------------------------------------------------------------------------ for visitors
 

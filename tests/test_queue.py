@@ -281,6 +281,12 @@ def test_a_training_that_takes_too_long_ends_however_the_clock_is_set(
 # ---------------------------------------------------------------------------------------------- what a death leaves
 
 
+def test_two_apps_do_not_serve_one_line(line: TrainingQueue) -> None:
+    line.claim()
+    with pytest.raises(RunError, match="another app serves the visitors of .*end it first"):
+        TrainingQueue(line.path, slots=1).claim()
+
+
 def test_a_damaged_line_is_set_aside_and_the_app_opens(
     line: TrainingQueue, tmp_path: Path, begun: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
