@@ -12,11 +12,8 @@ output says so: such a run shows that the set-up works and how fast it is; its l
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
-import json
 import math
-import platform
 import sys
 import tempfile
 import textwrap
@@ -25,16 +22,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lm import batches, checkpoint, prepare, recipes, run_dir, texts, trainer
 from lm.config import TrainConfig
-from lm.device import choose_device, describe
 from lm.errors import LMError
 from lm.evaluate import evaluate
 from lm.prepare import Request
 from lm.recipes import Recipe
 from lm.tokenizer import load_tokenizer
+from sidebyside import finish
 
 PROBE_STEPS, PROBE_TOKENS = 4, 4096
 NEVER = 10_000_000  # steps; a state to resume from changes no loss, and one of the verdict has 2 GB
@@ -58,9 +53,7 @@ def main() -> int:
             except LMError as error:
                 results.append(dict(recipe=name, error=str(error)))
                 print(f"{name}: {error}\n", flush=True)
-    machine = f"{describe(choose_device('auto'))}, {platform.machine()}, torch {torch.__version__}"
-    date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    print(json.dumps(dict(benchmark="chapters", date=date, machine=machine, recipes=results), allow_nan=False))
+    finish("chapters", recipes=results)
     return int(any("error" in result for result in results))
 
 
@@ -142,7 +135,7 @@ def measured(said: Result, result: Result, evaluations: list[Result]) -> dict[st
 
 
 def whole_train_loss(run: run_dir.RunDir) -> float:
-    """Of the last weights; while training only some windows of the training text are measured."""
+    """The last weights' loss on all of the training text, in nats; the run itself measured only some windows of it."""
     model, tokenizer = checkpoint.load_model(run.last), load_tokenizer(run.last)
     tokens = batches.open_tokens(run.train_tokens, model.config.vocab_size)
     windows = batches.evaluation_windows(len(tokens), model.config.block_size)
@@ -172,6 +165,7 @@ def table(recipe: Recipe, result: Result) -> str:
 
 
 def lines(numbers: dict[str, float]) -> list[str]:
+    """One line for each number: the number, then its name."""
     return [f"{f'{number:,.4f}' if number % 1 else f'{number:,.0f}':>12}  {what}" for what, number in numbers.items()]
 
 

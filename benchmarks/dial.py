@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lm import dial
-from lm.device import choose_device, in_words
 from lm.recipes import flag
+from sidebyside import finish
 
 Result = dict[str, Any]
+TRIED_SIZES = 5  # the smallest ones: those that a few minutes on two cores may come to
 
 
 def main() -> int:
@@ -39,13 +37,12 @@ def main() -> int:
     for minutes in arguments.minutes:
         ways = {"dial": ["--best-in", f"{minutes:g}"], "quickstart": ["--minutes", f"{minutes:g}"]}
         if arguments.sizes:
-            ways |= {f"{w}x{n}": _sized(w, n, h, minutes) for w, n, h in dial.SIZES[:5]}
+            ways |= {f"{w}x{n}": _sized(w, n, h, minutes) for w, n, h in dial.SIZES[:TRIED_SIZES]}
         for seed in arguments.seeds:
             for way, flags in ways.items():
                 results.append(measure(arguments.data, [*flags, "--seed", str(seed)]) | dict(way=way, minutes=minutes))
                 print(line(results[-1]), flush=True)
-    machine = f"{in_words(choose_device('auto'))}, {platform.machine()}, torch {torch.__version__}"
-    print(json.dumps(dict(benchmark="dial", machine=machine, data=arguments.data, results=results)))
+    finish("dial", data=arguments.data, results=results)
     return 0
 
 
@@ -67,6 +64,7 @@ def measure(data: str, flags: list[str]) -> Result:
 
 
 def line(result: Result) -> str:
+    """One training, for a person."""
     return (
         f"{result['minutes']:5g} min  {result['way']:10}  {result['bits_per_byte']:.4f} bits/byte  "
         f"{result['size']:22} {result['parameters']:>10,} parameters  {result['steps']:>6,} steps  "

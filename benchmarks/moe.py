@@ -12,10 +12,7 @@ loss over all of the held-out text, best evaluation of each run, by seed.
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import math
-import platform
 import statistics
 import sys
 import tempfile
@@ -24,12 +21,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lm import run_dir, texts, trainer
 from lm.config import DataConfig, ModelConfig, TrainConfig
-from lm.device import choose_device, describe
 from lm.prepare import Request
+from sidebyside import finish
 
 Result = dict[str, Any]
 
@@ -111,10 +106,7 @@ def main() -> int:
     spread = statistics.stdev(won) / math.sqrt(len(won)) if len(won) > 1 else 0.0
     print(table(results))
     print(f"the mixture is lower by {statistics.mean(won):.4f} ± {spread:.4f} nats a token ({len(won)} seeds)")
-    machine = f"{describe(choose_device('auto'))}, {platform.machine()}, torch {torch.__version__}"
-    date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-    told = dict(benchmark="moe", date=date, machine=machine, text=arguments.text, gains=won, runs=results)
-    print(json.dumps(told, allow_nan=False))
+    finish("moe", text=arguments.text, gains=won, runs=results)
     return 0
 
 

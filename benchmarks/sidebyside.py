@@ -1,4 +1,4 @@
-"""What all side-by-side measurements share: the peers, taking turns, and how the outcome is told.
+"""What the measurements share: the peers, taking turns, and how the outcome is told (`table`, and `finish` as JSON).
 
 Machines are noisy, so a contestant is never timed alone: all of them take turns, round after round, in one process or
 one after another, and what counts is the ratio of the medians. `Spread` keeps the range beside the median.

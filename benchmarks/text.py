@@ -27,7 +27,7 @@ from lm.corpus import Corpus, read_corpus
 from lm.tokenizer import CharTokenizer, learn, load_tokenizer, make_tokenizer
 from sidebyside import Spread, finish, ratio, table, take_turns
 
-VOCABULARY, MEGABYTE = 4096, 10**6
+VOCABULARY, VAL_FRACTION, MEGABYTE = 4096, 0.1, 10**6
 
 
 def main() -> int:
@@ -98,12 +98,13 @@ def enlarged(text: str, megabytes: int, scratch: Path) -> Path:
 
 def encode(source: Path, tokenizer: Path) -> dict:
     """Read, encode and write the whole text as `lm train` does, in this process."""
-    wall, cores = time.perf_counter(), time.process_time()
-    folder = source.parent
+    folder, started = source.parent, time.perf_counter()
     corpus: Corpus = read_corpus([source], folder / "clean-encoded.txt")
-    read = time.perf_counter() - wall
+    read = time.perf_counter() - started
     wall, cores = time.perf_counter(), time.process_time()
-    n_train, n_val = write_tokens(corpus, load_tokenizer(tokenizer), 0.1, folder / "train.bin", folder / "val.bin")
+    n_train, n_val = write_tokens(
+        corpus, load_tokenizer(tokenizer), VAL_FRACTION, folder / "train.bin", folder / "val.bin"
+    )
     wall, cores = time.perf_counter() - wall, time.process_time() - cores
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return dict(
