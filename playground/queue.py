@@ -115,6 +115,7 @@ class TrainingQueue:
         `command` is as in `lm.launch.start`, or `RESUME`.
         """
         with self.asking:
+            self.step()  # a training that ended since the last look holds its run no longer
             if self._find(run):
                 raise RunError(f"run {run.name!r} is in the queue already; it begins by itself")
             entry = Entry(visitor, str(run.path.resolve()), tuple(argv), minutes, self._now(), tuple(command))
@@ -313,8 +314,10 @@ def _forget_asking(run: RunDir, said: Status) -> None:
 def _is_over(entry: Entry, age: float) -> bool:
     """Whether a training that was begun has ended, or never got to its first word, or its run is gone."""
     run = entry.directory
+    if not run_dir.is_run(run.path):
+        return True
     if not entry.started or run_dir.state(run) in ACTIVE_STATES:
-        return not run_dir.is_run(run.path)
+        return False
     return run_dir.read_status(run).heartbeat != entry.heard or age >= START_GRACE_SECONDS
 
 

@@ -37,6 +37,7 @@ def begin(
         limits.check_line(share.limits, share.queue.n_waiting(), language)
         limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
         space.check_room(0, language)
+        share.queue.step()  # a run that was deleted since the last look leaves its name
         name = run_dir.free_name(space.runs_dir, wanted)
         share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
     return name

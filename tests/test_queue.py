@@ -10,11 +10,14 @@ from fabricated_runs import fabricate
 from runs import write_text
 from test_disk import room_for
 
-from lm import __main__, launch, run_dir
+from lm import __main__, launch, library, run_dir
 from lm.errors import RunError
 from lm.run_dir import RunDir, Status
-from playground import queue
+from playground import queue, trainings
+from playground.limits import ANONYMOUS
 from playground.queue import TrainingQueue
+from playground.shares import Share
+from playground.workspace import Workspace
 
 DAY = 86_400.0
 
@@ -175,6 +178,22 @@ def test_a_run_that_was_deleted_is_no_longer_waited_for(line: TrainingQueue, tmp
     end(first)
     line.step()
     assert begun == ["first"] and not second.path.exists()
+
+
+def test_a_run_goes_on_again_the_moment_it_has_ended(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    run = ask(line, tmp_path, "ann", "fox")
+    end(run, "stopped")
+    line.add("ann", run, [], 1, queue.RESUME)
+    assert begun == ["fox", "fox"]
+
+
+def test_a_name_is_free_the_moment_its_run_was_deleted(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
+    space = Workspace(tmp_path / "home", tmp_path / "runs", Share("ann", ANONYMOUS, line))
+    for _ in range(3):
+        assert trainings.begin(space, "fox", [], "en") == "fox"
+        end(RunDir(space.runs_dir / "fox"))
+        library.delete(space.runs_dir, "fox")
+    assert begun == ["fox", "fox", "fox"]
 
 
 def test_a_training_that_takes_too_long_is_stopped(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
