@@ -4,7 +4,8 @@
 
 One quick start trains from beginning to end. `app.py` and Chromium are held still (suspended) in every other turn: that
 is the bare command line. In the turns between, the page shows the run and follows it. Compared are the tokens a second
-that `metrics.jsonl` tells, without its evaluations. With `--points` so many earlier lines are put before the run's own.
+that `metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that
+it has made so many before, with a line of `metrics.jsonl` for each, and resumed.
 Also told: the processor time of the app's process for each update of the page (one a second), in milliseconds.
 """
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from lm import run_dir, texts
+from lm import checkpoint, run_dir, texts
 from lm.run_dir import RunDir
 from sidebyside import Spread, finish, ratio, table
 from startup import LONGEST_SECONDS, ROOT, answers, free_port
@@ -52,12 +52,15 @@ def main() -> int:
 
 def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, Spread]:
     run, port = RunDir(runs / "watched"), free_port()
-    train = [sys.executable, "-m", "lm", "train", "--data", str(text), "--runs-dir", str(runs), "--name", "watched"]
     minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS) / 60 + 1
     show = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(runs)]
-    with started([*train, "--minutes", f"{minutes:.2f}"]), started(show) as app, sync_playwright() as driver:
+    with started(lm_command("train", run, "--data", str(text), "--minutes", f"{minutes:.2f}")):
         wait_for(lambda: len(steps_of(run)) > 5)
-        put_before(run, arguments.points)
+        subprocess.run(lm_command("stop", run), check=True, stdout=subprocess.DEVNULL)
+    lengthen(run, arguments.points)
+    n_before = len(steps_of(run))
+    with started(lm_command("resume", run)), started(show) as app, sync_playwright() as driver:
+        wait_for(lambda: len(steps_of(run)) > n_before + 5)
         wait_for(lambda: answers(port))
         path = next(filter(None, map(shutil.which, BROWSERS)))
         with driver.chromium.launch(executable_path=path, args=FLAGS) as browser:
@@ -65,6 +68,12 @@ def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, 
             page.goto(f"http://127.0.0.1:{port}/")
             page.wait_for_selector("#chart")
             return turns(run, app, page, arguments)
+
+
+def lm_command(command: str, run: RunDir, *arguments: str) -> list[str]:
+    """A command of `lm` about `run`, which `train` calls by a flag and every other one by its place."""
+    name = ["--name", run.name] if command == "train" else [run.name]
+    return [sys.executable, "-m", "lm", command, *name, "--runs-dir", str(run.path.parent), *arguments]
 
 
 def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
@@ -101,19 +110,19 @@ def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:
 
 
 def steps_of(run: RunDir) -> list[dict]:
-    """The lines of the run's own steps."""
+    """The lines of its steps, without that of the untrained model."""
     records = run_dir.read_metrics(run.path)[0] if run.metrics.exists() else []
     return [record for record in records if record["step"] > 0]
 
 
-def put_before(run: RunDir, points: int) -> None:
-    """Lines of `points` steps that never were, before the run's own; the trainer appends to the file by its name."""
-    if points:
-        last = steps_of(run)[-1]
-        lines = [json.dumps(last | dict(step=i - points, tokens=0, time_seconds=0.0)) + "\n" for i in range(points)]
-        longer = run.metrics.with_suffix(".longer")
-        longer.write_bytes("".join(lines).encode("utf-8") + run.metrics.read_bytes())
-        os.replace(longer, run.metrics)
+def lengthen(run: RunDir, points: int) -> None:
+    """Have a stopped run believe that it made `points` steps more, all like its last one, before those it made."""
+    made = steps_of(run)
+    earlier = [made[-1] | dict(step=step) for step in range(1, points + 1)]
+    later = [record | dict(step=record["step"] + points) for record in made]
+    run.metrics.write_text("".join(json.dumps(record) + "\n" for record in earlier + later), encoding="utf-8")
+    tensors, progress = checkpoint.load_resume(run)
+    checkpoint.save_resume(run, tensors, progress | dict(step=progress["step"] + points))
 
 
 def processes_of_the_browser() -> list[psutil.Process]:
