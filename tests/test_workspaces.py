@@ -368,9 +368,9 @@ def test_a_large_event_is_read_in_a_time_that_grows_with_its_size() -> None:
     async def receive() -> dict:
         return dict(type="http.request", body=left.pop(), more_body=bool(left))
 
-    began = time.perf_counter()
-    assert len(asyncio.run(door._read(receive, 1 << 30))) == 1_600 * 65_536
-    assert time.perf_counter() - began < 2
+    began = time.process_time()
+    assert len(coroutines.run(door._read(receive, 1 << 30))) == 1_600 * 65_536
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("length", ["", "²", "-1", "1e3", "0x10", "x"])
