@@ -106,7 +106,9 @@ def forecast(space: Workspace, corpus: str | None, recipe_name: str, language: s
     if known is None:
         yield forecast_view.panel(None, unwise, "plan.measuring", language)
         known = space.planner.plan(asked)
-    if known is not None:
+    if known is None:  # ended by a training that began meanwhile
+        yield forecast_view.panel(None, unwise, "plan.later", language)
+    else:
         yield forecast_view.panel(forecast_view.told(known), unwise, "", language)
 
 

@@ -165,6 +165,14 @@ def test_a_rehearsal_that_was_ended_has_no_answer(monkeypatch: pytest.MonkeyPatc
     assert planner.plan(["--data", "tales"]) is None and planner.known(["--data", "tales"]) is None
 
 
+def test_a_forecast_that_a_training_ended_does_not_say_that_it_is_being_measured(
+    space: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.planner._yield_to_others", lambda pid: space.planner.end())
+    first, last = choosing.forecast(space, "fox", "quickstart", "en", *values(**TINY))
+    assert "Timing" in first and "when nothing is being trained" in last
+
+
 def test_what_lm_plan_refuses_is_told_in_its_words() -> None:
     with pytest.raises(ConfigError, match="n_layer=0"):
         Planner().plan(["--data", "tales", "--n-layer", "0"])
