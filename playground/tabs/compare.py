@@ -124,10 +124,10 @@ def changes_shown(changes: Changes, language: str) -> str:
     return f'<p class="fine">{title}</p><p class="chips">{chips}</p>'
 
 
-def fork(space: Workspace, parent: str, weights: str, name: str, changes: Changes, language: str) -> str:
+def fork(space: Workspace, parent: str, weights: str, name: str | None, changes: Changes, language: str) -> str:
     """Start a branch. Inputs: the run, the weights to begin from, a name, the changes. Outputs: the new run's name."""
     _known(space, parent, language)
-    return _start(space, parent, name.strip() or f"{parent}-fork", weights, changes, language)
+    return _start(space, parent, _name(name, parent), weights, changes, language)
 
 
 def race(space: Workspace, parent: str, changes: Changes, language: str) -> list[str]:
@@ -140,11 +140,16 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
     return [_start(space, parent, name, "none", given, language) for name, given in sides]
 
 
-def equivalent(parent: str, weights: str, name: str, changes: Changes, language: str) -> str:
+def equivalent(parent: str, weights: str, name: str | None, changes: Changes, language: str) -> str:
     """Inputs: those of `fork`. Outputs: the command and the Python lines that do the same, as HTML."""
     if not parent:
         return ""
-    return equivalents.of_fork(parent, name.strip() or f"{parent}-fork", weights, _flags(changes), changes, language)
+    return equivalents.of_fork(parent, _name(name, parent), weights, _flags(changes), changes, language)
+
+
+def _name(typed: str | None, parent: str) -> str:
+    """What the branch is to be called; Gradio has no value for a field that was not drawn yet."""
+    return (typed or "").strip() or f"{parent}-fork"
 
 
 def _flags(changes: Changes) -> list[str]:
