@@ -59,7 +59,7 @@ const drawPanels = () => {
   const card = room.closest('.card');
   if (card) card.classList.toggle('away', isWaiting());
   if (isWaiting()) return;
-  const drawn = ['lr', 'grad_norm', 'speed'].map(meterPanel);
+  const drawn = METERS.map(meterPanel);
   if (state.shares.length) drawn.push(expertsPanel());
   room.innerHTML = drawn.join('');
 };

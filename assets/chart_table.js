@@ -3,7 +3,7 @@
 
 // What the chart and its small panels draw, at every evaluation: for who does not see them, or wants the numbers.
 const MOST_ROWS = 200; // the latest; a reader of numbers wants the end first
-const METERS = ['lr', 'grad_norm', 'speed'];
+const METERS = ['lr', 'grad_norm', 'speed']; // the small panels
 
 // Of the steps that this page was told, the last one up to an evaluation.
 const meters = (step) => {
