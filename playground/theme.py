@@ -4,7 +4,8 @@ Four colours carry meaning, the same in every chart, chip and underline: blue is
 measured on unseen text, gold what deserves attention, green what is alive. `assets/style.css` lays the page out and
 reads the palette from here as custom properties (`--paper`, `--blue`, …).
 
-The typefaces (IBM Plex Sans, IBM Plex Mono, Lora; SIL Open Font License) come with Gradio: nothing is fetched.
+The typefaces (IBM Plex Sans and Mono; SIL Open Font License) come with Gradio: nothing is fetched. Of each only the
+regular and the bold have letters: the other weights there, and Lora whole, are cut down to Cyrillic and Vietnamese.
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ PALETTE = {
     "run-5": ("#8a4b1f", "#e0a070"),
     "run-6": ("#4d5a6b", "#aebccd"),
 }
+FONT_WEIGHTS = (400, 700)  # 600 in the style sheet finds 700: the next heavier one
 JAPANESE_SANS = ("Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP")
 
 
 def theme() -> gr.themes.Base:
     """Gradio's widgets in paper and ink. Every colour is a custom property, so light and dark need no second list."""
     fallbacks = [gr.themes.Font(name) for name in (*JAPANESE_SANS, "system-ui", "sans-serif")]
-    sans = [gr.themes.LocalFont("IBM Plex Sans", weights=(400, 600)), *fallbacks]
-    # Lora stands last: nothing falls through to it, but its @font-face is declared for the style sheet's --serif.
-    mono = gr.themes.LocalFont("IBM Plex Mono", weights=(400, 600))
+    sans = gr.themes.LocalFont("IBM Plex Sans", weights=FONT_WEIGHTS)
+    mono = gr.themes.LocalFont("IBM Plex Mono", weights=FONT_WEIGHTS)
     base = gr.themes.Base(
-        font=[*sans, gr.themes.LocalFont("Lora", weights=(400, 600))],
+        font=[sans, *fallbacks],
         font_mono=[mono, gr.themes.Font("ui-monospace"), *fallbacks],
         text_size=gr.themes.sizes.text_sm,
         spacing_size=gr.themes.sizes.spacing_md,
