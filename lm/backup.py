@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +25,9 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFound
 
 from lm import hub, run_dir
 from lm.errors import HubError, LMError
+from lm.library import TRASH
 from lm.run_dir import RunDir
+from lm.scratch import scratch
 
 SETTING = "LM_BACKUP_REPO"
 INTERVAL_SECONDS, LOOK_SECONDS = 300.0, 5.0
@@ -35,6 +36,7 @@ LEFT_OUT = ("lock", "stop", "previous.safetensors")  # of one machine and moment
 VISITORS = "visitors"  # where a Space keeps what is theirs, beside the runs
 GROWING = (".jsonl", ".txt")  # appended to, so a link to them would grow while it is sent
 Seen = tuple[int, int, int]  # inode, time of change, size
+UNKNOWN: Seen = (0, 0, 0)  # of what the repository holds, and whether it is the same here
 
 
 class Backup:
@@ -56,12 +58,30 @@ class Backup:
             self._must_be_private(info.private)
             names = [sibling.rfilename for sibling in info.siblings or () if self._is_ours(sibling.rfilename)]
             missing = [name for name in names if not (self.home / name).exists()]
-            with tempfile.TemporaryDirectory(prefix=".restore-", dir=_made(self.home)) as scratch:
-                for name in missing:
-                    fetched = hub.patiently(api.hf_hub_download, self.repo, name, revision=info.sha, cache_dir=scratch)
-                    _settle(Path(fetched), self.home / name)
-        self._sent = {name: _seen(self.home / name) for name in missing}
+            for folder in self.folders:
+                if wanted := [name for name in missing if name.startswith(f"{folder}/")]:
+                    self._bring(api, info.sha, folder, wanted)
+        self._sent = dict.fromkeys(names, UNKNOWN) | {name: _seen(self.home / name) for name in missing}
         return len(missing)
+
+    def _bring(self, api: HfApi, commit: str, folder: str, names: list[str]) -> None:
+        """Fetch `names`, all below `folder`; whoever is killed meanwhile leaves no half of a run to be shown."""
+        with scratch(_made(self.home / folder)) as place:
+            for whole, group in self._places(names).items():
+                for name in group:
+                    fetched = hub.patiently(
+                        api.hf_hub_download, self.repo, name, revision=commit, cache_dir=place / "cache"
+                    )
+                    _move(Path(fetched).resolve(), place / name)  # not copied: a run may be as large as what is free
+                _move(place / whole, self.home / whole)
+
+    def _places(self, names: list[str]) -> dict[str, list[str]]:
+        """`names` by what appears at once: a run that is not here comes whole, any other file by itself."""
+        places: dict[str, list[str]] = {}
+        for name in names:
+            run = _run_of(name)
+            places.setdefault(name if not run or (self.home / run).exists() else run, []).append(name)
+        return places
 
     def push(self) -> int:
         """Send what has changed since the last time, in one commit; how many files. `HubError` says what forbids it."""
@@ -107,24 +127,31 @@ class Backup:
     def _files(self) -> dict[str, Seen]:
         """Every file worth keeping, by its name in the repository; resume states first: they may lack what logs have."""
         found = {}
-        for folder in self.folders:
-            for path in sorted((self.home / folder).rglob("*"), key=lambda path: (path.parent.name != "resume", path)):
-                name = path.relative_to(self.home).as_posix()
-                is_kept = path.name not in LEFT_OUT and not path.name.startswith(".")
-                if is_kept and path.is_file() and not path.is_symlink() and self._is_ours(name):
+        for path in sorted(self._walk(), key=lambda path: (path.parent.name != "resume", path)):
+            name = path.relative_to(self.home).as_posix()
+            is_kept = path.name not in LEFT_OUT and not path.name.startswith(".") and self._is_ours(name)
+            with suppress(FileNotFoundError):  # replaced or deleted at this moment: the next push takes it
+                if is_kept and path.is_file() and not path.is_symlink():
                     found[name] = _seen(path)
         return found
 
     def _active(self) -> set[Path]:
         """The runs that are being trained."""
-        paths = [path.parent for folder in self.folders for path in (self.home / folder).rglob("status.json")]
+        paths = {path.parent for path in self._walk() if path.name == "status.json"}
         return {path for path in paths if run_dir.state(RunDir(path)) in run_dir.ACTIVE_STATES}
+
+    def _walk(self) -> Iterator[Path]:
+        """Every file there is, but for those that are just being made; folders may come and go meanwhile."""
+        for folder in self.folders:
+            for where, folders, files in os.walk(self.home / folder):
+                folders[:] = [name for name in folders if not name.startswith(".") or name == TRASH]
+                yield from (Path(where) / name for name in files)
 
     @contextmanager
     def _frozen(self, names: list[str]) -> Iterator[dict[str, Path]]:
         """The files as they are now, whatever becomes of them while they are sent; those that are gone are left out."""
-        with tempfile.TemporaryDirectory(prefix=".backup-", dir=self.home, ignore_cleanup_errors=True) as scratch:
-            frozen = {name: Path(scratch) / str(n) for n, name in enumerate(names)}
+        with scratch(self.home) as folder:
+            frozen = {name: folder / str(n) for n, name in enumerate(names)}
             for name, path in frozen.items():
                 _freeze(self.home / name, path)
             yield {name: path for name, path in frozen.items() if path.exists()}
@@ -172,12 +199,18 @@ def _freeze(source: Path, to: Path) -> None:
         shutil.copyfile(source, to)
 
 
-def _settle(fetched: Path, to: Path) -> None:
-    """A fetched file at its place, whole or not at all."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with run_dir.temporary_beside(to) as temporary:
-        shutil.copyfile(fetched, temporary)
-        run_dir.replace_file(temporary, to)
+def _move(made: Path, to: Path) -> None:
+    """What was made whole, at its place at once."""
+    _made(to.parent)
+    os.rename(made, to)
+
+
+def _run_of(name: str) -> str:
+    """The run that a file of the repository belongs to, as `runs/NAME` or `visitors/KEY/runs/NAME`; or none."""
+    parts = PurePosixPath(name).parts
+    start = 1 if parts[0] != VISITORS else 3 if parts[2:3] == ("runs",) else len(parts)
+    depth = start + (2 if parts[start : start + 1] == (TRASH,) else 1)
+    return "/".join(parts[:depth]) if len(parts) > depth else ""
 
 
 def _made(folder: Path) -> Path:

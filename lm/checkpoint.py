@@ -26,6 +26,7 @@ from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError, RunError
 from lm.model import GPT
 from lm.run_dir import RunDir
+from lm.scratch import scratch
 from lm.tensors import explaining_failure
 from lm.tokenizer import Tokenizer
 
@@ -157,18 +158,16 @@ def export(directory_from: Path, to: Path) -> None:
         raise CheckpointError(f"{to} is the checkpoint itself; choose another directory")
     if to.is_dir() and (foreign := {entry.name for entry in to.iterdir()} - set(FILES)):
         raise CheckpointError(f"{to} is not empty (it holds {min(foreign)!r}); choose a directory that is not there")
-    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
     with explaining_failure("write", to):
-        try:
-            temporary.mkdir(parents=True)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(to.parent) as place:
+            (place / "made").mkdir()
             for path in (source / name for name in FILES):
                 if path.exists():
-                    shutil.copyfile(path, temporary / path.name)
+                    shutil.copyfile(path, place / "made" / path.name)
             if to.is_dir():
-                shutil.rmtree(to)
-            os.rename(temporary, to)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                os.rename(to, place / "before")
+            os.rename(place / "made", to)
 
 
 def _write_settings(directory: Path, config: dict[str, Any], tokenizer: Tokenizer) -> None:

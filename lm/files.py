@@ -8,13 +8,14 @@ line of a log is no damage: it waits for its end.
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,32 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """A name in the folder of `path`, to be written and moved onto it; what is still there afterwards is removed."""
+    """A name in the folder of `path`, to be written and moved onto it; what is still there afterwards is removed.
+
+    So is what a process left that was killed while it wrote the same.
+    """
+    drop_leftovers(path.parent, path.name)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def drop_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what processes that live no more were about to write in `folder`, as `name`."""
+    pattern = name if name == "*" else glob.escape(name)
+    for leftover in folder.glob(f".{pattern}.*.tmp"):
+        writer = leftover.name.split(".")[-2]
+        if writer.isdecimal() and not _lives(int(writer)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _lives(pid: int) -> bool:
+    import psutil  # takes 15 ms, and what was left is rare
+
+    return pid == os.getpid() or psutil.pid_exists(pid)
 
 
 def replace_file(source: Path, target: Path) -> None:

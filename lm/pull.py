@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir
 from lm.errors import HubError, LMError
 from lm.hub import Cancelled, Progress
 from lm.run_dir import RunDir, Status
+from lm.scratch import scratch
 from lm.tokenizer import load_tokenizer
 
 MOST_GIGABYTES = 4.0  # of one repository, unless the user allows more
@@ -308,8 +308,8 @@ def _settled(snapshot: Path, repo: str, commit: str, to: Path | None) -> Pulled:
 def _settle(snapshot: Path, to: Path, is_run: bool, has_state: bool) -> tuple[str, ...]:
     """Make `to` out of the cached files, whole or not at all."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".lm-pull-", dir=to.parent) as scratch:
-        place = Path(scratch) / to.name
+    with scratch(to.parent) as folder:
+        place = folder / to.name
         place.mkdir()
         if is_run:
             notes = _as_run(snapshot, RunDir(place), has_state)

@@ -9,10 +9,8 @@ not sent twice, and what has not changed makes no commit.
 from __future__ import annotations
 
 import io
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from lm import bundle, card, hub
 from lm.errors import HubError
 from lm.hub import Cancelled, Progress
 from lm.run_dir import RunDir
+from lm.scratch import scratch
 
 MOST_FILE_BYTES = 50_000_000_000  # the Hub's own limit for one file
 UNTOUCHED = {".gitattributes", bundle.CARD}  # what a repository may hold that was made by hand and is still empty
@@ -82,22 +81,16 @@ def push(
     this = _Push(api, named, progress)
     contents = bundle.Contents(config.checkpoint, config.with_corpus, config.with_resume)
     try:
-        with hub.explaining(name), hub.quietly(), _scratch(run) as folder:
+        with (
+            hub.explaining(name),
+            hub.quietly(),
+            scratch(run.path.parent) as folder,
+        ):  # where links to its files are possible
             bundle.write(run, folder, contents, text)
             return hub.attended(lambda is_stopped: this.run(folder, is_stopped), should_stop)
     except HubError as error:
         failure = type(error)(f"{error}. {this.what_exists()}")
     raise failure
-
-
-@contextmanager
-def _scratch(run: RunDir) -> Iterator[Path]:
-    """A folder beside the run, where links to its files are possible, that is gone afterwards.
-
-    On Windows a transfer that was left behind may still hold a file of it.
-    """
-    with tempfile.TemporaryDirectory(prefix="lm-push-", dir=run.path.parent, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 class _Push:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,8 +40,8 @@ def shelf(rows: list[Row], deleted: list[Deleted], selected: str, language: str)
 
 def recently_deleted(space: Workspace) -> list[Deleted]:
     """What was deleted so lately that the page offers it back, the latest first."""
-    since = time.time() - UNDO_SECONDS
-    return [one for one in library.trash(space.runs_dir) if one.at > since][:3]
+    ages = ((library.seconds_since(space.runs_dir, one), one) for one in library.trash(space.runs_dir))
+    return [one for seconds, one in ages if 0 <= seconds < UNDO_SECONDS][:3]
 
 
 def sparkline(losses: tuple[float, ...], language: str = "en") -> str:

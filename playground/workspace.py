@@ -14,7 +14,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,10 +23,11 @@ from typing import Any
 
 import psutil
 
-from lm import run_dir
+from lm import library, run_dir
 from lm.config import DataConfig
 from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
 from lm.errors import CheckpointError, CorpusError, LMError, RunError
+from lm.scratch import scratch, sweep
 from lm.tokenizer import make_tokenizer
 from playground import limits
 from playground.shares import Share
@@ -92,6 +92,12 @@ class Workspace:
     def models(self) -> Path:
         return self.root / "models"
 
+    def sweep(self) -> None:
+        """Remove what an app before this one was making here when it was killed."""
+        own = (self.root, self.corpora, self.exports, self.models, self.downloads)
+        for folder in (*own, self.runs_dir, self.runs_dir / library.TRASH):
+            sweep(folder)
+
     def look_at_device(self) -> None:
         """Ask what trains here: takes the import of torch, a second or two."""
         with _one_thread():
@@ -135,28 +141,32 @@ class Workspace:
         report: Report | None = None,
     ) -> str:
         """Read files into one clean text and return its name; the same text read again keeps the name it has."""
-        with tempfile.TemporaryDirectory(dir=_made(self.corpora), prefix=".reading-") as scratch:
-            corpus = read_corpus(sources, Path(scratch) / "text.txt", aozora=aozora, column=column, report=report)
+        with scratch(_made(self.corpora)) as place:
+            corpus = read_corpus(sources, place / "text.txt", aozora=aozora, column=column, report=report)
             wanted = run_dir.slug(name or Path(corpus.name).stem)
             name = self._name_for(wanted, corpus.statistics.sha256)
-            os.replace(corpus.path, self.path(name))
-        self._write_record(self.corpora / f"{name}.json", corpus)
+            self._keep(name, corpus)
         return name
 
-    def _write_record(self, path: Path, corpus: Corpus) -> None:
-        """Say where a text came from; one that the disk has no such room for is not kept either."""
-        is_new = not path.exists()
+    def _keep(self, name: str, corpus: Corpus) -> None:
+        """Say where a text came from, then put it there: a text without a word about it would lie here unseen for ever.
+
+        One that the disk has no such room for is not spoken of either.
+        """
+        record = self.corpora / f"{name}.json"
+        is_new = not record.exists()
         try:
-            run_dir.write_json(path, _record(corpus))
+            run_dir.write_json(record, _record(corpus))
+            os.replace(corpus.path, self.path(name))
         except OSError:
             if is_new:
-                path.with_suffix(".txt").unlink(missing_ok=True)
+                record.unlink(missing_ok=True)
             raise
 
     def add_text(self, text: str) -> str:
         """Like `add`, for a text that was pasted."""
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "pasted.txt"
+        with scratch(_made(self.corpora)) as place:
+            path = place / "pasted.txt"
             path.write_text(text, encoding="utf-8", errors="replace", newline="")
             return self.add([path])
 
@@ -174,7 +184,7 @@ class Workspace:
 
     def _name_for(self, wanted: str, sha256: str) -> str:
         name, n = wanted, 1
-        while (known := self.corpora / f"{name}.json").exists():
+        while (known := self.corpora / f"{name}.json").exists() and self.path(name).exists():
             if run_dir.read_json(known)["statistics"]["sha256"] == sha256:
                 break
             n += 1
@@ -237,9 +247,9 @@ class Workspace:
         from lm.checkpoint import export
 
         source = self.checkpoint(run, self._best_or_last(run))
-        with tempfile.TemporaryDirectory(dir=_made(self.downloads), prefix=".packing-") as scratch:
-            export(source, Path(scratch) / run)
-            packed = shutil.make_archive(str(Path(scratch) / "packed"), "zip", scratch, run)
+        with scratch(_made(self.downloads)) as place:
+            export(source, place / run)
+            packed = shutil.make_archive(str(place / "packed"), "zip", place, run)
             os.replace(packed, self.downloads / f"{run}.zip")
         return self.downloads / f"{run}.zip"
 

@@ -13,7 +13,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +26,7 @@ import gradio as gr
 
 from lm import library, run_dir
 from lm.errors import LMError, RunError
+from lm.scratch import remove, sweep
 from playground import limits
 from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
@@ -152,7 +152,8 @@ class Workspaces:
                     _write_visit(folder, visit["at"] + leap, visit["is_signed_in"])
 
     def _folders(self) -> list[Path]:
-        return [path for path in self.visitors.iterdir() if path.is_dir()] if self.visitors.is_dir() else []
+        there = self.visitors.iterdir() if self.visitors.is_dir() else ()
+        return [path for path in there if path.is_dir() and not path.name.startswith(".")]
 
     def _folder(self, key: str) -> Path:
         assert self.visitors is not None, "only visitors have folders"
@@ -216,7 +217,11 @@ class Workspaces:
         """
         with self._lock:
             self._follow_clock()
+        for folder in (self.visitors, self._links()):
+            sweep(folder)
         for folder in self._folders():
+            Workspace(folder / "workspace", folder / "runs").sweep()
+            library.empty_trash(folder / "runs")
             with self._lock:
                 if _is_idle(folder) and not self.queue.is_busy(folder.name):
                     self._spaces.pop(folder.name, None)
@@ -285,10 +290,10 @@ def _empty(folder: Path) -> None:
     runs = run_dir.list_runs(runs_dir)
     kept = [run for run in runs if run.name in pinned or run_dir.state(run) in run_dir.ACTIVE_STATES]
     if not kept:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         return
     for path in [folder / "workspace", *(run.path for run in runs if run not in kept)]:
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
 
 
 def _key(kind: str, secret: str) -> str:

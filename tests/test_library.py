@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from fabricated_runs import fabricate
 from lm import library, run_dir
 from lm.errors import RunError
 from lm.run_dir import RunDir
+
+DAY = 86_400.0
 
 
 @pytest.fixture
@@ -42,12 +45,55 @@ def test_a_run_comes_back_beside_one_that_took_its_name(runs: Path) -> None:
     assert run_dir.read_status(RunDir(runs / "fox")).step == 9
 
 
-def test_the_trash_keeps_a_run_for_its_time_and_no_longer(runs: Path) -> None:
-    first = library.delete(runs, "fox")
-    library.empty_trash(runs, before=first.at)
-    assert library.trash(runs) == [first]
-    library.empty_trash(runs, before=first.at + 1)
-    assert library.trash(runs) == [] and not any((runs / library.TRASH).iterdir())
+def look(runs: Path, monkeypatch: pytest.MonkeyPatch, at: float) -> list[str]:
+    """What the trash holds after a look at this time of the clock."""
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: at)
+        library.empty_trash(runs)
+    return [gone.name for gone in library.trash(runs)]
+
+
+def test_the_trash_keeps_a_run_for_a_week_and_no_longer(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = library.delete(runs, "fox").at
+    for hours in range(0, 7 * 24, 6):
+        assert look(runs, monkeypatch, began + 3600 * hours) == ["fox"]
+    assert look(runs, monkeypatch, began + 3600 * 7 * 24) == []
+    assert [path.name for path in (runs / library.TRASH).iterdir()] == [library.AGES]
+
+
+@pytest.mark.parametrize(
+    "leap", [DAY, -DAY, 365 * DAY, -365 * DAY, None], ids=["+day", "-day", "+year", "-year", "1970"]
+)
+def test_a_clock_that_jumps_takes_nothing_out_of_the_trash(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, leap: float | None
+) -> None:
+    """Neither while the app runs nor between two of its lives; and what was deleted a moment ago can still be undone."""
+    gone = library.delete(runs, "fox")
+    look(runs, monkeypatch, gone.at)
+    wrong = 60.0 if leap is None else gone.at + leap
+    assert look(runs, monkeypatch, wrong) == look(runs, monkeypatch, gone.at) == ["fox"]
+    monkeypatch.setattr(time, "time", lambda: wrong)
+    assert 0 <= library.seconds_since(runs, gone) < 60
+    later = library.delete(runs, "owl")
+    assert [one.name for one in library.trash(runs)] == ["owl", "fox"] and later.at > gone.at + min(0, leap or 0)
+    assert library.restore(runs, gone.entry).name == "fox"
+
+
+def test_a_clock_that_was_wrong_and_is_right_again_takes_nothing(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a battery begins in 1970, and learns the time a moment later."""
+    real = time.time()
+    monkeypatch.setattr(time, "time", lambda: 60.0)
+    library.delete(runs, "fox")
+    assert (
+        look(runs, monkeypatch, 61.0) == look(runs, monkeypatch, real) == look(runs, monkeypatch, real + 1) == ["fox"]
+    )
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"looked": "x"}', '{"looked": 0, "seconds": {"a": []}}'])
+def test_ages_that_were_damaged_begin_anew(runs: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    at = library.delete(runs, "fox").at
+    (runs / library.TRASH / library.AGES).write_text(damage, encoding="utf-8")
+    assert look(runs, monkeypatch, at) == look(runs, monkeypatch, at + DAY) == ["fox"]
 
 
 def test_deleting_removes_for_good_what_lay_too_long(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
