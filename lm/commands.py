@@ -141,7 +141,7 @@ def eval(arguments: argparse.Namespace) -> Result:  # noqa: A001 - named as the 
         f"over {measured.tokens:,} tokens",
     )
     if unknown:
-        say(arguments, f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
+        say(arguments, f"the vocabulary lacks characters of this text ({len(unknown)}): {' '.join(unknown[:20])}")
     return dataclasses.asdict(measured) | dict(checkpoint=str(directory), unknown_characters=unknown)
 
 

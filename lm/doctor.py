@@ -111,7 +111,7 @@ def in_words(found: Findings, advice: Advice) -> str:
     gain = f", bf16 {found.bf16_gain:g} times as fast as float32" if found.bf16_gain else ""
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     lines = {
-        "device": f"{found.device} ({found.device_name}), {found.threads} threads{gain}",
+        "device": f"{found.device} ({found.device_name}), {found.threads} thread{'s' * (found.threads != 1)}{gain}",
         "memory": f"{found.free_memory_bytes / 1e9:.1f} of {found.memory_bytes / 1e9:.1f} GB free",
         "disk": f"{found.free_disk_bytes / 1e9:.1f} GB free for runs{'' if found.can_write else ', but not writable'}",
         "hub": found.hub,

@@ -43,7 +43,7 @@ RULES = {
     "dropout_half": "dropout={dropout:g} drops half of the model or more at every step; 0.1 to 0.3 is usual",
     "dropout_unread": "dropout={dropout:g} keeps a model from memorising, but this run reads only {percent:.0f} % of the "
     "text; 0 learns faster",
-    "block_size_long": "block_size={block_size} leaves {windows} windows of held-out text to measure on; a shorter one, "
+    "block_size_long": "block_size={block_size} leaves too few windows of held-out text to measure on ({windows}); a shorter one, "
     "for example {wise}, measures better",
     "vocab_size_large": "vocab_size={vocab_size} is large for {characters:,} characters: most tokens occur too rarely to "
     "be learnt; use {wise} or fewer",

@@ -162,7 +162,7 @@ def _tokenizer(request: Request, corpus: Corpus, say: Callable[[str], None]) -> 
         return make_tokenizer(request.data, corpus)
     tokenizer = load_tokenizer(request.init_from)
     if unknown := tokenizer.unknown("".join(corpus.alphabet)):
-        say(f"the vocabulary lacks {len(unknown)} characters of this text: {' '.join(unknown[:20])}")
+        say(f"the vocabulary lacks characters of this text ({len(unknown)}): {' '.join(unknown[:20])}")
     return tokenizer
 
 

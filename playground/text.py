@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 from collections.abc import Mapping
 
 import gradio as gr
@@ -33,9 +34,19 @@ def label(key: str) -> I18nData:
     return I18nData(key)
 
 
+class _Filler(string.Formatter):
+    """`str.format` where `{n:place|places}` is the word for one or for any other number, as `markup.count` writes it."""
+
+    def format_field(self, value: object, spec: str) -> str:
+        if "|" not in spec:
+            return super().format_field(value, spec)
+        one, many = spec.split("|")
+        return one if str(value) == "1" else many
+
+
 def say(key: str, language: str, **values: object) -> str:
     """A text in `language`, its braces filled."""
-    return _all()[language][key].format(**values)
+    return _Filler().vformat(_all()[language][key], (), values)
 
 
 def translations() -> gr.I18n:

@@ -31,8 +31,24 @@ def test_a_string_is_there_in_both_languages(key: str) -> None:
 
 @pytest.mark.parametrize("key", text.WORDS)
 def test_both_languages_fill_the_same_braces(key: str) -> None:
-    english, japanese = (sorted(name for _, name, _, _ in string.Formatter().parse(w) if name) for w in text.WORDS[key])
+    english, japanese = (
+        sorted(name for _, name, spec, _ in string.Formatter().parse(words) if name and "|" not in spec)
+        for words in text.WORDS[key]
+    )
     assert english == japanese
+
+
+@pytest.mark.parametrize("key", [key for key, (english, _) in text.WORDS.items() if "|" in english])
+def test_one_of_anything_is_told_in_the_singular(key: str) -> None:
+    holes = [(name, spec) for _, name, spec, _ in string.Formatter().parse(text.WORDS[key][0]) if name]
+    counted = {name for name, spec in holes if "|" in spec}
+    said = text.say(key, "en", **{name: "1" if name in counted else "7" for name, _ in holes})
+    assert re.findall(r"\b1 \w+s\b", said.replace("1 waits", "")) == []
+
+
+@pytest.mark.parametrize(("n", "said"), [("1", "in 1 place"), (1, "in 1 place"), ("0", "in 0 places"), ("21", "in 21 places")])
+def test_the_number_chooses_the_word(n: object, said: str) -> None:
+    assert text.say("written.place", "en", line=1, column=1, times=n).endswith(said)
 
 
 @pytest.mark.parametrize("config", text.CONFIGS)

@@ -15,7 +15,7 @@ WORDS = {
     "dial.title": ("Or: the best model in", "または、この時間で最良のモデル"),
     "dial.minutes": ("{n} min", "{n}分"),
     "dial.hour": ("1 hour", "1時間"),
-    "dial.aim": ("The best model in {n} minutes", "{n}分で最良のモデル"),
+    "dial.aim": ("The best model in {n} {n:minute|minutes}", "{n}分で最良のモデル"),
     "dial.trying": (
         "Trying sizes on this machine …",
         "この計算機でモデルの大きさを試しています……",
@@ -45,11 +45,11 @@ WORDS = {
         "この時間ではテキストの {percent} % を見ます。時間を延ばすほどよく学びます。",
     ),
     "plan.well": (
-        "It reads the text {n} times: often enough to learn from, too seldom to recite it.",
+        "It reads the text {n} {n:time|times}: often enough to learn from, too seldom to recite it.",
         "テキストを {n} 回読みます。学ぶには十分で、暗記するほどではありません。",
     ),
     "plan.recite": (
-        "This text is small for it: expect it to start reciting after about {n} readings.",
+        "This text is small for it: expect it to start reciting after about {n} {n:reading|readings}.",
         "このモデルにはテキストが小さめです。{n} 回ほど読むと丸暗記がはじまる見込みです。",
     ),
     "plan.no_room": (

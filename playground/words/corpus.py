@@ -55,7 +55,7 @@ WORDS = {
     "corpus.vocabulary": ("vocabulary", "語彙数"),
     "corpus.cut": ("the beginning, cut", "冒頭の切れ方"),
     "corpus.measured": (
-        "Measured on the first {n} characters.",
+        "Measured on the first {n} {n:character|characters}.",
         "冒頭の {n} 文字で測りました。",
     ),
 }

@@ -19,10 +19,10 @@ WORDS = {
         "このモデルは {characters} を見たことがありません。未知の記号として読みます。",
     ),
     "generate.rate": (
-        "{n} tokens · {rate} tokens / s · seed {seed}",
+        "{n} {n:token|tokens} · {rate} tokens / s · seed {seed}",
         "{n} トークン · {rate} トークン/秒 · シード {seed}",
     ),
-    "generate.seed": ("{n} tokens · seed {seed}", "{n} トークン · シード {seed}"),
+    "generate.seed": ("{n} {n:token|tokens} · seed {seed}", "{n} トークン · シード {seed}"),
     "generate.preset": ("Manner", "書きぶり"),
     "generate.preset.careful": ("careful", "手堅く"),
     "generate.preset.balanced": ("balanced", "標準"),
@@ -66,7 +66,7 @@ WORDS = {
     ),
     "written.sample": ("Sample", "見本"),
     "written.place": (
-        "line {line}, character {column} · in {times} places",
+        "line {line}, character {column} · in {times} {times:place|places}",
         "{line} 行目 {column} 文字目 · {times} か所",
     ),
     "meter.none": (
@@ -76,7 +76,7 @@ WORDS = {
     "meter.characters": ("{n} characters", "{n}文字"),
     "meter.tokens": ("{n} characters or {tokens} tokens", "{n}文字または{tokens}トークン"),
     "meter.some": (
-        "{share} of this stands word for word in the training text, in {n} passages: there the model recites.",
+        "{share} of this stands word for word in the training text, in {n} {n:passage|passages}: there the model recites.",
         "このうち {share} は、学習テキストにそのままあります({n} か所)。そこは暗唱です。",
     ),
     "meter.is_cut": (

@@ -3,13 +3,13 @@
 # key: (English, Japanese). Braces are filled by `text.say`; a widget's text has none.
 WORDS = {
     "limit.training": (
-        "On this shared machine a run takes up to {minutes} minutes, {parameters} million parameters and {tokens} tokens "
-        "a step (batch size × context length); you can keep {runs} runs. At most {line} wait at the same time.",
+        "On this shared machine a run takes up to {minutes} {minutes:minute|minutes}, {parameters} million parameters and {tokens} tokens "
+        "a step (batch size × context length); you can keep {runs} {runs:run|runs}. At most {line} {line:waits|wait} at the same time.",
         "この共用マシンでは、1回の学習は最長 {minutes} 分、最大 {parameters} 百万パラメータ、1ステップ {tokens} トークン"
         "(バッチサイズ × 文脈長)まで、保存できる学習は {runs} 件までです。順番待ちは全員で {line} 件までです。",
     ),
     "limit.writing": (
-        "Up to {tokens} new tokens at a time, over all samples; {writings} at once.",
+        "Up to {tokens} new {tokens:token|tokens} at a time, over all samples; {writings} at once.",
         "一度に生成できるのは全サンプル合わせて {tokens} トークンまで、同時に {writings} 件までです。",
     ),
     "limit.texts": (
@@ -17,7 +17,7 @@ WORDS = {
         "一度に {size} MB まで。ここに置けるものは合計 {disk} MB までです。",
     ),
     "limit.keeping": (
-        "{used} of {most} MB yours · removed after {days} days without a visit, unless pinned",
+        "{used} of {most} MB yours · removed after {days} {days:day|days} without a visit, unless pinned",
         "使用量 {used} / {most} MB・{days} 日間訪問がないと削除されます(ピン留めを除く)",
     ),
     "limit.minutes": (
@@ -43,7 +43,7 @@ WORDS = {
         "すでに {most} 件を生成中です。終わるのを待つか、停止してください",
     ),
     "limit.runs": (
-        "You have {most} runs, as many as one visitor can keep here; delete one in the library first",
+        "You have {most} {most:run|runs}, as many as one visitor can keep here; delete one in the library first",
         "学習は一人 {most} 件まで保存できます。先にライブラリから一つ削除してください",
     ),
     "limit.line": (

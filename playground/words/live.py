@@ -159,7 +159,7 @@ WORDS = {
         "大きめのモデル、低い学習率、あるいは長いテキストを試してください。",
     ),
     "coach.spikes": (
-        "The loss has jumped up {n} times lately, last at step {step}. One jump heals by itself; if they go on, "
+        "The loss has jumped up {n} {n:time|times} lately, last at step {step}. One jump heals by itself; if they go on, "
         "lower the learning rate or clip gradients at 1.",
         "損失が最近 {n} 回跳ね上がりました(最後はステップ {step})。一度なら自然に戻ります。"
         "続くようなら、学習率を下げるか、勾配を 1 で切り詰めてください。",

@@ -5,7 +5,7 @@ WORDS = {
     "train.name": ("Name of the run", "学習の名前"),
     "train.name_info": ("Left empty, it is made from text and recipe.", "空のままなら、テキストとレシピから作ります。"),
     "train.corpus": ("Text", "テキスト"),
-    "train.corpus_size": ("{n} characters", "{n} 文字"),
+    "train.corpus_size": ("{n} {n:character|characters}", "{n} 文字"),
     "train.no_corpus": (
         "There is no text yet; read one on the Corpus tab first.",
         "テキストがまだありません。先に「テキスト」タブで読み込んでください。",
