@@ -73,10 +73,10 @@ def check_enough(n_train: int, n_val: int, block_size: int) -> None:
 
 
 def _write(chunks: Iterator[str], tokenizer: Tokenizer, path: Path) -> int:
-    count, dtype = 0, id_dtype(tokenizer.vocab_size)
+    count = 0
     with replacing(path) as file:
-        for ids in tokenizer.encode_chunks(chunks):
-            file.write(ids.astype(dtype).tobytes())
+        for ids in tokenizer.encode_chunks(chunks):  # as they lie on disk
+            file.write(ids)
             count += len(ids)
     return count
 

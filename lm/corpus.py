@@ -11,13 +11,16 @@ Not covered: archives, PDF and word processor files (they are named and refused)
 from __future__ import annotations
 
 import array
+import codecs
 import errno
 import hashlib
 import itertools
+import operator
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +32,9 @@ from lm import encodings, markup
 from lm.errors import CorpusError, LMError
 from lm.files import replace_file, temporary_beside
 
-CHUNK_CHARACTERS = 1 << 22
+# Measured: what is made of so much text stays in the cache. With 2^22 every step took fresh memory, which the system
+# fills with zeros first: two thirds of the time of encoding.
+CHUNK_CHARACTERS = 1 << 17
 # Duplicate lines are counted among this many lines, 8 bytes of memory each, and by this many characters of each.
 COMPARED_LINES, COMPARED_CHARACTERS = 4_000_000, 1 << 16
 HIGHEST_CODE_POINT = 0x10FFFF
@@ -87,8 +92,8 @@ def read_corpus(
     sources = [Path(source) for source in sources]
     if not sources:
         raise CorpusError("no file was given; name one or more text files, for example --data story.txt")
-    with replacing(Path(to)) as file:
-        text, reports = _CleanText(file), []
+    with replacing(Path(to)) as file, ThreadPoolExecutor(1) as beside:
+        text, reports = _CleanText(file, beside), []
         for source in sources:
             reports.append(_read_file(source, text, markup.Choices(aozora, column)))
             if report:
@@ -101,9 +106,15 @@ def read_corpus(
 
 def read_chunks(path: Path, characters: int = CHUNK_CHARACTERS) -> Iterator[str]:
     """The clean text at `path` in chunks of `characters`, the last one shorter."""
-    with open(path, encoding="utf-8", newline="") as file:
-        while chunk := file.read(characters):
-            yield chunk
+    decoder, text = codecs.getincrementaldecoder("utf-8")(), ""
+    with open(path, "rb") as file:
+        while block := file.read(characters):
+            text += decoder.decode(block)
+            if len(text) >= characters:  # at most one chunk is full, for a character has one byte or more
+                yield text[:characters]
+                text = text[characters:]
+    if text:
+        yield text
 
 
 def split_point(statistics: Statistics, val_fraction: float) -> int:
@@ -148,9 +159,21 @@ def _read_file(source: Path, text: _CleanText, choices: markup.Choices) -> FileR
     notes: list[str] = []
     text.begin_file()
     chunks = encodings.decoded(source, found, notes)
-    for piece in markup.extracted(chunks, source, choices, notes):
+    for piece in _gathered(markup.extracted(chunks, source, choices, notes)):
         text.write(piece)
     return FileReport(source.name, found.name, found.bytes, tuple(notes))
+
+
+def _gathered(pieces: Iterator[str]) -> Iterator[str]:
+    """`pieces` put together until they are a chunk or more: every row of a table is a piece."""
+    waiting, characters = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        characters += len(piece)
+        if characters >= CHUNK_CHARACTERS:
+            yield "".join(waiting)
+            waiting, characters = [], 0
+    yield "".join(waiting)
 
 
 def _name(sources: Sequence[Path]) -> str:
@@ -161,12 +184,18 @@ def _name(sources: Sequence[Path]) -> str:
 
 
 class _CleanText:
-    """Writes pieces of text as UTF-8 and keeps the statistics of what it wrote, in bounded memory."""
+    """Writes pieces of text as UTF-8 and keeps the statistics of what it wrote, in bounded memory.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    The bytes of a piece are written, hashed and searched for line ends and new characters by `beside`, a single thread,
+    while its lines are compared and the next piece is read.
+    """
+
+    def __init__(self, file: BinaryIO, beside: Executor) -> None:
+        self._file, self._beside = file, beside
+        self._kept: Future[None] | None = None  # the piece before this one
         self._sha256 = hashlib.sha256()
         self._seen = np.zeros(HIGHEST_CODE_POINT + 1, dtype=bool)
+        self._seen_ascii = b""
         self._hashes = array.array("q")  # of the first COMPARED_LINES non-empty lines
         self._line = ""  # the unfinished last line, as far as it is compared
         self._end = ""  # the last two characters written
@@ -183,32 +212,51 @@ class _CleanText:
             self._owes_blank_line = False
             self._write("\n" * (2 - len(self._end) + len(self._end.rstrip("\n"))))
         for start in range(0, len(text), CHUNK_CHARACTERS):
-            self._write(_HALF_PAIR.sub("\ufffd", text[start : start + CHUNK_CHARACTERS]))
+            self._write(text[start : start + CHUNK_CHARACTERS])
 
     def _write(self, text: str) -> None:
-        data = text.encode("utf-8")
-        self._file.write(data)
-        self._sha256.update(data)
-        self._seen[np.frombuffer(text.encode("utf-32-le"), dtype="<u4")] = True
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError:
+            text = _HALF_PAIR.sub("\ufffd", text)
+            data = text.encode("utf-8")
+        self._wait()
+        self._kept = self._beside.submit(self._keep, data)
         self._characters += len(text)
         self._bytes += len(data)
         self._end = (self._end + text[-2:])[-2:]
         self.has_words = self.has_words or not text.isspace()
-        self._count_lines(text)
+        self._note_lines(text)
 
-    def _count_lines(self, text: str) -> None:
+    def _wait(self) -> None:
+        """Until the piece before is kept; what went wrong with it is raised here."""
+        if self._kept:
+            self._kept.result()
+
+    def _keep(self, data: bytes) -> None:
+        self._file.write(data)
+        self._sha256.update(data)
+        self._newlines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
+        if rest := data.translate(None, delete=self._seen_ascii):  # most texts: nothing; no other is as fast
+            self._seen[np.frombuffer(rest.decode("utf-8").encode("utf-32-le"), dtype="<u4")] = True
+            self._seen_ascii = np.flatnonzero(self._seen[:128]).astype(np.uint8).tobytes()
+
+    def _note_lines(self, text: str) -> None:
+        if len(self._hashes) == COMPARED_LINES:
+            return
         first, *others = text.split("\n")
         self._line += first[: COMPARED_CHARACTERS - len(self._line)]
         if others:
-            self._newlines += len(others)
             self._compare([self._line, *others[:-1]])
             self._line = others[-1][:COMPARED_CHARACTERS]
 
     def _compare(self, lines: Iterable[str]) -> None:
         room = COMPARED_LINES - len(self._hashes)
-        self._hashes.extend(hash(line[:COMPARED_CHARACTERS]) for line in itertools.islice(filter(None, lines), room))
+        beginnings = map(operator.itemgetter(slice(COMPARED_CHARACTERS)), filter(None, lines))
+        self._hashes.extend(map(hash, itertools.islice(beginnings, room)))
 
     def statistics(self) -> Statistics:
+        self._wait()
         self._compare([self._line])
         hashes = np.array(self._hashes, dtype=np.int64)
         return Statistics(

@@ -21,7 +21,7 @@ import charset_normalizer
 
 from lm.errors import CorpusError
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18  # what is made of so much stays in the processor's cache
 SAMPLE_BYTES = 1 << 16  # what a guess is made from
 # Assumed: text has fewer control characters and unreadable bytes than this; random bytes have 11 % of the first.
 MOST_CONTROLS, MOST_UNREADABLE = 0.05, 0.1
@@ -106,8 +106,10 @@ def decoded(path: Path, found: Found, notes: list[str]) -> Iterator[str]:
     for block in itertools.chain(_blocks(path), [b""]):
         text = decoder.decode(block, final=not block)
         unreadable += 0 if found.is_exact else text.count("\ufffd")
-        n_nul += text.count("\0")
-        yield text.replace("\0", "")
+        if "\0" in text:
+            n_nul += text.count("\0")
+            text = text.replace("\0", "")
+        yield text
     if found.codec in LEGACY_NAMES:
         notes.append("encoding guessed from the bytes; if the text looks wrong, save the file as UTF-8")
     if decoder.newlines not in (None, "\n"):

@@ -17,7 +17,6 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from lm import tokenizer_json
 from lm.config import PUBLISHED_ENCODINGS, DataConfig
 from lm.corpus import Corpus, read_chunks
 from lm.errors import TokenizerError
+from lm.pipeline import mapped
 from lm.tokenizer_json import REPLACEMENT
 
 # GPT-4's way to cut text into words, as published for cl100k_base before it was rewritten for speed.
@@ -66,8 +66,13 @@ class CharTokenizer:
         return np.take(self._ids, _codes(text), mode="clip")  # "clip": beyond the table stands its last row, unknown
 
     def encode_chunks(self, chunks: Iterable[str]) -> Iterator[np.ndarray]:
-        """The ids of a text that comes in chunks, in chunks."""
-        return map(self.encode, chunks)
+        """The ids of a text that comes in chunks, in chunks of `id_dtype`, in constant memory.
+
+        One thread looks them up while another, the caller's, reads and writes. Measured: with two they wait for each
+        other, since half of the looking up holds Python's lock.
+        """
+        dtype = id_dtype(self.vocab_size)
+        return mapped(lambda chunk: self.encode(chunk).astype(dtype), chunks, threads=1)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """ids → text; the unknown token reads �."""
@@ -123,12 +128,13 @@ class BPETokenizer:
         return np.concatenate([np.empty(0, np.uint32), *map(self._encode_piece, cut_at_borders([text]))])
 
     def encode_chunks(self, chunks: Iterable[str]) -> Iterator[np.ndarray]:
-        """The ids of a text that comes in chunks, in chunks: the same as `encode` of the whole, in constant memory."""
+        """The ids of a text that comes in chunks, in pieces of `id_dtype`: together the same as `encode` of the whole.
+
+        On every core (tiktoken holds no lock), in constant memory.
+        """
+        dtype, threads = id_dtype(self.vocab_size), min(MOST_THREADS, os.cpu_count() or 1)
         pieces = cut_at_borders(chunks)
-        threads = min(MOST_THREADS, os.cpu_count() or 1)
-        with ThreadPoolExecutor(threads) as pool:
-            while batch := list(itertools.islice(pieces, 8 * threads)):
-                yield from pool.map(self._encode_piece, batch)
+        return mapped(lambda piece: self._encode_piece(piece).astype(dtype, copy=False), pieces, threads)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """ids → text; bytes that are no UTF-8, such as half a character, read �."""
