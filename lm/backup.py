@@ -27,7 +27,7 @@ from lm import hub, run_dir
 from lm.errors import HubError, LMError
 from lm.library import TRASH
 from lm.run_dir import RunDir
-from lm.scratch import scratch
+from lm.scratch import scratch, sweep
 
 SETTING = "LM_BACKUP_REPO"
 INTERVAL_SECONDS, LOOK_SECONDS = 300.0, 5.0
@@ -59,6 +59,7 @@ class Backup:
             names = [sibling.rfilename for sibling in info.siblings or () if self._is_ours(sibling.rfilename)]
             missing = [name for name in names if not (self.home / name).exists()]
             for folder in self.folders:
+                sweep(self.home / folder)
                 if wanted := [name for name in missing if name.startswith(f"{folder}/")]:
                     self._bring(api, info.sha, folder, wanted)
         self._sent = dict.fromkeys(names, UNKNOWN) | {name: _seen(self.home / name) for name in missing}

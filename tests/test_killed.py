@@ -10,19 +10,23 @@ import io
 import os
 import shutil
 import signal
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fabricated_runs import fabricate
 from hub_server import Hub
 
 from lm import backup, checkpoint, library, run_dir
 from lm.backup import Backup
-from lm.push import PushConfig, push
 from lm.pull import pull
+from lm.push import PushConfig, push
 from lm.run_dir import RunDir
+from lm.scratch import scratch
 from playground.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="killed in a fork, which this system does not have")
@@ -100,7 +104,7 @@ class Place:
     """A home with the run `fox` in it, and a look at whether all that it shows is whole."""
 
     def __init__(self, fox: RunDir) -> None:
-        self.home, self.fox = fox.path.parent.parent, shown(fox.path)
+        self.home, self.run, self.fox = fox.path.parent.parent, fox, shown(fox.path)
         self.space = Workspace(self.home / "workspace", fox.path.parent)
         library.pin(self.space.runs_dir, "fox")
         self.original = self.home.with_name(f"{self.home.name}-before")
@@ -183,3 +187,128 @@ DEEDS = {
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 def test_a_deed_may_be_killed_at_any_change(place: Place, deed: Deed) -> None:
     assert place.survives(deed, DEEDS[deed]) > 0
+
+
+# ---------------------------------------------------------------------------------------------- to and from the Hub
+
+
+@pytest.fixture
+def kept(place: Place, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place of which the Hub holds a backup."""
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    Backup("alice/keep", place.home).push()
+    return place
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a backup holds of it."""
+    held = (path for path in folder.rglob("*") if path.is_file() and path.name not in (*backup.LEFT_OUT, library.AGES))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in held if ".making" not in str(path)}
+
+
+def killed_while_asking(hub: Hub, what: str, deed: Callable[[], Any]) -> None:
+    """Begin `deed` in another process and kill it while the Hub lets it wait for an answer to `what`."""
+    asked, answer = len(hub.asked(what)), threading.Event()
+    hub.fault(what, hold=answer)
+    if not (child := os.fork()):
+        try:
+            deed()
+        finally:
+            os._exit(1)
+    while len(hub.asked(what)) == asked:
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended by itself"
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    answer.set()
+
+
+def test_a_restore_may_be_killed_at_any_change(
+    hub: Hub, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time on a disk that is new; at a sample of them, for the Hub's own cache makes hundreds."""
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    old, n = tmp_path_factory.mktemp("old"), 0
+    fox, _ = (fabricate(old / "runs", name, steps=9) for name in ("fox", "owl"))
+    library.delete(old / "runs", "owl")
+    Backup("alice/keep", old).push()
+
+    def bring(home: Path) -> int:
+        return Backup("alice/keep", home).restore()
+
+    while is_killed(home := tmp_path_factory.mktemp("new"), lambda: bring(home), n):
+        for run in run_dir.list_runs(home / "runs"):
+            assert files(run.path) == files(fox.path), f"killed before change {n}"
+        assert [gone.name for gone in library.trash(home / "runs")] in ([], ["owl"])
+        bring(home)
+        assert files(home) == files(old) and not hidden(home), f"killed before change {n}"
+        n += 9
+    assert n > 5 * 9
+
+
+@pytest.mark.parametrize("what", ["POST /api/models/alice/keep/commit", "PUT /upload", "GET /api/models/alice/keep"])
+def test_a_backup_that_is_killed_leaves_a_whole_copy_and_nothing_here(kept: Place, hub: Hub, what: str) -> None:
+    before, held = dict(hub.repo("alice/keep").files), files(kept.home)
+    checkpoint_file = kept.run.last / checkpoint.WEIGHTS
+    checkpoint_file.write_bytes(checkpoint_file.read_bytes() + b"changed")
+    killed_while_asking(hub, what, lambda: Backup("alice/keep", kept.home).push())
+    assert hub.repo("alice/keep").files in (
+        before,
+        before | {"runs/fox/last/model.safetensors": checkpoint_file.read_bytes()},
+    )
+    Backup("alice/keep", kept.home).push()
+    assert not hidden(kept.home) and files(kept.home) == held | {
+        "runs/fox/last/model.safetensors": checkpoint_file.read_bytes()
+    }
+    assert hub.repo("alice/keep").files["runs/fox/last/model.safetensors"] == checkpoint_file.read_bytes()
+
+
+def test_what_is_only_being_made_is_not_backed_up(kept: Place, hub: Hub) -> None:
+    with scratch(kept.space.runs_dir) as folder:
+        shutil.copytree(kept.run.path, folder / "half")
+        Backup("alice/keep", kept.home).push()
+    assert not [name for name in hub.repo("alice/keep").files if ".making" in name]
+
+
+def test_a_run_deleted_right_after_a_restart_does_not_come_back(kept: Place, hub: Hub) -> None:
+    again = Backup("alice/keep", kept.home)
+    again.restore()
+    shutil.rmtree(kept.run.path)
+    again.push()
+    assert not [name for name in hub.repo("alice/keep").files if name.startswith("runs/fox/")]
+
+
+def test_a_push_that_is_killed_can_be_done_again(kept: Place, hub: Hub) -> None:
+    def send() -> None:
+        push(kept.run, PushConfig("alice/fox"), token="hf_alice")
+
+    killed_while_asking(hub, "PUT /upload", send)
+    send()
+    assert not hidden(kept.home) and "model.safetensors" in hub.repo("alice/fox").files
+
+
+def test_a_pull_may_be_killed_at_any_change(kept: Place, hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The cache is the Hub's own, and full; what is killed is the making of a run out of it."""
+    push(kept.run, PushConfig("alice/fox"), token="hf_alice")
+    cache, n = tmp_path_factory.mktemp("cache"), 0
+
+    def fetch(home: Path) -> Path:
+        return pull("alice/fox", home / "runs" / "fox", cache=cache).path
+
+    whole = files(fetch(tmp_path_factory.mktemp("first")))
+    while is_killed(home := tmp_path_factory.mktemp("new"), lambda: fetch(home), n):
+        assert [files(run.path) for run in run_dir.list_runs(home / "runs")] in ([], [whole]), (
+            f"killed before change {n}"
+        )
+        shutil.rmtree(home / "runs" / "fox", ignore_errors=True)
+        assert files(fetch(home)) == whole and not hidden(home)
+        n += 3
+    assert n > 5 * 3
+
+
+def test_a_download_that_is_killed_goes_on_where_it_was(kept: Place, hub: Hub, tmp_path_factory) -> None:
+    push(kept.run, PushConfig("alice/fox"), token="hf_alice")
+    home, cache = tmp_path_factory.mktemp("new"), tmp_path_factory.mktemp("cache")
+    killed_while_asking(hub, "GET /signed", lambda: pull("alice/fox", home / "fox", cache=cache))
+    assert list(home.iterdir()) == []
+    assert run_dir.is_run(pull("alice/fox", home / "fox", cache=cache).path)
