@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
-from conftest import running_over_a_model
+from conftest import SIZES, Visitor, running_over_a_model, visiting
 
 pytestmark = pytest.mark.browser
 
 STILL = "#written .pages[data-state=still] .tok"
-SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,21 @@ def app(tmp_path_factory: pytest.TempPathFactory):
         yield app
 
 
+@pytest.fixture(scope="module")
+def visitor(browser, app) -> Iterator[Visitor]:
+    """One page for the tests that write what they need themselves."""
+    with visiting(browser, app) as visitor:
+        yield visitor
+
+
 def write(visitor, prompt: str = "The ") -> None:
+    """Write a text anew, and wait until it stands there; what stood there before is gone."""
     visitor.tab("generate")
     visitor.wait("document.querySelector('#checkpoint input').value !== ''")
     visitor.page.fill("#prompt textarea", prompt)
+    visitor.page.evaluate("document.querySelector('#written .tok')?.classList.add('before')")
     visitor.page.click("#write")
+    visitor.page.wait_for_selector("#written .before", state="detached")
     visitor.page.wait_for_selector(STILL)
     visitor.page.wait_for_selector("#meter .note")
 
@@ -33,8 +43,7 @@ def text(visitor) -> str:
     return visitor.page.locator("#written .written").first.inner_text()
 
 
-def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit) -> None:
-    visitor = visit()
+def test_a_token_is_exchanged_and_the_text_regrows_from_there(visitor) -> None:
     page = visitor.page
     write(visitor)
     first = text(visitor)
@@ -57,8 +66,7 @@ def test_a_token_is_exchanged_and_the_text_regrows_from_there(visit) -> None:
     assert text(visitor).startswith(first.rstrip())
 
 
-def test_every_token_is_reached_by_keys_alone(visit) -> None:
-    visitor = visit()
+def test_every_token_is_reached_by_keys_alone(visitor) -> None:
     page = visitor.page
     write(visitor)
     first = text(visitor)
@@ -81,15 +89,13 @@ def test_every_token_is_reached_by_keys_alone(visit) -> None:
     visitor.wait(f"document.querySelector('#written .written').innerText !== {json.dumps(first)}")
 
 
-def test_what_comes_from_a_person_stands_there_as_text(visit) -> None:
-    visitor = visit()
+def test_what_comes_from_a_person_stands_there_as_text(visitor) -> None:
     write(visitor, "The <b>fox</b> <img src=x onerror=alert(1)>")
     assert text(visitor).startswith("The <b>fox</b> <img")
     assert visitor.page.locator("#written b, #written img").count() == 0
 
 
-def test_a_range_of_settings_and_two_models_stand_side_by_side(visit) -> None:
-    visitor = visit()
+def test_a_range_of_settings_and_two_models_stand_side_by_side(visitor) -> None:
     page = visitor.page
     write(visitor)
     page.click("#try-grid")
