@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from conftest import running_over_a_model
+from conftest import SIZES, Visitor, running_over_a_model, visiting
 
 from playground.insight import PANELS
 
 pytestmark = pytest.mark.browser
-
-SIZES = ((1440, 900), (1024, 768), (390, 844))
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,13 @@ def app(tmp_path_factory: pytest.TempPathFactory):
         yield app
 
 
+@pytest.fixture(scope="module")
+def visitor(browser, app) -> Iterator[Visitor]:
+    """One page for the tests that look at the passage that is there."""
+    with visiting(browser, app) as visitor:
+        yield visitor
+
+
 def open_panel(visitor, name: str) -> None:
     visitor.page.locator("#insights > .tab-wrapper button[role=tab]").nth(list(PANELS).index(name)).click()
     visitor.page.wait_for_selector(f"#panel-{name} .drawn[data-state=drawn] > *")
@@ -26,11 +33,10 @@ def open_panel(visitor, name: str) -> None:
 
 def enter(visitor) -> None:
     visitor.tab("inside")
-    visitor.page.wait_for_selector("#panel-surprise .drawn[data-state=drawn] > *")
+    open_panel(visitor, "surprise")
 
 
-def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit) -> None:
-    visitor = visit()
+def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visitor) -> None:
     page = visitor.page
     enter(visitor)
     assert len(page.input_value("#inside-text textarea")) > 100
@@ -41,8 +47,7 @@ def test_opening_the_tab_looks_at_a_passage_the_model_never_saw(visit) -> None:
     assert page.locator(".heat .marked").count() >= 20
 
 
-def test_the_bars_answer_to_the_sliders_without_the_server(visit) -> None:
-    visitor = visit()
+def test_the_bars_answer_to_the_sliders_without_the_server(visitor) -> None:
     page = visitor.page
     enter(visitor)
     open_panel(visitor, "next")
@@ -62,8 +67,7 @@ def test_the_bars_answer_to_the_sliders_without_the_server(visit) -> None:
     assert token.count()
 
 
-def test_heads_are_chosen_and_tokens_pointed_at(visit) -> None:
-    visitor = visit()
+def test_heads_are_chosen_and_tokens_pointed_at(visitor) -> None:
     page = visitor.page
     enter(visitor)
     open_panel(visitor, "attention")
@@ -76,8 +80,7 @@ def test_heads_are_chosen_and_tokens_pointed_at(visit) -> None:
     assert page.locator(".gaze .asking").get_attribute("data-at") == "6"
 
 
-def test_the_map_moves_through_its_stages_and_tells_neighbours(visit) -> None:
-    visitor = visit()
+def test_the_map_moves_through_its_stages_and_tells_neighbours(visitor) -> None:
     page = visitor.page
     enter(visitor)
     open_panel(visitor, "embeddings")
@@ -96,8 +99,7 @@ def test_the_map_moves_through_its_stages_and_tells_neighbours(visit) -> None:
     assert page.locator(".token-map .near line").count() > 0
 
 
-def test_merges_grow_with_the_slider(visit) -> None:
-    visitor = visit()
+def test_merges_grow_with_the_slider(visitor) -> None:
     page = visitor.page
     enter(visitor)
     open_panel(visitor, "tokens")
