@@ -4,13 +4,15 @@
 
 Large texts are the given one (Tiny Shakespeare), its lines shuffled anew again and again. The peer of the character
 encoder is the list comprehension of nanoGPT's `prepare.py`; both must give the same ids. A gigabyte is encoded in a
-process of its own, which reports its peak memory and how many cores it kept busy.
+process of its own, which reports its peak memory and how many cores it kept busy; its floor is as many zeros written
+to the same disk, before (which also makes a virtual machine's host hand out the memory) and after.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -98,23 +100,39 @@ def enlarged(text: str, megabytes: int, scratch: Path) -> Path:
 
 def encode(source: Path, tokenizer: Path) -> dict:
     """Read, encode and write the whole text as `lm train` does, in this process."""
-    folder, started = source.parent, time.perf_counter()
+    folder, size = source.parent, source.stat().st_size
+    before = seconds(lambda: write_zeros(folder / "zeros.bin", 2 * size))
+    started, cores = time.perf_counter(), time.process_time()
     corpus: Corpus = read_corpus([source], folder / "clean-encoded.txt")
-    read = time.perf_counter() - started
-    wall, cores = time.perf_counter(), time.process_time()
+    read, cores_reading = time.perf_counter() - started, time.process_time() - cores
+    started, cores = time.perf_counter(), time.process_time()
     n_train, n_val = write_tokens(
         corpus, load_tokenizer(tokenizer), VAL_FRACTION, folder / "train.bin", folder / "val.bin"
     )
-    wall, cores = time.perf_counter() - wall, time.process_time() - cores
+    wall, cores = time.perf_counter() - started, time.process_time() - cores
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    after = seconds(lambda: write_zeros(folder / "zeros.bin", (n_train + n_val) * 2))
     return dict(
         tokens=n_train + n_val,
         read_seconds=round(read, 1),
+        read_cores_busy=round(cores_reading / read, 2),
         encode_seconds=round(wall, 1),
-        encode_megabytes_per_second=round(source.stat().st_size / MEGABYTE / wall, 1),
+        encode_megabytes_per_second=round(size / MEGABYTE / wall, 1),
         cores_busy=round(cores / wall, 2),
+        zeros_written_seconds=[round(before, 1), round(after, 1)],
         peak_megabytes=round(peak / MEGABYTE),
     )
+
+
+def write_zeros(path: Path, size: int) -> None:
+    """A file of so many bytes on the disk, and away again."""
+    block = bytes(1 << 18)
+    with open(path, "wb") as file:
+        for _ in range(size // len(block)):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def seconds(work: Callable[[], object]) -> float:
