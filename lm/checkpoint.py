@@ -279,7 +279,7 @@ def save_resume(run: RunDir, tensors: Mapping[str, Tensor], progress: dict[str, 
     """Write all that the next step depends on as one file, and keep the state before it; safe at any instant."""
     said = json.dumps(progress, ensure_ascii=False, allow_nan=False)
     with explaining_failure("write", run.resume / STATE):
-        run.resume.mkdir(parents=True, exist_ok=True)
+        run.resume.mkdir(exist_ok=True)
         tensor_file.write(run.resume / STATE, tensors, {"progress": said}, keep=run.resume / PREVIOUS)
 
 

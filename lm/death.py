@@ -16,9 +16,13 @@ DISK_LOW_BYTES = 10_000_000  # less than the smallest state that is worth saving
 MOST_BATCH = 1 << 20
 
 
-def probable_cause(name: str, config: Mapping[str, Any], free_memory: int | None, free_disk: int) -> str:
+def probable_cause(
+    name: str, config: Mapping[str, Any], free_memory: int | None, free_disk: int, can_write: bool = True
+) -> str:
     """A sentence for the run `name`, with the setting to change where it was the memory; bytes free at the end."""
     cure = f"go on with `lm resume {name}`"
+    if not can_write:
+        return f"the process ended without a word, and its folder cannot be written to: make it writable, then {cure}"
     if free_disk < DISK_LOW_BYTES:
         return f"the process ended without a word, and the disk is full: free some space, then {cure}"
     if _needed_more_than_there_was(config) or (free_memory or MEMORY_LOW_BYTES) < MEMORY_LOW_BYTES:

@@ -7,7 +7,6 @@ that whoever watches learns it too: an `LMError` keeps its words, a bug keeps it
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import threading
@@ -16,10 +15,9 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 
-import psutil
-
 from lm import memory, prepare, run_dir
-from lm.errors import LMError, RunError, TrainingError
+from lm.errors import CheckpointError, LMError, RunError, TrainingError
+from lm.files import FULL, REFUSALS
 from lm.run_dir import RunDir, Status
 
 
@@ -31,26 +29,35 @@ def alive(status: Status, state: str) -> Status:
 @contextlib.contextmanager
 def recording_failure(run: RunDir) -> Iterator[None]:
     """The trainer's outer frame: whatever ends it too early is written into the run before it goes on its way."""
+    place = run_dir.identity(run)
     try:
         yield
-    except Exception as caught:
+    except Exception as caught:  # broad: whatever it is, whoever watches must learn of it; it is raised again below
         error = in_the_users_words(caught, run)
         if not isinstance(error, LMError):
             traceback.print_exc()
         said = alive(run_dir.read_status(run), "failed")
         kind = error.kind if isinstance(error, LMError) else "bug"
         text = str(error) if isinstance(error, LMError) else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(OSError):  # the disk may be what failed
-            run_dir.write_status(run, replace(said, seconds_left=None, error=text, error_kind=kind))
+        with contextlib.suppress(OSError):  # the disk may be what failed, or another run's folder stand there
+            if run_dir.identity(run) == place:
+                run_dir.write_status(run, replace(said, seconds_left=None, error=text, error_kind=kind))
         raise error from caught
 
 
 def in_the_users_words(error: Exception, run: RunDir) -> Exception:
-    """`error` itself, or a `TrainingError` where the disk or the memory is full: the user's situation, not our bug."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    """`error` itself, or a `TrainingError` where disk or memory are full or gone: the user's situation, not our bug."""
+    if isinstance(error, (OSError, CheckpointError)) and not run.path.is_dir():
+        return run_dir.gone(run)
+    if isinstance(error, OSError) and error.errno in FULL:
         return TrainingError(
             "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; "
             "what was saved before is whole"
+        )
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        return TrainingError(
+            f"{error.filename or run.path} can no longer be written to ({error.strerror}). Make the disk writable again "
+            "and go on with `lm resume`; what was saved before is whole"
         )
     if not memory.is_full(error):
         return error
@@ -66,9 +73,14 @@ def in_the_users_words(error: Exception, run: RunDir) -> Exception:
 
 
 def forget_old_stop(run: RunDir) -> None:
-    """Drop a stop request that an earlier process did not live to answer; one made since this process began stands."""
-    with contextlib.suppress(FileNotFoundError):
-        if run.stop.stat().st_mtime < psutil.Process().create_time():
+    """Drop a stop request that an earlier trainer did not live to answer.
+
+    No clock tells: only a run that is active can be asked to stop, and one that some trainer has spoken for before is
+    not active until this one, which holds its lock by now, has spoken too. What was asked of a run that nobody has
+    spoken for yet was asked of this trainer, while it began.
+    """
+    if run_dir.read_status(run).heartbeat:
+        with contextlib.suppress(FileNotFoundError):
             run.stop.unlink()
 
 

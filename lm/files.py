@@ -21,7 +21,10 @@ from typing import Any
 
 from lm.errors import RunError
 
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)  # the user's situation
+# The user's situation: a disk that is full, read-only, not ours or broken; what was deleted or moved meanwhile.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSALS = (*FULL, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 # assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
 MOST_JSON_BYTES, MOST_LOG_BYTES = 100_000_000, 1 << 29
@@ -107,7 +110,16 @@ def truncate_records(path: Path, last_step: int) -> None:
 
 
 def refusal(error: OSError) -> RunError:
-    """What a disk that is full, read-only or not ours refuses, in words; any other failure is raised as it is."""
+    """What a disk refuses, or what is no longer there, in words; any other failure is raised as it is."""
+    if error.errno in VANISHED and error.filename:
+        return RunError(
+            f"{error.filename} is not there: it was deleted or moved; bring it back, or choose something else"
+        )
+    if error.errno in VANISHED and "temporary directory" in str(error):
+        return RunError(
+            "there is no room for temporary files: no folder for them can be written to; free some space, or set TMPDIR "
+            "to a folder that can"
+        )
     if error.errno not in REFUSALS:
         raise error
     where = error.filename or "the disk"

@@ -8,6 +8,7 @@ reads it.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import torch
@@ -16,8 +17,11 @@ from lm.config import ModelConfig, TrainConfig
 from lm.model import memory_estimate
 
 SHARE = 0.6  # of what is free, for a training: the libraries, the evaluations and other programs need the rest. assumed
-# What a RuntimeError says when it is the memory: PyTorch on CPU, on MPS, C++, cuBLAS and cuDNN.
-WORDS = ("allocate memory", "out of memory", "bad_alloc", "ALLOC_FAILED")
+# What a RuntimeError says when it is the memory: PyTorch on CPU, on MPS, C++, cuBLAS and cuDNN, oneDNN, Python's threads.
+WORDS = (
+    "allocate memory", "out of memory", "bad_alloc", "ALLOC_FAILED", "could not create a primitive",
+    "can't start new thread",
+)  # fmt: skip
 
 
 def needed_bytes(model: ModelConfig, train: TrainConfig, parts: int) -> int:
@@ -62,6 +66,7 @@ def smaller(model: ModelConfig, train: TrainConfig, parts: int) -> str:
 def is_full(error: BaseException) -> bool:
     """Whether this error says that no memory was left."""
     is_said = isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
+    is_said = is_said or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
     return is_said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 

@@ -15,6 +15,7 @@ import math
 import os
 import re
 import shutil
+import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from lm import records
 from lm.death import probable_cause
-from lm.errors import RunError
+from lm.errors import RunError, TrainingError
 from lm.files import (  # noqa: F401 - part of the contract: how its files are written and read
     append_record,
     explaining_damage,
@@ -182,6 +183,7 @@ def create(runs_dir: Path, name: str) -> RunDir:
             f"a run named {name!r} already exists in {runs_dir}; choose another --name, "
             f"or go on with `lm resume {name}`"
         )
+    run.stop.unlink(missing_ok=True)  # asked of an attempt before this one
     return run
 
 
@@ -234,6 +236,20 @@ def list_runs(runs_dir: Path) -> list[RunDir]:
 
 def write_status(run: RunDir, status: Status) -> None:
     write_json(run.status, asdict(status))
+
+
+def identity(run: RunDir) -> tuple[int, int]:
+    """Which folder it is, under whatever name: another one in its place, made after it was deleted, is another."""
+    found = os.stat(run.path)
+    return found.st_dev, found.st_ino
+
+
+def gone(run: RunDir) -> TrainingError:
+    """What to say when the folder of a run that is being trained is not there any more, or is another one."""
+    return TrainingError(
+        f"the folder {run.path} was deleted or moved while it was being trained, so nothing more can be saved; move it "
+        "back and go on with `lm resume`, or start again"
+    )
 
 
 def request_stop(run: RunDir) -> None:
@@ -334,7 +350,16 @@ def last_words(run: RunDir) -> str:
     said, config = read_status(run), _read_object(run.config)
     if state(run) != "dead":
         return said.error
-    return probable_cause(run.name, config, said.free_bytes, shutil.disk_usage(run.path).free)
+    can_write = os.access(run.path, os.W_OK)
+    return probable_cause(run.name, config, said.free_bytes, _free_bytes(run.path), can_write)
+
+
+def _free_bytes(folder: Path) -> int:
+    """What is free on its disk; of one that is gone by now, nothing is known to be short."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return sys.maxsize
 
 
 def summary(run: RunDir) -> dict[str, Any]:

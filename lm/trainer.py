@@ -87,6 +87,7 @@ class Trainer:
         team: Team = ALONE,
     ) -> None:
         self.directory, self.setup, self.config = run, setup, setup.train
+        self.place = run_dir.identity(run)
         self.on_record, self.say, self.team = on_record, say, team
         is_here = setup.device.type == "cpu"
         keep_freed_memory(needed_bytes(setup.model, self.config, setup.grad_accum_steps) if is_here else 0)
@@ -237,6 +238,7 @@ class Trainer:
 
     def _evaluate(self) -> Record:
         """Write a sample and the embeddings, measure, keep the best weights, count the patience."""
+        self._must_be_there()
         model, step = self._whole(), self.progress.step
         self.stages.keep(model, step)
         if self.observer.is_sample_due("evaluations"):
@@ -275,7 +277,13 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------ what is told
 
+    def _must_be_there(self) -> None:
+        """A run whose folder was deleted must not come back as half a one, nor write into another that took its place."""
+        if not self.directory.path.is_dir() or run_dir.identity(self.directory) != self.place:
+            raise run_dir.gone(self.directory)
+
     def _log(self, record: Record) -> None:
+        self._must_be_there()
         run_dir.append_record(self.directory.metrics, record)
         status = self._beat(is_forced="val_loss" in record)
         self.on_record(record, status)
@@ -343,6 +351,7 @@ class Trainer:
 
     def _save(self) -> None:
         """`last/` for readers, `resume/` for ourselves: everything that the next step depends on, in one file."""
+        self._must_be_there()
         self.team.lead(SAVE)
         tensors = state.take(self.model, self.optimizers, self.team)
         health.check_tensors(tensors)

@@ -69,7 +69,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
-    "lm/ending.py": {"lm.errors", "lm.memory", "lm.prepare", "lm.run_dir", "psutil"},
+    "lm/ending.py": {"lm.errors", "lm.files", "lm.memory", "lm.prepare", "lm.run_dir"},
     "lm/compiled.py": {"lm.model", "torch"},
     "lm/recompute.py": {"lm.model", "torch"},
     "lm/observe.py": {

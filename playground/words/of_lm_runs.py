@@ -24,6 +24,9 @@ ROWS = {
         "{name} は別のプロセス(pid {pid})が学習中です。先に停止してください(`lm stop {same}`)"
     ),
     "go on with `lm resume {name}`": "「続きから再開」(`lm resume {name}`)で続けられます",
+    "the process ended without a word, and its folder cannot be written to: make it writable, then {cure}": (
+        "プロセスが何も言わずに終わりました。学習のフォルダに書き込めません。書き込めるようにすると、{cure}"
+    ),
     "the process ended without a word, and the disk is full: free some space, then {cure}": (
         "プロセスが何も言わずに終わりました。ディスクがいっぱいです。空きを作ると、{cure}"
     ),
@@ -140,6 +143,21 @@ ROWS = {
     "the disk is full: nothing more could be saved. Free some space and go on with `lm resume`; what was saved before "
     "is whole": (
         "ディスクがいっぱいで、保存できなくなりました。空きを作って「続きから再開」してください。それまでの保存は無事です"
+    ),
+    "the folder {path} was deleted or moved while it was being trained, so nothing more can be saved; move it back and go on "
+    "with `lm resume`, or start again": (
+        "学習中にフォルダ {path} が削除または移動されたため、保存できなくなりました。元の場所に戻して「続きから再開」するか、最初からやり直してください"
+    ),
+    "{path} can no longer be written to ({why}). Make the disk writable again and go on with `lm resume`; what was saved "
+    "before is whole": (
+        "{path} に書き込めなくなりました({why})。ディスクを書き込めるようにして「続きから再開」してください。それまでの保存は無事です"
+    ),
+    "{path} is not there: it was deleted or moved; bring it back, or choose something else": (
+        "{path} がありません。削除または移動されたようです。元に戻すか、別のものを選んでください"
+    ),
+    "there is no room for temporary files: no folder for them can be written to; free some space, or set TMPDIR to a folder "
+    "that can": (
+        "一時ファイルを置ける場所がありません。空きを作るか、TMPDIR に書き込めるフォルダを指定してください"
     ),
     "the memory is full, and no step was taken yet: close other programs, or use less text": (
         "最初のステップの前にメモリが足りなくなりました。ほかのプログラムを閉じるか、テキストを減らしてください"
