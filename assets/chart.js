@@ -20,7 +20,9 @@ const remember = (key, value) => { try { localStorage.setItem(key, value); } cat
 // ------------------------------------------------------------------------------------------------ what is known
 
 const fresh = (run, words, published) => ({
-  run, words, published, maxSteps: 0, revision: 0, perStep: [0, 0], shares: [], references: null, mark: null,
+  // The revision goes on from the run before: Plotly takes points under a revision that it knows for those it has drawn.
+  run, words, published, revision: state ? state.revision : 0,
+  maxSteps: 0, perStep: [0, 0], shares: [], references: null, mark: null,
   raw: {step: [], loss: [], seconds: [], lr: [], grad_norm: [], speed: []},
   held: {step: [], nats: [], bits: [], learnt: [], seconds: [], shares: []},
 });

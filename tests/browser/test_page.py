@@ -49,6 +49,16 @@ def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
     assert 0 < len(so_far) < 2000
 
 
+def test_the_curve_is_that_of_the_run_that_was_chosen(visit) -> None:
+    """Both runs begin at the same revision of the chart: Plotly kept the curve of the first under the second's name."""
+    visitor = visit()
+    longest = "Math.max(...document.querySelector('#chart .plot').calcdata.map((line) => line.length))"
+    visitor.wait(f"{longest} > 200")
+    visitor.page.click("#library .run[data-run=slow]")
+    visitor.wait("document.querySelector('#chart .plot').dataset.points === '1'")
+    assert visitor.page.evaluate(longest) < 10
+
+
 def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visit) -> None:
     visitor = visit(color_scheme="light")
     visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) > 100")
