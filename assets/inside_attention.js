@@ -41,7 +41,7 @@ start((value) => {
     inNumbers.refresh();
     const shares = tokens.map((_, to) => weight(chosen.layer, chosen.head, asking, to));
     [...text.children].forEach((span, i) => {
-      span.style.setProperty('--look', `${Math.round(85 * shares[i])}%`);
+      span.style.setProperty('--look', `${Math.round(60 * Math.sqrt(shares[i]))}%`); // the root, as in the small pictures
       span.classList.toggle('asking', i === asking);
       span.classList.toggle('seen', shares[i] >= 0.1); // underlined, for colour is not the only sign
       span.setAttribute('aria-label', `${visible(tokens[i])} ${percent(shares[i])}`);

@@ -20,7 +20,7 @@ start(({tokens, stages, words}) => {
     plot.append(name);
     return name;
   });
-  const readout = make('p', {class: 'readout', 'aria-live': 'polite'}), about = make('p', {class: 'fine'});
+  const readout = make('p', {class: 'readout hint', 'aria-live': 'polite'}), about = make('p', {class: 'fine'});
   const stepOf = ({step}) => (step === null ? '' : `${words.step} ${grouped(step)}`);
   let now = end, asked = -1;
   const listed = () => tokens.map((token, i) => [visible(token), ...stages[now].points[i].map((one) => one.toFixed(2)),
@@ -35,6 +35,7 @@ start(({tokens, stages, words}) => {
       return vector('line', {x1: a[0], y1: a[1], x2: b[0], y2: b[1]});
     }));
     names.forEach((name, n) => { name.classList.toggle('asking', n === i); name.classList.toggle('alike', near[i].includes(n)); });
+    readout.classList.remove('hint');
     readout.textContent = `“${visible(tokens[i])}” · ${words.near}: ${near[i].map((other) => `“${visible(tokens[other])}”`).join(' ')}`;
     names[i].setAttribute('aria-label', readout.textContent);
   };
@@ -84,6 +85,6 @@ start(({tokens, stages, words}) => {
   ['mouseover', 'focusin', 'click'].forEach((event) => plot.addEventListener(event, ask));
   arrows(plot, 'text', 5);
   root.append(...(end > 0 ? [scrub] : []), named, readout, plot, about, inNumbers.box);
-  readout.textContent = words.map;
+  readout.textContent = words.hint;
   go(now);
 });

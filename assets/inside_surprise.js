@@ -3,7 +3,7 @@ const BORDERS = [0.5, 1, 2, 3.5, 5]; // nats per character: 61 %, 37 %, 14 %, 3 
 const level = (nats) => BORDERS.filter((border) => nats >= border).length;
 
 start(({pieces, hardest, bits, words}) => {
-  const readout = make('p', {class: 'readout', 'aria-live': 'polite'});
+  const readout = make('p', {class: 'readout hint', 'aria-live': 'polite'});
   const text = make('div', {class: 'written heat', role: 'group', 'aria-label': words.map});
   pieces.forEach(([piece, nats, tokens], i) => {
     const each = nats === null ? null : nats / [...piece].length;
@@ -12,7 +12,11 @@ start(({pieces, hardest, bits, words}) => {
       : `${visible(piece)}  ${nats.toFixed(2)} ${words.nats} · ${words.odds} ${percent(Math.exp(-nats))}${tokens > 1 ? ` · ${tokens} ${words.tokens}` : ''}`;
     text.append(make('span', {class: kind, role: 'img', 'aria-label': told, tabindex: i ? -1 : 0, 'data-told': told}, piece));
   });
-  const tell = ({target}) => { if (target.dataset.told) readout.textContent = target.dataset.told; };
+  const tell = ({target}) => {
+    if (!target.dataset.told) return;
+    readout.textContent = target.dataset.told;
+    readout.classList.remove('hint');
+  };
   text.addEventListener('mouseover', tell);
   text.addEventListener('focusin', tell);
   arrows(text, 'span', 10);
@@ -33,5 +37,5 @@ start(({pieces, hardest, bits, words}) => {
   });
   const mean = make('p', {class: 'figure'}, make('b', {}, bits.toFixed(3)), words.bits);
   root.append(mean, legend, readout, text, make('h4', {}, words.hardest), list);
-  readout.textContent = words.legend;
+  readout.textContent = words.hint;
 });

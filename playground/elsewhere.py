@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import replace
@@ -83,8 +84,13 @@ def way(key: str, text: str, language: str) -> str:
     return (
         f'<div class="way"><h4>{title}</h4><button class="link" data-copy data-done="{copied}" '
         f'aria-label="{copy}: {title}">{copy}</button>'
-        f'<pre class="command {key}" tabindex="0" role="region" aria-label="{title}">{escape(text)}</pre></div>'
+        f'<pre class="command {key}" tabindex="0" role="region" aria-label="{title}">{_whole_flags(text)}</pre></div>'
     )
+
+
+def _whole_flags(text: str) -> str:
+    """Escaped, and no line ends between the dashes of a flag and its name."""
+    return re.sub(r"(?<=\s)--[a-z-]+", r'<span class="flag">\g<0></span>', escape(text))
 
 
 def _file(name: str, recipe: Recipe, configs: tuple[Any, Any, Any], language: str) -> str:
@@ -94,5 +100,5 @@ def _file(name: str, recipe: Recipe, configs: tuple[Any, Any, Any], language: st
     return (
         f'<div class="way"><h4>{title}</h4><a class="link" download="{escape(name)}.settings.json" '
         f'href="data:application/json;base64,{data}">{save}</a>'
-        f'<pre class="command">lm train --settings {escape(name)}.settings.json --data FILE</pre></div>'
+        f'<pre class="command">{_whole_flags(f"lm train --settings {name}.settings.json --data FILE")}</pre></div>'
     )

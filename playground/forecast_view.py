@@ -68,7 +68,7 @@ def _figures(forecast: Forecast | None, language: str) -> str:
     if forecast is not None:
         measured = forecast.rehearsal
         time = "–" if forecast.seconds is None else time_words(forecast.seconds, language)
-        memory = f"{number(measured.memory_bytes / 1e9)} GB"
+        memory = _memory(measured.memory_bytes)
         values = [_large(measured.parameters), memory, f"{number(forecast.epochs)}×", time]
         title = say("plan.per", language, n=number(forecast.tokens_per_parameter))
     names = ("parameters", "memory", "readings", "time")
@@ -77,6 +77,10 @@ def _figures(forecast: Forecast | None, language: str) -> str:
         for value, name in zip(values, names)
     )
     return f'<div class="plan-figures" title="{escape(title)}">{"".join(cells)}</div>'
+
+
+def _memory(size: float) -> str:
+    return f"{number(size / 1e9)} GB" if size >= 1e9 else f"{number(size / 1e6)} MB"
 
 
 def _large(parameters: int) -> str:

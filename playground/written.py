@@ -5,6 +5,7 @@ The component makes every token a button. Its text reaches the page as text, nev
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gradio as gr
@@ -72,7 +73,7 @@ def meter(recited: list[list[Any]], texts: list[str], index: Any, language: str)
     unit = "meter.tokens" if index.knows_tokens else "meter.characters"
     least = say(unit, language, n=LEAST_CHARACTERS, tokens=LEAST_TOKENS)
     key = "meter.some" if passages else "meter.none"
-    told = escape(say(key, language, share=f"{share:.0%}", n=count(len(passages)), least=least))
+    told = escape(say(key, language, share=f"{100 * share:.0f} %", n=count(len(passages)), least=least))
     if index.is_cut:
         told += f" {escape(say('meter.is_cut', language))}"
     rows = [_passage(text, p, language) for text, one in zip(texts, recited) for p in one][:LISTED_PASSAGES]
@@ -86,7 +87,7 @@ def _novelty(novelty: dict[int, float], language: str) -> str:
     """A bar for each length of run: how many of them are the model's own."""
     bars = "".join(
         f"<div><span>{escape(say('meter.run', language, n=n))}</span>"
-        f'<i class="meter"><u style="width:{share:.1%}"></u></i><b>{share:.0%}</b></div>'
+        f'<i class="meter"><u style="width:{share:.1%}"></u></i><b>{100 * share:.0f} %</b></div>'
         for n, share in novelty.items()
     )
     about = escape(say("meter.novelty", language))
@@ -97,6 +98,7 @@ def _passage(text: str, passage: Any, language: str) -> str:
     """One passage in its surroundings."""
     said = text[passage.start : passage.end]
     shown = said if len(said) <= QUOTED_CHARACTERS else f"{said[:QUOTED_CHARACTERS]} …"
+    shown = re.sub(r"\n+", " ↵ ", shown.strip("\n"))
     return (
         f'<li><details><summary><q class="copied">{escape(shown)}</q> <span>{escape(place(passage, language))}</span>'
         f"</summary><p>… {escape(passage.before)}<mark>{escape(said)}</mark>{escape(passage.after)} …</p></details></li>"

@@ -55,7 +55,8 @@ def test_the_lines_of_python_make_the_run_of_the_command(space: Workspace, tmp_p
 
     monkeypatch.chdir(tmp_path)
     shown = choosing.command(space, "fox", "quickstart", "", "en", *values(**TINY))
-    command, python = (html.unescape(text) for text in re.findall(r"<pre[^>]*>(.*?)</pre>", shown, re.S)[:2])
+    ways = re.findall(r"<pre[^>]*>(.*?)</pre>", shown, re.S)[:2]
+    command, python = (html.unescape(re.sub("<.*?>", "", way)) for way in ways)
     exec(compile(python, "shown", "exec"), {})
     typed = command.split()[2:]
     typed[typed.index("--name") + 1] = "typed"

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 
 def ways(shown: str) -> tuple[list[str], str]:
     """The command's words and the Python lines of what is shown."""
-    command, python = (html.unescape(text) for text in re.findall(r"<pre[^>]*>(.*?)</pre>", shown, re.S))
+    ways = re.findall(r"<pre[^>]*>(.*?)</pre>", shown, re.S)
+    command, python = (html.unescape(re.sub("<.*?>", "", way)) for way in ways)
     return shlex.split(command), python
 
 

@@ -89,7 +89,7 @@ def card(corpus: Corpus, language: str) -> str:
         (count(facts.characters), "corpus.characters"),
         (count(facts.distinct_characters), "corpus.distinct"),
         (count(facts.lines), "corpus.lines"),
-        (f"{facts.duplicate_line_share:.1%}", "corpus.duplicates"),
+        (f"{100 * facts.duplicate_line_share:.1f} %", "corpus.duplicates"),
     )
     cells = "".join(f"<div><b>{value}</b>{escape(say(key, language))}</div>" for value, key in figures)
     files = "".join(_file(file, language) for file in corpus.files)

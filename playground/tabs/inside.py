@@ -26,13 +26,13 @@ FOLLOWS = ("checkpoint",)
 FIRST_PANEL = next(iter(PANELS))
 # The words that each panel's script writes, by their names there.
 WORDS = dict(
-    surprise=("legend", "nats", "odds", "hardest", "first", "bits", "map", "tokens", "expected", "surprising"),
+    surprise=("legend", "nats", "odds", "hardest", "first", "bits", "map", "tokens", "expected", "surprising", "hint"),
     next=(
         "after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest",
         "as_table", "token",
     ),
     attention=("text", "layer", "head", "mean", "looks", "at", "grid", "as_table", "token", "share"),
-    embeddings=("map", "near", "step", "play", "pause", "explained", "stages", "as_table", "token"),
+    embeddings=("map", "hint", "near", "step", "play", "pause", "explained", "stages", "as_table", "token"),
     tokens=(
         "merges", "step", "none", "size", "vocabulary", "tokens", "per_token", "parameters", "char", "bpe", "cut", "learnt",
     ),

@@ -72,6 +72,10 @@ WORDS = {
     "inside.stage.last": ("last", "最新"),
     "inside.stage.fetched": ("as fetched", "取り込んだまま"),
     "insight.surprise.legend": ("How surprising each character was", "各文字の驚きの大きさ"),
+    "insight.surprise.hint": (
+        "Point at a character to see how surprising it was.",
+        "文字を指すと、その驚きの大きさが出ます。",
+    ),
     "insight.surprise.expected": ("expected", "予想どおり"),
     "insight.surprise.surprising": ("surprising", "意外"),
     "insight.surprise.nats": ("nats", "nat"),
@@ -110,6 +114,10 @@ WORDS = {
     "insight.attention.share": ("share", "割合"),
     "insight.attention.grid": ("Layers and heads: choose one", "層とヘッド:一つ選ぶ"),
     "insight.embeddings.map": ("Map of the tokens", "トークンの地図"),
+    "insight.embeddings.hint": (
+        "Point at a token to see which are most like it.",
+        "トークンを指すと、よく似たものが出ます。",
+    ),
     "insight.embeddings.near": ("most alike", "似ているもの"),
     "insight.embeddings.step": ("step", "ステップ"),
     "insight.embeddings.play": ("Play", "再生"),
