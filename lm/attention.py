@@ -7,7 +7,7 @@ no AMX), forward and backward at 8×6×256×64: 25 ms by PyTorch, 6.5 ms in one 
 in blocks of 64. The gradients are about as close to float64's as bf16 allows (a test bounds them beside PyTorch's), and
 nothing is drawn at random.
 
-`weigh` and `weigh_backward` are these products, for `PlainAttention` and for `lm.fast_block`.
+`attention_forward` and `attention_backward` are these products, for `PlainAttention` and for `lm.fast_block`.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ class PlainAttention(torch.autograd.Function):
     def forward(ctx, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ANN001 - autograd's own context
         y = torch.empty_like(q, memory_format=torch.contiguous_format)
         q, k, v = (z.flatten(0, 1) for z in (q, k, v))  # (B H, T, D)
-        ctx.save_for_backward(q, k, v, *weigh(q, k, v, y))
+        ctx.save_for_backward(q, k, v, *attention_forward(q, k, v, y))
         return y
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN001
         q, k, v, *weights = ctx.saved_tensors
-        by_qkv = q.new_empty((3, *gradient.shape))
-        weigh_backward(gradient, q, k, v, weights, by_qkv)
-        return tuple(by_qkv)
+        grad_qkv = q.new_empty((3, *gradient.shape))
+        attention_backward(gradient, q, k, v, weights, grad_qkv)
+        return tuple(grad_qkv)
 
 
-def weigh(q: Tensor, k: Tensor, v: Tensor, y: Tensor) -> list[Tensor]:
+def attention_forward(q: Tensor, k: Tensor, v: Tensor, y: Tensor) -> list[Tensor]:
     """Fill y (B, H, T, D), in whatever order it lies, with the mixtures that q, k, v (B H, T, D) ask for.
 
     Returns the weights of each block of rows, (B H, rows, last row + 1).
@@ -68,19 +68,23 @@ def weigh(q: Tensor, k: Tensor, v: Tensor, y: Tensor) -> list[Tensor]:
     return kept
 
 
-def weigh_backward(gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, weights: list[Tensor], by_qkv: Tensor) -> None:
-    """Fill by_qkv (3, B, H, T, D), in whatever order it lies, from the gradient of the mixtures (B, H, T, D)."""
-    by_q, by_k, by_v = by_qkv
+def attention_backward(
+    gradient: Tensor, q: Tensor, k: Tensor, v: Tensor, weights: list[Tensor], grad_qkv: Tensor
+) -> None:
+    """Fill grad_qkv (3, B, H, T, D), in whatever order it lies, from the gradient of the mixtures (B, H, T, D)."""
+    grad_q, grad_k, grad_v = grad_qkv
     B, H, T, D = gradient.shape
     scale = D**-0.5
     for (first, end), kept in zip(reversed(_blocks(T)), reversed(weights), strict=True):  # the last one sees all keys
         here = gradient[:, :, first:end].flatten(0, 1)  # (B H, rows, D)
-        by_weights = torch.bmm(here, v[:, :end].mT)  # (B H, rows, end)
-        by_scores = torch.ops.aten._softmax_backward_data.out(by_weights, kept, -1, kept.dtype, grad_input=by_weights)
-        by_q[:, :, first:end] = torch.bmm(by_scores, k[:, :end]).mul_(scale).view(B, H, end - first, D)
-        by_keys = torch.bmm(by_scores.mT, q[:, first:end]).mul_(scale).view(B, H, end, D)
-        by_values = torch.bmm(kept.mT, here).view(B, H, end, D)
-        for total, share in ((by_k, by_keys), (by_v, by_values)):
+        grad_weights = torch.bmm(here, v[:, :end].mT)  # (B H, rows, end)
+        grad_scores = torch.ops.aten._softmax_backward_data.out(
+            grad_weights, kept, -1, kept.dtype, grad_input=grad_weights
+        )
+        grad_q[:, :, first:end] = torch.bmm(grad_scores, k[:, :end]).mul_(scale).view(B, H, end - first, D)
+        grad_keys = torch.bmm(grad_scores.mT, q[:, first:end]).mul_(scale).view(B, H, end, D)
+        grad_values = torch.bmm(kept.mT, here).view(B, H, end, D)
+        for total, share in ((grad_k, grad_keys), (grad_v, grad_values)):
             if end == T:
                 total.copy_(share)
             else:

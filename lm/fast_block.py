@@ -3,7 +3,7 @@
 Under autocast a third of a small model's step is not arithmetic: every weight and every gradient is cast in an
 operation of its own, query, key and value are copied apart and their gradients together, sums are made in fresh
 memory. Here one autograd node is a whole branch, x + attention(norm(x)) or x + mlp(norm(x)). As under autocast the stream, the norms and
-the turning of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds
+the rotation of query and key are float32, the products bf16; the gradients are as close to float64's (a test bounds
 both).
 
 `Block` asks `is_ready` and computes plainly where the answer is no. Not covered: dropout, grouped key/value heads,
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lm.attention import LONGEST_PLAIN, weigh, weigh_backward
+from lm.attention import LONGEST_PLAIN, attention_forward, attention_backward
 
 Weight = Tensor | None
 Rotary = tuple[Tensor, Tensor]  # cos and sin, (T, D) each
@@ -34,11 +34,11 @@ def is_ready(x: Tensor) -> bool:
 
 
 def can_attend(x: Tensor, attention: nn.Module) -> bool:
-    """Whether `attend` knows this attention at this length: a key and a value for each query, and not too many."""
+    """Whether `attention_branch` knows this attention at this length: a key and value for each query, not too many."""
     return x.size(1) <= LONGEST_PLAIN and attention.qkv.out_features == 3 * x.size(2)
 
 
-def attend(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None) -> Tensor:
+def attention_branch(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None) -> Tensor:
     """x + attention(norm(x)), (B, T, C) float32."""
     qkv, out = attention.qkv, attention.out
     n_head = x.size(2) // attention.head_size
@@ -47,7 +47,7 @@ def attend(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | No
     )
 
 
-def think(x: Tensor, norm: nn.Module, mlp: nn.Module) -> Tensor:
+def mlp_branch(x: Tensor, norm: nn.Module, mlp: nn.Module) -> Tensor:
     """x + mlp(norm(x)), (B, T, C) float32."""
     up, down = mlp.up, mlp.down
     return MLPBranch.apply(x, *_weights(norm), up.weight, up.bias, down.weight, down.bias, mlp.gelu, norm.eps)
@@ -60,7 +60,7 @@ def _weights(norm: nn.Module) -> tuple[Weight, Weight]:
 class AttentionBranch(torch.autograd.Function):
     """x (B, T, C) float32 → x + out(attention(norm(x))).
 
-    A norm without weight is RMS; with `rotary`, query and key are turned and normalised with the same `eps`.
+    A norm without weight is RMS; with `rotary`, query and key are rotated and normalised with the same `eps`.
     """
 
     @staticmethod
@@ -74,13 +74,13 @@ class AttentionBranch(torch.autograd.Function):
             qkv_weight, out_weight = qkv_weight.bfloat16(), out_weight.bfloat16()
             qkv = linear(normed, qkv_weight, qkv_bias)  # (B T, 3 C)
             heads = qkv.view(B, T, 3, n_head, -1).permute(2, 0, 3, 1, 4).reshape(3, B * n_head, T, -1)
-            turned = turn(heads[:2], rotary, eps) if rotary else heads[:2]  # query and key
+            query_key = rotate_and_normalise(heads[:2], rotary, eps) if rotary else heads[:2]
             y = heads.new_empty(B, T, n_head, C // n_head)
-            weights = weigh(*turned, heads[2], y.transpose(1, 2))
+            weights = attention_forward(*query_key, heads[2], y.transpose(1, 2))
             y = y.view(B * T, C)
             stream = x + linear(y, out_weight, out_bias).view(B, T, C)
         ctx.save_for_backward(
-            x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, turned, y, *weights
+            x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, query_key, y, *weights
         )
         ctx.n_head, ctx.eps, ctx.rotary = n_head, eps, rotary
         ctx.has_bias = qkv_bias is not None, out_bias is not None
@@ -89,24 +89,27 @@ class AttentionBranch(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:  # (B, T, C) float32
-        x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, turned, y, *weights = (
+        x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, query_key, y, *weights = (
             ctx.saved_tensors
         )
         B, T, C = x.shape
-        by_y, by_out_weight, by_out_bias = linear_backward(as_rows(gradient), y, out_weight, ctx.has_bias[1])
-        by_y = by_y.view(B, T, ctx.n_head, -1).transpose(1, 2)
-        by_qkv = heads.new_empty(B, T, 3, ctx.n_head, C // ctx.n_head)
-        by_heads = by_qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
-        weigh_backward(by_y, *turned, heads[2], weights, by_heads)
+        grad_y, grad_out_weight, grad_out_bias = linear_backward(as_rows(gradient), y, out_weight, ctx.has_bias[1])
+        grad_y = grad_y.view(B, T, ctx.n_head, -1).transpose(1, 2)
+        grad_qkv = heads.new_empty(B, T, 3, ctx.n_head, C // ctx.n_head)
+        grad_heads = grad_qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        attention_backward(grad_y, *query_key, heads[2], weights, grad_heads)
         if ctx.rotary:
-            by_turned = by_heads[:2].flatten(1, 2)
-            by_heads[:2] = turn_backward(by_turned, heads[:2], ctx.rotary, ctx.eps).view_as(by_heads[:2])
-        by_qkv = by_qkv.view(B * T, 3 * C)
-        by_normed, by_qkv_weight, by_qkv_bias = linear_backward(by_qkv, normed, qkv_weight, ctx.has_bias[0])
-        by_x, by_norm_weight, by_norm_bias = normalise_backward(by_normed, x, mean, scale, norm_weight, norm_bias)
+            grad_query_key = grad_heads[:2]
+            unrotated = rotate_and_normalise_backward(grad_query_key.flatten(1, 2), heads[:2], ctx.rotary, ctx.eps)
+            grad_query_key.copy_(unrotated.view_as(grad_query_key))
+        grad_qkv = grad_qkv.view(B * T, 3 * C)
+        grad_normed, grad_qkv_weight, grad_qkv_bias = linear_backward(grad_qkv, normed, qkv_weight, ctx.has_bias[0])
+        grad_x, grad_norm_weight, grad_norm_bias = normalise_backward(
+            grad_normed, x, mean, scale, norm_weight, norm_bias
+        )
         return (
-            by_x.add_(gradient), by_norm_weight, by_norm_bias, by_qkv_weight, by_qkv_bias, by_out_weight, by_out_bias,
-            None, None, None,
+            grad_x.add_(gradient), grad_norm_weight, grad_norm_bias, grad_qkv_weight, grad_qkv_bias,
+            grad_out_weight, grad_out_bias, None, None, None,
         )  # fmt: skip
 
 
@@ -124,24 +127,31 @@ class MLPBranch(torch.autograd.Function):
         with torch.autocast("cpu", enabled=False):
             normed, *statistics = normalise(x, norm_weight, norm_bias, eps)  # (B T, C) bf16
             up_weight, down_weight = up_weight.bfloat16(), down_weight.bfloat16()
-            wide = linear(normed, up_weight, up_bias)  # (B T, inner)
-            bent = F.gelu(wide, approximate=gelu) if gelu else wide.relu_().square()
-            stream = x + linear(bent, down_weight, down_bias).view_as(x)
-        ctx.save_for_backward(x, norm_weight, norm_bias, *statistics, normed, up_weight, down_weight, wide, bent)
+            hidden = linear(normed, up_weight, up_bias)  # (B T, inner)
+            activated = F.gelu(hidden, approximate=gelu) if gelu else hidden.relu_().square()
+            stream = x + linear(activated, down_weight, down_bias).view_as(x)
+        ctx.save_for_backward(x, norm_weight, norm_bias, *statistics, normed, up_weight, down_weight, hidden, activated)
         ctx.gelu, ctx.has_bias = gelu, (up_bias is not None, down_bias is not None)
         return stream
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:
-        x, norm_weight, norm_bias, mean, scale, normed, up_weight, down_weight, wide, bent = ctx.saved_tensors
-        by_bent, by_down_weight, by_down_bias = linear_backward(as_rows(gradient), bent, down_weight, ctx.has_bias[1])
-        by_wide = aten.gelu_backward(by_bent, wide, approximate=ctx.gelu) if ctx.gelu else by_bent.mul_(wide).mul_(2)
-        by_normed, by_up_weight, by_up_bias = linear_backward(by_wide, normed, up_weight, ctx.has_bias[0])
-        by_x, by_norm_weight, by_norm_bias = normalise_backward(by_normed, x, mean, scale, norm_weight, norm_bias)
+        x, norm_weight, norm_bias, mean, scale, normed, up_weight, down_weight, hidden, activated = ctx.saved_tensors
+        grad_activated, grad_down_weight, grad_down_bias = linear_backward(
+            as_rows(gradient), activated, down_weight, ctx.has_bias[1]
+        )
+        if ctx.gelu:
+            grad_hidden = aten.gelu_backward(grad_activated, hidden, approximate=ctx.gelu)
+        else:
+            grad_hidden = grad_activated.mul_(hidden).mul_(2)
+        grad_normed, grad_up_weight, grad_up_bias = linear_backward(grad_hidden, normed, up_weight, ctx.has_bias[0])
+        grad_x, grad_norm_weight, grad_norm_bias = normalise_backward(
+            grad_normed, x, mean, scale, norm_weight, norm_bias
+        )
         return (
-            by_x.add_(gradient), by_norm_weight, by_norm_bias, by_up_weight, by_up_bias, by_down_weight, by_down_bias,
-            None, None,
+            grad_x.add_(gradient), grad_norm_weight, grad_norm_bias, grad_up_weight, grad_up_bias,
+            grad_down_weight, grad_down_bias, None, None,
         )  # fmt: skip
 
 
@@ -162,8 +172,8 @@ def linear(x: Tensor, weight: Tensor, bias: Weight) -> Tensor:
 
 def linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, has_bias: bool) -> tuple[Tensor, Tensor, Weight]:
     """The gradients of x (N, in) in bf16, of the weight (out, in) and of the bias (out,) in float32."""
-    by_bias = gradient.sum(0).float() if has_bias else None
-    return gradient @ weight, (gradient.mT @ x).float(), by_bias
+    grad_bias = gradient.sum(0).float() if has_bias else None
+    return gradient @ weight, (gradient.mT @ x).float(), grad_bias
 
 
 def normalise(x: Tensor, weight: Weight, bias: Weight, eps: float) -> tuple[Tensor, Weight, Tensor]:
@@ -198,20 +208,20 @@ def rms_backward(gradient: Tensor, x: Tensor, scale: Tensor) -> Tensor:
     return gradient.addcmul_(x, mean, value=-1).mul_(scale)
 
 
-def turn(heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
-    """Query and key (2, N, T, D) bf16, turned by their positions and then normalised by RMS, which turning keeps."""
+def rotate_and_normalise(heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
+    """Query and key (2, N, T, D) bf16, rotated by their positions and then normalised by RMS, which rotation keeps."""
     x = heads.float()
-    return rotated(x, *rotary).mul_(inverse_rms(x, eps)).bfloat16()
+    return rotate(x, *rotary).mul_(inverse_rms(x, eps)).bfloat16()
 
 
-def turn_backward(gradient: Tensor, heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
-    """The gradient of the heads as they came from the product: turned back, then through the norm."""
+def rotate_and_normalise_backward(gradient: Tensor, heads: Tensor, rotary: Rotary, eps: float) -> Tensor:
+    """The gradient of the heads as they came from the product: rotated back, then through the norm."""
     x, (cos, sin) = heads.float(), rotary
-    return rms_backward(rotated(gradient.float(), cos, -sin), x, inverse_rms(x, eps))
+    return rms_backward(rotate(gradient.float(), cos, -sin), x, inverse_rms(x, eps))
 
 
-def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """`lm.model.rotate` in two passes: channel i turns with channel i + D/2 of x (2, N, T, D)."""
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """`lm.model.rotate` in two passes: channel i rotates with channel i + D/2 of x (2, N, T, D)."""
     y, half = x * cos, x.size(-1) // 2
     y[..., :half].addcmul_(x[..., half:], sin[:, :half])
     y[..., half:].addcmul_(x[..., :half], sin[:, half:], value=-1)

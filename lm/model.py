@@ -117,22 +117,22 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Every token thinks for itself: widen, bend, narrow."""
+    """Every token by itself: widen, activate, narrow."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         is_gpt2 = config.arch == "gpt2"
         self.up = Linear(config.n_embd, config.inner, bias=is_gpt2 and config.bias)
         self.down = Linear(config.inner, config.n_embd, bias=is_gpt2 and config.bias)
-        self.gelu = GELUS[config.gelu] if is_gpt2 else ""  # as `F.gelu` names it; modern bends by ReLU²
+        self.gelu = GELUS[config.gelu] if is_gpt2 else ""  # as `F.gelu` names it; modern has ReLU²
 
     def forward(self, x: Tensor) -> Tensor:
-        bend = partial(F.gelu, approximate=self.gelu) if self.gelu else relu_squared
-        return self.down(bend(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
+        activation = partial(F.gelu, approximate=self.gelu) if self.gelu else relu_squared
+        return self.down(activation(self.up(x)))  # (B, T, C) → (B, T, inner) → (B, T, C)
 
 
 class Experts(nn.Module):
-    """Several MLPs of which every token meets the few that its router likes best (Shazeer et al. 2017).
+    """Several MLPs of which every token meets the few that its router finds likeliest (Shazeer et al. 2017).
 
     Gates as in Mixtral (Jiang et al. 2024): a softmax over all experts, the largest k of it, made to sum to one. No
     expert has a limit, so no token is dropped. `balance` is the balance loss of the last forward pass, `counts` (E,)
@@ -149,8 +149,8 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(0, 1)  # (B T, C)
-        likings = F.softmax(self.router(tokens).float(), dim=-1)  # (B T, E)
-        gates, chosen = likings.topk(self.n_chosen)  # (B T, k) each
+        probabilities = F.softmax(self.router(tokens).float(), dim=-1)  # (B T, E)
+        gates, chosen = probabilities.topk(self.n_chosen)  # (B T, k) each
         gates = gates / gates.sum(dim=-1, keepdim=True)
         y = torch.zeros_like(tokens)
         for i, expert in enumerate(self.experts):
@@ -158,16 +158,16 @@ class Experts(nn.Module):
             y = y.index_add(0, rows, (expert(tokens[rows]) * gates[rows, slots, None]).to(y.dtype))
         counts = torch.bincount(chosen.flatten(), minlength=len(self.experts))
         self.counts += counts
-        self.balance = balance_loss(likings, counts)
+        self.balance = balance_loss(probabilities, counts)
         return y.view_as(x)  # (B, T, C)
 
 
-def balance_loss(likings: Tensor, counts: Tensor) -> Tensor:
+def balance_loss(probabilities: Tensor, counts: Tensor) -> Tensor:
     """E Σ fᵢ Pᵢ (Fedus et al. 2021, Switch Transformers, eq. 4): 1 when all are used alike, E when one does all.
 
-    `counts` (E,) of choices make the shares f, which have no gradient; the mean of `likings` (N, E) makes P.
+    `counts` (E,) of choices make the shares f, which have no gradient; the mean of `probabilities` (N, E) makes P.
     """
-    return counts.numel() * (counts / counts.sum() * likings.mean(dim=0)).sum()
+    return counts.numel() * (counts / counts.sum() * probabilities.mean(dim=0)).sum()
 
 
 class Block(nn.Module):
@@ -190,11 +190,11 @@ class Block(nn.Module):
             return x + self.dropout(self.mlp(self.norm2(x)))
         is_fast = cache is None and not (self.training and self.dropout.p) and fast_block.is_ready(x)
         if is_fast and fast_block.can_attend(x, self.attention):
-            x = fast_block.attend(x, self.norm1, self.attention, rotary)
+            x = fast_block.attention_branch(x, self.norm1, self.attention, rotary)
         else:
             x = x + self.dropout(self.attention(self.norm1(x), rotary, cache))
         if is_fast and isinstance(self.mlp, MLP):
-            return fast_block.think(x, self.norm2, self.mlp)
+            return fast_block.mlp_branch(x, self.norm2, self.mlp)
         return x + self.dropout(self.mlp(self.norm2(x)))
 
 
