@@ -115,7 +115,7 @@ def refusal(error: OSError) -> RunError:
         return RunError(
             f"{error.filename} is not there: it was deleted or moved; bring it back, or choose something else"
         )
-    if error.errno in VANISHED and "temporary directory" in str(error):
+    if error.errno == errno.ENOENT and "temporary" in str(error):  # of Python's `tempfile`, which names no file
         return RunError(
             "there is no room for temporary files: no folder for them can be written to; free some space, or set TMPDIR "
             "to a folder that can"

@@ -17,10 +17,11 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any, TypeVar
 
 import huggingface_hub
@@ -152,11 +153,27 @@ def patiently(
 
     By default that is whatever `is_passing`. `Cancelled` as soon as `is_stopped` in a pause.
     """
+    try:
+        return _tried(call, words, named, heals or is_passing, is_stopped)
+    except (AttributeError, KeyError, TypeError, JSONDecodeError) as error:  # the client trips over what it was sent
+        raise HubError(
+            f"{endpoint()} does not answer as the Hub does ({type(error).__name__}); check HF_ENDPOINT and the network, a "
+            "page to sign in at for one, and try again"
+        ) from error
+
+
+def _tried(
+    call: Callable[..., T],
+    words: Sequence[Any],
+    named: Mapping[str, Any],
+    heals: Callable[[BaseException], bool],
+    is_stopped: Callable[[], bool],
+) -> T:
     for wait_seconds in BACKOFF_SECONDS:
         try:
             return call(*words, **named)
         except FAILURES as error:
-            if not (heals or is_passing)(error):
+            if not heals(error):
                 raise
         deadline = time.monotonic() + wait_seconds
         while time.monotonic() < deadline:
@@ -184,7 +201,7 @@ def begun(work: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - carried over to who asks for the result, where it is raised
+        except BaseException as error:  # noqa: BLE001 - broad: carried over to who asks for the result, and raised there
             outcome.set_exception(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
@@ -246,6 +263,8 @@ def in_words(error: BaseException, repo: str) -> str | None:
         return f"the Hub refuses the card's metadata: {_server_lines(error)}; edit the lines between the two ---"
     if isinstance(error, ValueError) and "LFS batch API" in str(error):
         return _refused_upload("; ".join(dict.fromkeys(re.findall(r"`([^`\n]+)", str(error)))))
+    if isinstance(error, OSError) and "Consistency check failed" in str(error):
+        return f"{repo} did not arrive as the Hub says it is: another length; try again, or choose another model"
     if isinstance(error, OSError) and error.errno:
         where = error.filename or "the cache"
         return f"cannot read or write {where}: {error.strerror}; free some space or choose another place"

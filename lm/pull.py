@@ -11,6 +11,7 @@ bit.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from huggingface_hub import HfApi, constants, try_to_load_from_cache
@@ -28,6 +29,7 @@ from tqdm import tqdm
 from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir
 from lm.errors import HubError, LMError
 from lm.hub import Cancelled, Progress
+from lm.records import is_count
 from lm.run_dir import RunDir, Status
 from lm.scratch import scratch
 from lm.tokenizer import load_tokenizer
@@ -37,8 +39,10 @@ SPARED_BYTES = 200_000_000  # of the disk stay free for everything else. assumed
 MOST_JSON_BYTES = 100_000_000  # a settings, tokenizer or log file larger than this is no such file
 BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for names
 HEADER_BYTES = 16_000_000
+SLACK_BYTES = 1_000_000  # beyond twice what was said: a part may come again after a break
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 MOST_THREADS = 1024
+BLOCK_BYTES = 1 << 20
 # What everybody calls OpenAI's GPT-2, and where it lies.
 OPENAI_NAMES = {f"gpt2{size}": f"openai-community/gpt2{size}" for size in ("", "-medium", "-large", "-xl")}
 RUN_FILES = ("training/config.json", "training/metrics.jsonl", "training/samples.jsonl")
@@ -143,21 +147,39 @@ class _Fetch:
             if isinstance(error, OSError) and not isinstance(error, OfflineModeIsEnabled):
                 raise  # the Hub answered
             return self._cached()
-        sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or ()}
+        said = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+        sizes = {name: one.size if is_count(one.size) else 0 for name, one in said.items()}
         check_is_model(self.source.repo, sizes)
         wanted = [name for name in self.names if name in sizes]
         self._check_sizes(sizes, wanted)
         self.check_room(sum(sizes[name] for name in wanted))
         self._check_disk(sum(sizes[name] for name in wanted if not self._is_here(name, info.sha)))
-        folder = Path(self._download(checkpoint.CONFIG, self.source.revision, _Counter(self, 0, is_stopped))).parent
+        few = _Counter(self, 0, is_stopped, sizes[checkpoint.CONFIG])
+        folder = Path(self._download(checkpoint.CONFIG, self.source.revision, few)).parent
         if folder.name != info.sha:
             raise HubError(f"{self.source.repo} was changed at this moment; try again")
         check_weights(folder, sizes[checkpoint.WEIGHTS])
-        counter = _Counter(self, sum(sizes[name] for name in wanted), is_stopped)
+        total = sum(sizes[name] for name in wanted)
+        counter = _Counter(self, total, is_stopped, total)
         for name in wanted:
             counter.begin(name)
-            self._download(name, info.sha, counter)
+            is_new = not self._is_here(name, info.sha)
+            path = Path(self._download(name, info.sha, counter))
+            if is_new and said[name].lfs:
+                self._check_sum(path, said[name].lfs.sha256)
         return folder, info.sha
+
+    def _check_sum(self, path: Path, sha256: str) -> None:
+        """Refuse, and forget, a large file that is not the one the Hub spoke of: the client compares lengths alone."""
+        with open(path, "rb") as file:
+            found = _sha256(file)
+        if found != sha256:
+            path.resolve().unlink()
+            path.unlink(missing_ok=True)
+            raise HubError(
+                f"{path.name} of {self.source.repo} did not arrive as the Hub says it is: its sha256 is another; try again, "
+                "or choose another model"
+            )
 
     def _download(self, name: str, revision: str, counter: _Counter) -> str:
         """The file in the cache; after a break the client goes on where it was."""
@@ -214,8 +236,9 @@ class _Fetch:
 class _Counter:
     """Bytes received, over all files; stops the download when the user gives up."""
 
-    def __init__(self, fetch: _Fetch, total: int, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, fetch: _Fetch, total: int, is_stopped: Callable[[], bool], expected: int) -> None:
         self.fetch, self.total, self.is_stopped = fetch, total, is_stopped
+        self.most = 2 * expected + SLACK_BYTES
         self.done, self.name = 0, checkpoint.CONFIG
 
     def begin(self, name: str) -> None:
@@ -226,6 +249,11 @@ class _Counter:
         if self.is_stopped():
             raise Cancelled("cancelled; what has arrived is kept, and pulling again goes on from there")
         self.done += int(n or 0)
+        if self.done > self.most:
+            raise HubError(
+                f"{self.name} of {self.fetch.source.repo} has no end: {self.done / 1e6:,.0f} MB came, far more than the Hub "
+                "said; choose another model"
+            )
         self.fetch.progress(f"fetching {self.name}", min(self.done, self.total), self.total)
 
     def bar_class(self) -> type[tqdm]:
@@ -241,6 +269,13 @@ class _Counter:
                 counter.add(n)
 
         return Bar
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def check_is_model(repo: str, sizes: Mapping[str, int]) -> None:

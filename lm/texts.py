@@ -17,6 +17,7 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,11 @@ TIMEOUT_SECONDS = 20
 BLOCK_BYTES = 1 << 16
 # The largest classic has 1.1 MB; what is several times larger is something else.
 LARGEST_BYTES = 8 << 20
+
+# What zips are made with; the others' decompressors take as much memory as a stranger says.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What `zipfile` raises at an archive that is damaged, encrypted (RuntimeError) or lies about names and places (ValueError).
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 when the server does not say)
 
@@ -219,10 +225,11 @@ def _unpacked(data: bytes, text: Classic) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [member for member in archive.infolist() if member.filename.lower().endswith(".txt")]
-            if len(members) == 1 and members[0].file_size <= LARGEST_BYTES:
+            is_plain = len(members) == 1 and members[0].compress_type in METHODS
+            if is_plain and members[0].file_size <= LARGEST_BYTES:
                 with archive.open(members[0]) as file:
                     return file.read(LARGEST_BYTES)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
+    except DAMAGE:
         pass
     raise CorpusError(f"the archive at {text.url} does not hold one text file; save it yourself and name the file")
 

@@ -113,7 +113,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.scratch", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
     "lm/pull.py": {
-        "lm.errors", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device", "lm.hub",
+        "lm.errors", "lm.records", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device", "lm.hub",
         "lm.prepare", "lm.tokenizer", "huggingface_hub", "numpy", "tqdm",
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
@@ -186,10 +186,11 @@ ROOMS: dict[str, set[str]] = {
         "lm.library", "lm.run_dir", "playground.look", "playground.references", "playground.workspace",
     },
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
+    "playground/pace.py": {"playground.look", "playground.theme", "playground.views", "gradio"},
     "playground/markup.py": {"lm.run_dir", "playground.text", "playground.translate"},
     "playground/frame.py": {
-        "playground.look", "playground.markup", "playground.shelf", "playground.text", "playground.translate", "playground.theme",
-        "playground.views", "playground.workspace", "gradio",
+        "playground.look", "playground.markup", "playground.pace", "playground.shelf", "playground.text", "playground.translate",
+        "playground.theme", "playground.views", "playground.workspace", "gradio",
     },
     "playground/shelf.py": {
         "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text", "playground.trainings",
@@ -290,7 +291,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.spoken", "playground.start_page", "playground.statics",
+        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
         "playground.sessions", "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

@@ -48,6 +48,7 @@ NOT_SHOWN = {
     "{} the model, its training record and its card",  # a commit
     "process {}: {}: {}",  # between processes
     "quota|storage|limit reached|exceed", "Invalid metadata", "LFS batch API", "out of memory", "allocate memory",
+    "could not create a primitive", "can't start new thread", "Consistency check failed",
     "public domain", "public domain; Aozora Bunko's notation is cleaned when it is read", "see the data set's page",
     " or ", "is missing", "Apple GPU",
     # mistakes of ours

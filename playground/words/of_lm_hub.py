@@ -42,6 +42,19 @@ ROWS = {
     "cannot read or write {path}: {why}; free some space or choose another place": (
         "{path} を読み書きできません({why})。空きを作るか、別の場所を選んでください"
     ),
+    "{endpoint} does not answer as the Hub does ({why}); check HF_ENDPOINT and the network, a page to sign in at for one, and "
+    "try again": (
+        "{endpoint} の応答は Hub のものではありません({why})。HF_ENDPOINT とネットワーク(接続前のログイン画面など)を確かめて、もう一度お試しください"
+    ),
+    "{repo} did not arrive as the Hub says it is: another length; try again, or choose another model": (
+        "届いた {repo} は Hub の示す長さと違います。もう一度試すか、別のモデルを選んでください"
+    ),
+    "{name} of {repo} did not arrive as the Hub says it is: its sha256 is another; try again, or choose another model": (
+        "届いた {repo} の {name} は Hub の示す sha256 と違います。もう一度試すか、別のモデルを選んでください"
+    ),
+    "{name} of {repo} has no end: {size} MB came, far more than the Hub said; choose another model": (
+        "{repo} の {name} は、Hub の示す大きさをはるかに超える {size} MB が届いても終わりません。別のモデルを選んでください"
+    ),
     "no token: run `hf auth login`, set HF_TOKEN, or paste one that may write ({url})": (
         "トークンがありません。`hf auth login` を実行するか、HF_TOKEN を設定するか、書き込めるトークンを貼り付けてください({url})"
     ),
