@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -162,25 +163,11 @@ def generate(arguments: argparse.Namespace) -> Result:
     if unknown:
         print(f"the vocabulary lacks {' '.join(map(repr, unknown))}: read as unknown characters", file=sys.stderr)
 
-    is_live = config.num_samples == 1 and not arguments.json
-    texts = [arguments.prompt] * config.num_samples
-    started, first = time.perf_counter(), None
-    if is_live:
-        print(arguments.prompt, end="", flush=True)
-    for piece in stream(model, tokenizer, arguments.prompt, config):
-        first = first or time.perf_counter() - started
-        texts[piece.sample] += piece.text
-        if is_live:
-            print(piece.text, end="", flush=True)
-    seconds = time.perf_counter() - started
-    if is_live:
-        print()
-    elif not arguments.json:
-        print("\n\n".join(f"--- seed {config.seed + i}\n{text}" for i, text in enumerate(texts)))
+    texts, first, seconds = _written(arguments, config, stream(model, tokenizer, arguments.prompt, config))
     return dict(
         samples=[dict(text=text, seed=config.seed + i) for i, text in enumerate(texts)],
         tokens_per_second=round(config.num_samples * config.max_new_tokens / seconds, 1),
-        first_token_seconds=round(first or seconds, 4),
+        first_token_seconds=round(first, 4),
         prompt=arguments.prompt,
         unknown_characters=unknown,
         checkpoint=str(directory),
@@ -189,23 +176,9 @@ def generate(arguments: argparse.Namespace) -> Result:
 
 def tokenize(arguments: argparse.Namespace) -> Result:
     """Cut a text into tokens, by a run's tokenizer or by one made for the occasion."""
-    from lm import checkpoint
-    from lm.tokenizer import load_tokenizer, make_tokenizer
-
     if arguments.text is None and not arguments.data:
         raise CorpusError("there is nothing to cut: give a text, or --data FILE")
-    with tempfile.TemporaryDirectory() as scratch:
-        sources = [source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
-        if not arguments.data:
-            sources[0].write_text(arguments.text, encoding="utf-8", errors="replace")
-        config = DataConfig(**picked(DataConfig, vars(arguments)))
-        check(config)
-        corpus = read_corpus(sources, Path(scratch) / "clean.txt", aozora=config.aozora, column=config.column)
-        if arguments.run:
-            tokenizer = load_tokenizer(checkpoint.find_checkpoint(arguments.run, arguments.runs_dir))
-        else:
-            tokenizer = make_tokenizer(config, corpus)
-        text = corpus.path.read_text(encoding="utf-8") if arguments.text is None else arguments.text
+    tokenizer, text = _to_cut(arguments)
     ids = tokenizer.encode(text)
     pieces = [tokenizer.decode([i]) for i in ids[:200]]
     per_token = len(text.encode("utf-8", errors="replace")) / max(1, len(ids))
@@ -377,6 +350,47 @@ def _find(name: str, runs_dir: Path, which: str) -> Path:
         if is_on_hub(name):
             return fetched(name)
     return checkpoint.find_sound(name, runs_dir, which, warn)
+
+
+def _written(
+    arguments: argparse.Namespace, config: SampleConfig, pieces: Iterable[Any]
+) -> tuple[list[str], float, float]:
+    """The texts, and after how many seconds the first token and the last one stood there; printed as they come."""
+    is_live = config.num_samples == 1 and not arguments.json
+    texts = [arguments.prompt] * config.num_samples
+    started, first = time.perf_counter(), None
+    if is_live:
+        print(arguments.prompt, end="", flush=True)
+    for piece in pieces:
+        first = first or time.perf_counter() - started
+        texts[piece.sample] += piece.text
+        if is_live:
+            print(piece.text, end="", flush=True)
+    seconds = time.perf_counter() - started
+    if is_live:
+        print()
+    elif not arguments.json:
+        print("\n\n".join(f"--- seed {config.seed + i}\n{text}" for i, text in enumerate(texts)))
+    return texts, first or seconds, seconds
+
+
+def _to_cut(arguments: argparse.Namespace) -> tuple[Any, str]:
+    """The run's tokenizer, or one made for the text; and the text that was given, or that of the files."""
+    from lm import checkpoint
+    from lm.tokenizer import load_tokenizer, make_tokenizer
+
+    config = DataConfig(**picked(DataConfig, vars(arguments)))
+    check(config)
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = [source(name) for name in arguments.data] if arguments.data else [Path(scratch) / "text.txt"]
+        if not arguments.data:
+            sources[0].write_text(arguments.text, encoding="utf-8", errors="replace")
+        corpus = read_corpus(sources, Path(scratch) / "clean.txt", aozora=config.aozora, column=config.column)
+        if arguments.run:
+            tokenizer = load_tokenizer(checkpoint.find_checkpoint(arguments.run, arguments.runs_dir))
+        else:
+            tokenizer = make_tokenizer(config, corpus)
+        return tokenizer, corpus.path.read_text(encoding="utf-8") if arguments.text is None else arguments.text
 
 
 def _held_out_tokens(checkpoint: Path) -> Path:

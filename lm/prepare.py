@@ -67,21 +67,7 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
     if note := export_note(request.model):
         say(note)
     device = choose_device(request.train.device)
-    for leftover in (run.train_tokens, run.val_tokens):  # of an attempt that did not get further
-        leftover.unlink(missing_ok=True)
-    clean_text = run.path / "corpus.tmp"
-    try:
-        corpus = read_corpus(request.sources, clean_text, aozora=request.data.aozora, column=request.data.column)
-        for file in corpus.files:
-            say("; ".join((f"{file.name}: {file.encoding}", *file.notes)))
-        say(f"{corpus.name}: {corpus.statistics.characters:,} characters, {len(corpus.alphabet):,} distinct")
-        tokenizer = _tokenizer(request, corpus, say)
-        counts = batches.write_tokens(corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens)
-    finally:
-        clean_text.unlink(missing_ok=True)
-    batches.check_enough(*counts, request.model.block_size)
-    say(f"{tokenizer.name}: vocabulary {tokenizer.vocab_size:,}, {counts[0]:,} training tokens, {counts[1]:,} held out")
-    tokenizer.save(run.path)
+    corpus, tokenizer, counts = _write_tokens(run, request, say)
     if request.init_from is not None:
         model = replace(request.model, vocab_size=tokenizer.vocab_size)
         initial.save(request.init_from, run.initial, model, tokenizer)
@@ -98,6 +84,28 @@ def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda t
     if warning := memory.warning(setup.model, setup.train, setup.grad_accum_steps, free):
         say(warning)
     return setup
+
+
+def _write_tokens(
+    run: RunDir, request: Request, say: Callable[[str], None]
+) -> tuple[Corpus, Tokenizer, tuple[int, int]]:
+    """Read the sources, and write the tokenizer and the tokens; how many to train on and how many held out."""
+    for leftover in (run.train_tokens, run.val_tokens):  # of an attempt that did not get further
+        leftover.unlink(missing_ok=True)
+    clean_text = run.path / "corpus.tmp"
+    try:
+        corpus = read_corpus(request.sources, clean_text, aozora=request.data.aozora, column=request.data.column)
+        for file in corpus.files:
+            say("; ".join((f"{file.name}: {file.encoding}", *file.notes)))
+        say(f"{corpus.name}: {corpus.statistics.characters:,} characters, {len(corpus.alphabet):,} distinct")
+        tokenizer = _tokenizer(request, corpus, say)
+        counts = batches.write_tokens(corpus, tokenizer, request.data.val_fraction, run.train_tokens, run.val_tokens)
+    finally:
+        clean_text.unlink(missing_ok=True)
+    batches.check_enough(*counts, request.model.block_size)
+    say(f"{tokenizer.name}: vocabulary {tokenizer.vocab_size:,}, {counts[0]:,} training tokens, {counts[1]:,} held out")
+    tokenizer.save(run.path)
+    return corpus, tokenizer, counts
 
 
 def first_model(run: RunDir, setup: Setup) -> GPT:
