@@ -75,10 +75,4 @@ document.addEventListener('load', (event) => { if (event.target.tagName === 'SCR
 new MutationObserver(redraw).observe(document.body, {attributes: true, attributeFilter: ['class']});
 // A hidden tab has no width: draw again when it appears.
 new ResizeObserver(() => { if (plot.clientWidth) redraw(); }).observe(plot);
-// A page that is left is hidden too: only one that stays hidden for a moment asks to be told less often.
-let pace = null;
-document.addEventListener('visibilitychange', () => {
-  redraw();
-  clearTimeout(pace);
-  pace = setTimeout(() => trigger('pace', {hidden: document.hidden}), document.hidden ? 800 : 0);
-});
+document.addEventListener('visibilitychange', redraw);

@@ -136,6 +136,12 @@ new MutationObserver(() => {
   if (focused && isLost) element.querySelector(focused)?.focus();
 }).observe(element, {childList: true, subtree: true, attributeFilter: ['data-run', 'data-more']});
 
+// The dot of the run that is trained beats with the looks at it.
+if (element.closest('#status-bar')) {
+  let beat = 0;
+  watch('value', () => { element.dataset.beat = beat = 1 - beat; });
+}
+
 if (element.closest('#header')) {
   const dark = remembered('lm-dark');
   const asked = new URLSearchParams(location.search).has('__theme');

@@ -23,7 +23,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from lm import backup
 from lm.errors import RunError
 from lm.threads import sleep_at_barriers
-from playground import choosing, frame, guest, installable, limits, markup, sessions, settings_form, shelf, text, theme
+from playground import choosing, frame, guest, installable, limits, markup, pace, sessions, settings_form, shelf, text, theme
 from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable
@@ -33,7 +33,7 @@ from playground.start_page import StartPage
 from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
-from playground.watch import SIGHT_SECONDS, Watcher, tick_seconds
+from playground.watch import SIGHT_SECONDS, Watcher
 from playground.workspace import Workspace
 from playground.workspaces import Workspaces
 
@@ -48,8 +48,9 @@ WATCHER = Watcher(
 QUIET_GRADIO = dict(
     GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000000", GRADIO_ANALYTICS_MAX_EVENTS="100"
 )
-# Its queue looks for something to do a thousand times a second by itself: 6.6 % of a core, measured with nobody there.
-QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.01, 0.05
+# Its queue looks for something to do a thousand times a second by itself. Measured with nobody there, it takes 66 ms a
+# second, with a hundred times 20, with thirty 7.
+QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.03, 0.05
 # Larger answers are compressed; Gradio would send its page of 410 kB as it is. Measured: 100 kB.
 PACKED_BYTES = 10_000
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
@@ -75,7 +76,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
                         setattr(page, name, tab.build())
                         getattr(page, name).tab = opened
             page.frame.status_bar = frame.component("status-bar")
-        page.timer = gr.Timer(tick_seconds(workspaces.is_shared), active=False)  # until the page knows what it shows
+            page.frame.pace = pace.component()
         page.watched = WATCHER.widgets(page)
         page.chosen = [page.selected, *page.watched]
         on = Edge(workspaces)
@@ -143,7 +144,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     guest.connect(page, on)
 
     def load(space: Workspace, request: gr.Request) -> tuple[Any, ...]:
-        return *enter(space, text.language_of(request.headers)), gr.Timer(active=True)
+        return enter(space, text.language_of(request.headers))
 
     def select(space: Workspace, language: str, event: gr.EventData) -> tuple[Any, ...]:
         return watcher.choose(space, str(event.run), language)
@@ -153,11 +154,11 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
 
     taught = [page.corpus.title, page.corpus.limits, page.generate.page, page.train.dial, page.train.plan]
     entered = [page.language, page.corpus.corpus, page.corpus.sample, *taught]
-    on(app.load, load, None, [*entered, *page.chosen, page.timer], is_look=True)
+    on(app.load, load, None, [*entered, *page.chosen], is_look=True)
     on([page.frame.library.select, page.frame.status_bar.select], select, page.language, page.chosen, is_look=True)
     seen = [page.selected, page.cursor, page.language]
     manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick is one request. assumed cheaper
-    on(page.timer.tick, tick, seen, page.watched, is_look=True, **manners)
+    on(page.frame.pace.look, tick, seen, page.watched, is_look=True, **manners)
 
 
 def _fine(words: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground import text, workspace
+from playground import pace, text, workspace
 from playground.look import Look
 from playground.markup import bar, duration, escape, step_words
 from playground.shelf import recently_deleted, shelf
@@ -20,7 +20,7 @@ from playground.translate import translated
 from playground.views import Row, progress
 
 GIGABYTE = 1e9
-FOLLOWS = ("header", "library", "status_bar")
+FOLLOWS = ("header", "library", "status_bar", "pace")
 
 # What `assets/keys.js` listens to.
 KEYS = dict(go="Ctrl + Enter", stop="Esc", tab="Alt + 1 … 6", rename="F2", delete="Delete", help="?")
@@ -53,6 +53,7 @@ def follow(look: Look) -> dict[str, Any]:
         header=header(look.space.device, look.language),
         library=shelf(look.rows, recently_deleted(look.space), look.row.name if look.row else "", look.language),
         status_bar=status_bar(look.rows, workspace.memory(), look.language),
+        pace=pace.pace(look),
     )
 
 

@@ -2,6 +2,7 @@
 
 A piece of ASGI in front of Gradio, whose page says that it is English and takes the words of widgets from the browser's
 language: `<html lang>` is written as it is, and `assets/language.js` has the browser say the same before Gradio asks.
+`assets/frames.js` stands beside it, for the same reason: it must come before Gradio's own scripts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 from playground.text import language_of
 from playground.theme import asset
+
+FIRST_SCRIPTS = ("language.js", "still.js")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -31,8 +34,8 @@ class Spoken:
 
 def spoken(page: bytes, language: str) -> bytes:
     """Gradio's page in `language`: as it says of itself, and as the browser will say."""
-    script = b"<script>" + asset("language.js").read_bytes() + b"</script>"
-    return page.replace(b'lang="en"', b'lang="%s"' % language.encode(), 1).replace(b"<head>", b"<head>" + script, 1)
+    first = b"".join(b"<script>" + asset(name).read_bytes() + b"</script>" for name in FIRST_SCRIPTS)
+    return page.replace(b'lang="en"', b'lang="%s"' % language.encode(), 1).replace(b"<head>", b"<head>" + first, 1)
 
 
 def _in_language(send: Send, language: str) -> Send:

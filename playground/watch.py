@@ -28,19 +28,8 @@ Cursor = dict[str, Any]
 STREAMS = {"train.chart": plots.follow, "train.timeline": timeline.follow}
 # Choices of a model: never empty where there is one, and they move on to the selected run as soon as it has its own.
 MOVING = ("generate.checkpoint", "inside.checkpoint", "share.run")
-# Between two looks at the disk. Measured on two cores without a GPU: a look costs 40 ms of the server and 200 of the
-# browser, and a training of two threads loses as much, so a look each second would take a quarter of its speed. Where
-# many visitors share two processors, the trainings need them more. assumed
-TICK_SECONDS, SHARED_TICK_SECONDS, HIDDEN_TICK_SECONDS = 2.0, 2.5, 20.0
 # What one browser saw of a training, others are told for so long. assumed: less than a tick, so that none misses one
 SIGHT_SECONDS = 0.7
-
-
-def tick_seconds(is_shared: bool = False, is_hidden: bool = False) -> float:
-    """How long a page waits before it looks again; one that nobody sees looks seldom."""
-    if is_hidden:
-        return HIDDEN_TICK_SECONDS
-    return SHARED_TICK_SECONDS if is_shared else TICK_SECONDS
 
 
 class Part(Protocol):

@@ -67,8 +67,6 @@ class Page:
         self.values = {number: _shown_first(one) for number, one in self.components.items()}
         self.by_name = {one["props"].get("elem_id"): number for number, one in self.components.items()}
         self.events = config["dependencies"]
-        ticks = [self.components[number] for one in self._caused(None, "tick") for number, _ in one["targets"]]
-        self.tick_seconds = max((one["props"]["value"] for one in ticks), default=1.0)
         self._heart = asyncio.create_task(self._beat())
         await self._load()
         return self
@@ -131,11 +129,16 @@ class Page:
         self.latencies.append((label, time.perf_counter() - began))
         return made
 
+    @property
+    def tick_seconds(self) -> float:
+        """How long the page waits now before its next tick."""
+        return self.shown("pace")["seconds"]
+
     async def tick(self) -> list[Any]:
-        """What the page's timer causes every second."""
-        ticks = self._caused(None, "tick")
+        """A look at the disk, as the page takes one every few seconds."""
         began = time.perf_counter()
-        made = await self._run(max(ticks, key=lambda found: len(found["outputs"])), None)
+        [look] = self._caused("pace", "look")
+        made = await self._run(look, None)
         self.latencies.append(("page.tick", time.perf_counter() - began))
         return made
 

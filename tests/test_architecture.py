@@ -107,8 +107,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
-        "lm.errors", "lm.account", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.initial", "lm.launch", "lm.recipes", "huggingface_hub",
-        "yaml",
+        "lm.errors", "lm.account", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
+        "huggingface_hub", "yaml",
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.scratch", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
@@ -176,11 +176,12 @@ ROOMS: dict[str, set[str]] = {
     "playground/same.py": {"gradio"},
     "playground/start_page.py": {"playground.text"},
     "playground/sessions.py": {"gradio"},
+    "playground/signed_out.py": {"lm.errors", "lm.run_dir"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor", "starlette"},
     "playground/workspaces.py": {
         "lm.errors", "lm.library", "lm.run_dir", "lm.scratch", "playground.door", "playground.limits", "playground.queue",
-        "playground.shares", "playground.text", "playground.turns", "playground.workspace", "gradio",
+        "playground.shares", "playground.signed_out", "playground.text", "playground.turns", "playground.workspace", "gradio",
     },
     "playground/glance.py": {
         "lm.library", "lm.run_dir", "playground.look", "playground.references", "playground.workspace",

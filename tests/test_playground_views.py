@@ -10,7 +10,7 @@ from fabricated_runs import add_tokens, fabricate, record, write_lines
 
 from lm import library, run_dir
 from lm.run_dir import RunDir, Status
-from playground import plots, references, views, watch
+from playground import plots, references, views
 from playground.app import WATCHER
 from playground.views import Curve, Library, Meter
 from playground.workspace import Workspace
@@ -216,11 +216,6 @@ def test_reference_lines_are_worked_out_beside_the_page(runs: Path) -> None:
 def test_a_chapter_brings_its_curve_and_other_recipes_none() -> None:
     assert references.published("chapter19")["points"][-1] == (499, 2.798, 3.145)
     assert references.published("quickstart") is None and references.published("unheard-of") is None
-
-
-def test_a_shared_page_looks_less_often_and_a_hidden_one_seldom() -> None:
-    alone, shared = watch.tick_seconds(), watch.tick_seconds(is_shared=True)
-    assert alone < shared < watch.tick_seconds(is_hidden=True)
 
 
 def test_no_run_empties_the_chart_once() -> None:

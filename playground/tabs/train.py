@@ -15,7 +15,7 @@ from playground import choosing, guest, keepsake, limits, live, plots, text, tim
 from playground.edge import Edge
 from playground.look import Look
 from playground.text import say
-from playground.watch import Cursor, Watcher, tick_seconds
+from playground.watch import Cursor, Watcher
 from playground.workspace import Workspace
 
 FIELDS = choosing.FIELDS
@@ -130,23 +130,12 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
 
     on(w.go.click, begin, asked, page.chosen, told=w.choice_told)
     seen = [page.selected, page.cursor, language]
-    on(w.chart.pace, _pace(page.watcher), seen, [page.timer, *page.watched], is_look=True)
     on(w.timeline.keep, keep, [page.selected, language], w.kept, told=w.kept_told, is_look=True)
     def end(space: Workspace, run: str, _: str) -> None:
         stop(space, run)
 
     for pressed, act in (([w.stop.click, w.note.stop], end), (w.resume.click, resume)):
         on(pressed, _then_look(act, page.watcher), seen, page.watched)
-
-
-def _pace(watcher: Watcher) -> Callable[..., tuple[Any, ...]]:
-    """A handler for a page that was hidden or is seen again: it is told less often, or at once."""
-
-    def handler(space: Workspace, selected: str, cursor: Cursor, language: str, event: gr.EventData) -> tuple[Any, ...]:
-        looked = watcher.watch(space, selected, cursor, language)
-        return gr.Timer(tick_seconds(space.share.limits is not None, bool(event.hidden))), *looked
-
-    return handler
 
 
 def _then_look(act: Callable[[Workspace, str, str], None], watcher: Watcher) -> Callable[..., tuple[Any, ...]]:

@@ -30,6 +30,16 @@ HIDE = """(is_hidden) => {
     document.dispatchEvent(new Event('visibilitychange'));
 }"""
 
+# Before any script of the page: count the frames that it asks for.
+COUNT_FRAMES = """{
+    const frame = window.requestAnimationFrame.bind(window);
+    window.frames = 0;
+    window.requestAnimationFrame = (draw) => { window.frames += 1; return frame(draw); };
+}"""
+
+# Whether no frame was asked for since this was asked last.
+NO_FRAMES = "() => { const before = window.before; window.before = window.frames; return before === window.frames; }"
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
@@ -153,17 +163,34 @@ def test_the_first_minute_is_explained_and_the_coach_offers_to_stop(visit, app) 
         assert run.stop.exists()
 
 
-def test_a_page_that_nobody_sees_looks_seldom(visit, app) -> None:
-    run = fabricate(app.runs_dir, "hidden", steps=40, max_steps=900, state="running")
+@pytest.fixture
+def watched(visit, app):
+    """A page that shows a training, and the looks it takes from now on."""
+    run = fabricate(app.runs_dir, "watched", steps=40, max_steps=900, state="running")
     with run_dir.owned(run):
         visitor = visit()
-        with visitor.page.expect_response("**/queue/join**"):
-            visitor.page.evaluate(HIDE, True)
-        visitor.page.wait_for_timeout(1500)  # what was on its way
         looks = []
-        visitor.page.on("request", lambda request: "queue/join" in request.url and looks.append(request.url))
-        visitor.page.wait_for_timeout(3000)
-        assert len(looks) <= 1
-        grow(run, 41, 80)
-        visitor.page.evaluate(HIDE, False)
-        visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")  # at once
+        visitor.page.on("request", lambda request: "run/predict" in request.url and looks.append(request.url))
+        yield visitor, run, looks
+
+
+def test_a_page_that_nobody_sees_looks_seldom(watched) -> None:
+    visitor, run, looks = watched
+    visitor.page.evaluate(HIDE, True)
+    visitor.page.wait_for_timeout(1000)  # what was on its way
+    looks.clear()
+    visitor.page.wait_for_timeout(4000)
+    assert not looks
+    grow(run, 41, 80)
+    visitor.page.evaluate(HIDE, False)
+    visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")  # at once
+    assert len(looks) == 1
+
+
+def test_nothing_is_drawn_between_two_looks(watched) -> None:
+    """Sixty frames a second cost a training on two cores a tenth of its speed."""
+    page = watched[0].page
+    page.add_init_script(COUNT_FRAMES)
+    watched[0].reopen()
+    page.wait_for_function(NO_FRAMES, polling=800)
+    assert page.evaluate("document.getAnimations().length") == 0

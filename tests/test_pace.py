@@ -1,0 +1,50 @@
+"""How often a page looks at the disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fabricated_runs import fabricate
+
+from lm import run_dir
+from playground import pace
+from playground.limits import SIGNED_IN
+from playground.look import look
+from playground.shares import Share
+from playground.workspace import Workspace
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace", tmp_path / "runs")
+
+
+def seconds(space: Workspace, elapsed: float, **status: float) -> float:
+    """What a page waits while a run that has been trained for `elapsed` seconds goes on."""
+    shutil.rmtree(space.runs_dir, ignore_errors=True)
+    run = fabricate(space.runs_dir, "one", steps=3, state="running", elapsed_seconds=elapsed, **status)
+    with run_dir.owned(run):
+        return pace.pace(look(space, "", "en"))["seconds"]
+
+
+def test_the_longer_a_training_goes_on_the_rarer_are_the_looks(space: Workspace) -> None:
+    assert seconds(space, 0) == seconds(space, 80) == pace.SECONDS
+    assert pace.SECONDS < seconds(space, 200) < seconds(space, 4000) == pace.LONGEST_SECONDS
+
+
+def test_the_end_of_a_training_is_seen_in_time(space: Workspace) -> None:
+    assert seconds(space, 4000, seconds_left=5.0) == 5.0
+    assert seconds(space, 4000, seconds_left=0.1) == pace.SECONDS
+
+
+def test_without_a_training_a_page_looks_as_often_as_at_its_beginning(space: Workspace) -> None:
+    fabricate(space.runs_dir, "ended", elapsed_seconds=4000)
+    assert pace.pace(look(space, "ended", "en"))["seconds"] == pace.SECONDS
+
+
+def test_a_shared_page_looks_less_often_and_one_that_nobody_sees_seldom(space: Workspace) -> None:
+    space.share = Share(limits=SIGNED_IN)
+    shared = pace.pace(look(space, "", "en"))
+    assert pace.SECONDS < shared["seconds"] < shared["hidden_seconds"]
