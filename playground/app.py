@@ -23,7 +23,20 @@ from starlette.middleware.gzip import GZipMiddleware
 from lm import backup
 from lm.errors import RunError
 from lm.threads import sleep_at_barriers
-from playground import choosing, frame, guest, installable, limits, markup, pace, sessions, settings_form, shelf, text, theme
+from playground import (
+    choosing,
+    frame,
+    guest,
+    installable,
+    limits,
+    markup,
+    pace,
+    sessions,
+    settings_form,
+    shelf,
+    text,
+    theme,
+)
 from playground.door import Door
 from playground.edge import Edge
 from playground.installable import Installable

@@ -10,7 +10,7 @@ from fabricated_runs import add_tokens, fabricate, record, write_lines
 
 from lm import library, run_dir
 from lm.run_dir import RunDir, Status
-from playground import plots, references, views
+from playground import plots, references, views, watch
 from playground.app import WATCHER
 from playground.views import Curve, Library, Meter
 from playground.workspace import Workspace
