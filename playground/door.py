@@ -53,6 +53,9 @@ class Keeper(Protocol):
     def may_bring(self, scope: Scope, n_bytes: int, is_file: bool, language: str) -> None:
         """Raise an `LMError` when this visitor may not send so much."""
 
+    def check_sign_in(self, scope: Scope) -> None:
+        """Take a sign-in that was ended out of the session; end it where this request is to sign out."""
+
 
 class Refused(Exception):
     """The door stays closed; `status` is HTTP's."""
@@ -79,6 +82,7 @@ class Door:
             if (scope["method"], scope["path"]) == ("HEAD", "/"):  # is it there? Gradio's launch waits 3 s for that
                 return await _answer(send, 200, "")
             if self.keeper.is_shared:
+                self.keeper.check_sign_in(scope)
                 send = self._recognise(scope, headers, send)
                 receive = await self._check_visitor(scope, headers, receive)
             if scope["path"] == UPLOAD:

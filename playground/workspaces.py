@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,12 @@ from playground.door import VISITOR
 from playground.limits import ANONYMOUS, SIGNED_IN, Limits
 from playground.queue import TrainingQueue
 from playground.shares import Share
+from playground.signed_out import SignedOut
 from playground.text import language_of, say
 from playground.workspace import Workspace
 
 WATCH = "watch"  # in the page's address, before the token of a link for spectators
+SIGN_OUT = "/logout"  # Gradio's own address
 LINK = re.compile(r"[\w-]{22,64}")
 SEEN_SECONDS = 60.0  # a visit is written down at most this often
 CLEAN_SECONDS = 3600.0
@@ -71,6 +73,7 @@ class Workspaces:
     def __init__(self, own: Workspace, visitors: Path | None = None, queue: TrainingQueue | None = None) -> None:
         self.own, self.visitors, self.queue = own, visitors, queue
         self._turns = own.share.turns
+        self._signed_out = SignedOut(visitors.parent / "signed-out.json") if visitors else None
         self._spaces: OrderedDict[str, Workspace] = OrderedDict()
         self._seen: dict[str, float] = {}
         self._brought: dict[str, tuple[float, int]] = {}  # since when, by a clock that nobody sets; how many bytes
@@ -108,6 +111,16 @@ class Workspaces:
                 limits.check_disk(who.limits, brought, n_bytes, language)
                 self._brought[who.key] = (since, brought + n_bytes)
 
+    def check_sign_in(self, scope: MutableMapping[str, Any]) -> None:
+        """Take a sign-in that was ended out of a visitor's session; end it where they ask to sign out."""
+        if self._signed_out is None or not (session := scope.get("session")):
+            return
+        if scope["path"] == SIGN_OUT:
+            with suppress(OSError):  # a full disk: what is remembered in memory holds until the app ends
+                self._signed_out.end(session)
+        else:
+            self._signed_out.check(session)
+
     # ------------------------------------------------------------------------------------------ one's own
 
     def _of(self, found: list[Person]) -> Workspace:
@@ -136,11 +149,14 @@ class Workspaces:
         """Write down when and as whom they came: `clean` goes by it."""
         if time.monotonic() - self._seen.get(who.key, -SEEN_SECONDS) < SEEN_SECONDS:
             return
-        self._seen[who.key] = time.monotonic()
-        self._follow_clock()
-        folder = self._folder(who.key)
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_visit(folder, time.time(), who.is_signed_in)
+        with suppress(
+            OSError
+        ):  # a disk that is full or read-only may be looked at, and is asked again at the next event
+            self._follow_clock()
+            folder = self._folder(who.key)
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_visit(folder, time.time(), who.is_signed_in)
+            self._seen[who.key] = time.monotonic()
 
     def _follow_clock(self) -> None:
         """Where the clock was set since the last look, set the visits by as much: nobody was away for what it skipped."""
