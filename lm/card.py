@@ -22,11 +22,11 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from lm import account, checkpoint, initial, launch, recipes, run_dir
 from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig, from_dict
 from lm.errors import HubError, RunError
+from lm.fork import FRESH
 from lm.run_dir import RunDir
 
 TAGS = ("lm-playground", "gpt", "trained-from-scratch")
 SHOWN_SAMPLES, SHOWN_CHARACTERS = 4, 600
-FRESH = "none"  # of a fork: it began from weights of its own
 METRICS = {"val_loss": "loss", "val_perplexity": "perplexity", "val_bits_per_byte": "bits_per_byte"}
 # What the Hub calls the licences that people choose for a model of their own text.
 LICENSES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "openrail", "other", "unknown")

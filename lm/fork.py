@@ -21,7 +21,7 @@ from lm.errors import ConfigError, RunError
 from lm.run_dir import RunDir
 from lm.tokenizer import load_tokenizer
 
-FRESH = "none"
+FRESH = "none"  # begins with weights of its own
 CHECKPOINTS = ("best", "last", FRESH)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from tests.test_team import alone, assert_same_curve, command, run, text  # noqa: F401 - alone and text are fixtures
+from tests.test_team import alone, assert_same_curve, command, lead, text  # noqa: F401 - alone and text are fixtures
 
 from lm import checkpoint
 from lm.__main__ import main
@@ -15,13 +13,11 @@ PIECES = ("--processes", "2", "--shard", "--recompute", "--grad-accum-steps", "2
 
 
 def test_a_sharded_model_draws_the_loss_curve_of_a_whole_one_and_is_saved_whole(text, tmp_path, alone):  # noqa: F811
-    first = run(command(text, tmp_path, "pair", "--steps", "5", *PIECES, "--sample-tokens", "4"))
-    assert first.returncode == 0, first.stderr
+    assert lead(command(text, tmp_path, "pair", "--steps", "5", *PIECES, "--sample-tokens", "4")) == 0
     assert checkpoint.load_model(tmp_path / "pair" / "last").config.n_layer == 1
-    where = ["--runs-dir", str(tmp_path), "--processes", "2"]
-    then = run([sys.executable, "-m", "lm", "resume", "pair", "--steps", "10", *where])
-    assert then.returncode == 0, then.stderr
-    assert main(["resume", "pair", "--steps", "12", "--runs-dir", str(tmp_path)]) == 0  # one process, nothing to shard
+    resume = ["resume", "pair", "--runs-dir", str(tmp_path)]
+    assert main([*resume, "--steps", "10", "--processes", "2"]) == 0
+    assert main([*resume, "--steps", "12"]) == 0  # one process, nothing to shard
     assert_same_curve(alone, tmp_path / "pair")
     assert checkpoint.facts(tmp_path / "pair" / "best").step == 12
 
