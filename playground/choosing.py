@@ -95,7 +95,7 @@ def forecast(space: Workspace, corpus: str | None, recipe_name: str, language: s
     try:
         configs = gathered(recipes.find(recipe_name), values, language)
     except ConfigError:  # `command` says what is wrong
-        yield forecast_view.panel(None, [], "plan.later", language)
+        yield forecast_view.panel(None, [], "plan.unfit", language)
         return
     unwise = advice(*configs, space.corpus(corpus).statistics.characters)
     asked = argv(space, corpus, recipe_name, language, values)

@@ -16,6 +16,8 @@ from playground.theme import asset
 from playground.translate import translated
 from playground.views import Curve, Row, progress
 
+GENERATE_TAB = 3  # its place among `playground.app.TABS`, from 1
+
 
 def numbers(row: Row | None, curve: Curve | None, language: str) -> str:
     """The four figures over the chart."""
@@ -107,7 +109,9 @@ def _ended(row: Row, curve: Curve, language: str) -> str:
     key = "train.say.finished_bare" if row.best_step is None else "train.say.finished"
     words = say(key, language, step=count(row.best_step or 0))
     after = coach.what_next(curve)
-    return markup.note("calm", f"{words}\n{say(after.key, language)}" if after else words)
+    told = f"<p>{escape(words)}</p>" + (f"<p>{escape(say(after.key, language))}</p>" if after else "")
+    go = f'<button type="button" class="act" data-tab="{GENERATE_TAB}">{escape(say("train.write", language))}</button>'
+    return f'<div class="note calm" role="note"><div>{told}</div>{go}</div>'
 
 
 def _remark(remark: coach.Remark, curve: Curve, language: str) -> str:

@@ -10,6 +10,7 @@ from fabricated_runs import fabricate
 
 from lm.run_dir import RunDir, Status
 from playground import coach, live
+from playground.app import TABS
 from playground.views import Curve, Library, Meter, Row
 
 STEPS = 1000
@@ -139,6 +140,12 @@ def test_what_comes_next_depends_on_whether_it_was_still_learning() -> None:
     assert coach.what_next(draw()).key == "coach.more"
     assert coach.what_next(draw(unseen=flat)).key == "coach.enough"
     assert coach.what_next(draw(unseen=unlearning)) is None  # the coach has said it already
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_finished_run_leads_to_where_it_writes(language: str) -> None:
+    shown = live.note(Row("one", "finished", Status(step=1000), 1000, 2.0), draw(), HEALTHY, False, language)
+    assert f'data-tab="{list(TABS).index("generate") + 1}"' in shown
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

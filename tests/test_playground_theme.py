@@ -65,6 +65,7 @@ def test_colours_stand_in_the_palette_alone() -> None:
         "first_minute.js",
         "frame.js",
         "keys.js",
+        "still.js",
         "again.js",
         "choosing.js",
         "sw.js",

@@ -34,6 +34,10 @@ WORDS = {
         "How long it takes is measured when nothing is being trained.",
         "所要時間は、学習が行われていないときに測ります。",
     ),
+    "plan.unfit": (
+        "What it comes to can be said when the settings fit together; below stands what does not.",
+        "見積もりは、設定がそろうと出ます。合わないところは下にあります。",
+    ),
     "plan.about": ("About {time}.", "約{time}。"),
     "plan.seconds": ("{n} seconds", "{n}秒"),
     "plan.minutes": ("{n} minutes", "{n}分"),

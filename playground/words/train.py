@@ -40,6 +40,7 @@ WORDS = {
         "Done. The model waits on the Generate tab.",
         "完了しました。モデルは「生成」タブで使えます。",
     ),
+    "train.write": ("Write with it", "このモデルで書く"),
     "train.say.stopped": (
         "Stopped; everything is saved. Resume goes on exactly where it ended.",
         "停止しました。すべて保存されています。「続きから再開」で同じ所から続けられます。",
