@@ -13,7 +13,7 @@ from typing import Any
 from playground.text import language_of
 from playground.theme import asset
 
-FIRST_SCRIPTS = ("language.js", "still.js")
+FIRST_SCRIPTS = ("language.js", "frames.js", "still.js")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
