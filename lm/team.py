@@ -161,7 +161,7 @@ def following(team: Team) -> Iterator[Outcome]:
         yield Outcome()
     except LeaderGone:
         pass  # it has said why, or could not
-    except Exception as error:
+    except Exception as error:  # broad: whatever it is, the leader must hear of it, who says it to everyone
         with contextlib.suppress(RuntimeError):  # the leader may be gone, and then nobody asks
             team.store.set(f"{FAULT} {team.rank}", f"process {team.rank}: {type(error).__name__}: {error}")
         traceback.print_exc()

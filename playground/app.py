@@ -47,7 +47,7 @@ from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
 from playground.visitor import is_on_space, keep_own_token
 from playground.watch import SIGHT_SECONDS, Watcher
-from playground.workspace import Workspace
+from playground.workspace import SERVED, Workspace
 from playground.workspaces import Workspaces
 
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
@@ -225,8 +225,9 @@ def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     """One workspace beside the runs; one for each visitor on a Space, or where it was asked for."""
     home = arguments.runs_dir.parent
     # What a browser may fetch lies here, each file under a name that nobody can guess, and here alone.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str((home / "workspace" / "served").resolve()))
+    os.environ.setdefault("GRADIO_TEMP_DIR", str((home / "workspace" / SERVED).resolve()))
     own = Workspace(home / "workspace", arguments.runs_dir)
+    own.clean()
     threading.Thread(target=own.look_at_device, daemon=True).start()
     if not (arguments.multi_user or is_on_space()):
         return Workspaces(own)

@@ -148,8 +148,8 @@ def upload_words(limits: Limits | None, language: str) -> str:
     """How large a text may be, to stand where it is brought; empty without limits."""
     if limits is None:
         return ""
-    size, disk = (f"{n / MEGABYTE:,.0f}" for n in (limits.upload_bytes, limits.disk_bytes))
-    return say("limit.texts", language, size=size, disk=disk)
+    size, disk, free = (f"{n / MEGABYTE:,.0f}" for n in (limits.upload_bytes, limits.disk_bytes, LEAST_FREE_BYTES))
+    return say("limit.texts", language, size=size, disk=disk, free=free)
 
 
 def writing_words(limits: Limits | None, language: str) -> str:

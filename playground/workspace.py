@@ -30,12 +30,15 @@ from lm.errors import CheckpointError, CorpusError, LMError, RunError
 from lm.scratch import scratch, sweep
 from lm.tokenizer import make_tokenizer
 from playground import limits
-from playground.shares import Share
+from playground.limits import LimitError, Limits
 from playground.planner import Planner
+from playground.served import forget_old
+from playground.shares import Share
 from playground.transfer import Transfers
 from playground.views import Library
 
 CHECKPOINTS = ("best", "last")
+SERVED = "served"  # below `root`: what browsers bring and fetch, where `GRADIO_TEMP_DIR` names nothing else
 FETCHED = "fetched"  # stands where best or last does, for a model that is no run's
 PREVIEW_CHARACTERS = 1500
 # A comparison of tokenizers reads this much of the text: ratios hardly change after it. assumed.
@@ -98,6 +101,13 @@ class Workspace:
         for folder in (*own, self.runs_dir, self.runs_dir / library.TRASH):
             sweep(folder)
 
+    def clean(self) -> None:
+        """`sweep`, and let go of what is old: runs in the trash, copies that browsers brought or fetched."""
+        self.sweep()
+        with suppress(OSError):  # a disk that can only be read is looked at all the same
+            library.empty_trash(self.runs_dir)
+        forget_old(self.root / SERVED)  # our own folder; one that somebody else named may hold what is theirs
+
     def look_at_device(self) -> None:
         """Ask what trains here: takes the import of torch, a second or two."""
         with _one_thread():
@@ -113,12 +123,25 @@ class Workspace:
         return used
 
     def check_room(self, n_bytes: int, language: str) -> None:
-        """Refuse, with a `LimitError`, so much more than its visitor may have on disk."""
-        if self.share.limits is not None:
-            self._measured = (0.0, 0)  # as it is now, not as it was a while ago
-            limits.check_disk(self.share.limits, self.used_bytes(), n_bytes, language)
-            there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
-            limits.check_machine(self.share.limits, shutil.disk_usage(there).free, n_bytes, language)
+        """Refuse, with a `LimitError`, so much more than its visitor may have on disk.
+
+        What lies in the trash makes room first: who is told to delete a run, and does, has its room.
+        """
+        if self.share.limits is None:
+            return
+        try:
+            self._check_room(self.share.limits, n_bytes, language)
+        except LimitError:
+            if not library.trash(self.runs_dir):
+                raise
+            library.empty_trash(self.runs_dir, kept_seconds=0.0)
+            self._check_room(self.share.limits, n_bytes, language)
+
+    def _check_room(self, most: Limits, n_bytes: int, language: str) -> None:
+        self._measured = (0.0, 0)  # as it is now, not as it was a while ago
+        limits.check_disk(most, self.used_bytes(), n_bytes, language)
+        there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+        limits.check_machine(most, shutil.disk_usage(there).free, n_bytes, language)
 
     def _fetched_bytes(self) -> int:
         """What the fetched models take, wherever they lie."""

@@ -236,8 +236,7 @@ class Workspaces:
         for folder in (self.visitors, self._links()):
             sweep(folder)
         for folder in self._folders():
-            Workspace(folder / "workspace", folder / "runs").sweep()
-            library.empty_trash(folder / "runs")
+            Workspace(folder / "workspace", folder / "runs").clean()
             with self._lock:
                 if _is_idle(folder) and not self.queue.is_busy(folder.name):
                     self._spaces.pop(folder.name, None)

@@ -161,7 +161,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/views.py": {"lm.errors", "lm.library", "lm.records", "lm.run_dir"},
     "playground/workspace.py": {
         "lm.errors", "lm.config", "lm.library", "lm.run_dir", "lm.scratch", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
-        "playground.limits", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
+        "playground.limits", "playground.served", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
     "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.run_dir"},
@@ -176,6 +176,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/same.py": {"gradio"},
     "playground/start_page.py": {"playground.text"},
     "playground/sessions.py": {"gradio"},
+    "playground/served.py": set(),
     "playground/signed_out.py": {"lm.errors", "lm.run_dir"},
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor", "starlette"},

@@ -6,6 +6,7 @@ The second half knocks at a real app's door with raw requests, as an attacker wo
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import threading
@@ -18,6 +19,7 @@ import httpx
 import pytest
 from fabricated_runs import fabricate
 from page_client import Fault, Page
+from test_disk import room_for
 from visits import SharedApp
 
 from lm import launch, library, run_dir
@@ -137,6 +139,30 @@ def test_who_has_filled_their_share_of_the_disk_brings_and_trains_nothing_more(
             go_on()
     (run.path / "large").unlink()
     assert corpus.read_pasted(ann, words, "en") in ann.names()
+
+
+def test_who_deletes_a_run_to_have_room_has_its_room(many: Workspaces) -> None:
+    ann = many.of(asks(ANN))
+    run = fabricate(ann.runs_dir, "diary", state="stopped")
+    with open(run.path / "large", "wb") as file:
+        file.truncate(ANONYMOUS.disk_bytes)
+    with pytest.raises(LimitError, match="delete a run"):
+        ann.check_room(0, "en")
+    library.delete(ann.runs_dir, "diary")
+    ann.check_room(0, "en")
+    assert library.trash(ann.runs_dir) == []
+
+
+def test_a_disk_that_nothing_can_be_written_to_can_still_be_looked_at(
+    many: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And as soon as it is put right, visits are written down again."""
+    space = many.of(asks(ANN))
+    (seen := space.root.parent / "seen.json").unlink()
+    many._seen.clear()
+    with room_for(0, many.visitors, errno.EROFS):
+        assert many.of(asks(ANN)) is space and space.library.rows() == []
+    assert not seen.exists() and many.of(asks(ANN)) is space and seen.exists()
 
 
 def test_a_fetched_model_counts_wherever_it_lies(many: Workspaces, tmp_path: Path) -> None:

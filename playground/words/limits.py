@@ -13,8 +13,10 @@ WORDS = {
         "一度に生成できるのは全サンプル合わせて {tokens} トークンまで、同時に {writings} 件までです。",
     ),
     "limit.texts": (
-        "Up to {size} MB at a time, {disk} MB for all that is yours here.",
-        "一度に {size} MB まで。ここに置けるものは合計 {disk} MB までです。",
+        "Up to {size} MB at a time, {disk} MB in a day, and {disk} MB for all that is yours here; "
+        "{free} MB of the machine's disk always stay free.",
+        "一度に {size} MB、1日に {disk} MB まで。ここに置けるものも合計 {disk} MB までです。"
+        "マシンのディスクには常に {free} MB の空きを残します。",
     ),
     "limit.keeping": (
         "{used} of {most} MB yours · removed after {days} {days:day|days} without a visit, unless pinned",
