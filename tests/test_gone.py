@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from runs import metrics, request, write_text
 from test_disk import room_for
 
 from lm import run_dir, trainer
+from lm.__main__ import main
 from lm.death import probable_cause
 from lm.errors import LMError, TrainingError
 from lm.files import refusal
@@ -159,3 +161,14 @@ def test_a_name_that_is_taken_over_brings_no_stop_request_along(run: RunDir) -> 
     run.log.write_text("it died before it was prepared", encoding="utf-8")
     run.stop.touch()
     assert not run_dir.create(run.path.parent, "fox").stop.exists()
+
+
+def test_no_room_for_temporary_files_is_said_with_the_setting(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Injected, for a system has many folders for them."""
+
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/var/tmp']")
+
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert main(["tokenize", "the fox"]) == 2 and "set TMPDIR" in capsys.readouterr().err
