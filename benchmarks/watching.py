@@ -1,12 +1,13 @@
 """What it costs to watch: a training with the page open in a browser, and the same training alone, in turns.
 
-    python benchmarks/watching.py [--text FILE] [--rounds 3] [--seconds 8] [--points 20000]
+    python benchmarks/watching.py [--text FILE] [--rounds 3] [--seconds 16] [--points 20000]
 
 One quick start trains from beginning to end. `app.py` and Chromium are held still (suspended) in every other turn: that
 is the bare command line. In the turns between, the page shows the run and follows it. Compared are the tokens a second
 that `metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that
 it has made so many before, with a line of `metrics.jsonl` for each, and resumed.
-Also told: the processor time of the app's process for each update of the page (one a second), in milliseconds.
+Also told: the processor time of the app's process for each look of the page at the disk, in milliseconds, and how many
+seconds lie between two looks (`playground/pace.py`).
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ from startup import LONGEST_SECONDS, ROOT, answers, free_port
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu")
 SETTLE_SECONDS = 3.0  # after each change, before it counts
+EARLIER_STEP_SECONDS = 0.05  # of the steps of `--points`
+LOOK = "run/predict"  # in the address of what the page asks at a look
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--text", type=Path, help="what to train on [Tiny Shakespeare]")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each [3]")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of a turn [8]")
+    parser.add_argument("--seconds", type=float, default=16.0, help="length of a turn [16]")
     parser.add_argument("--points", type=int, default=0, help="logged points before the first turn [0]")
     arguments = parser.parse_args()
     text = arguments.text or texts.locate("tinyshakespeare")
@@ -53,6 +56,7 @@ def main() -> int:
 def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, Spread]:
     run, port = RunDir(runs / "watched"), free_port()
     minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS) / 60 + 1
+    minutes += arguments.points * EARLIER_STEP_SECONDS / 60
     show = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(runs)]
     with started(lm_command("train", run, "--data", str(text), "--minutes", f"{minutes:.2f}")):
         wait_for(lambda: len(steps_of(run)) > 5)
@@ -79,12 +83,15 @@ def lm_command(command: str, run: RunDir, *arguments: str) -> list[str]:
 def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
     """Watched and alone, again and again."""
     server, others = psutil.Process(app.pid), processes_of_the_browser()
-    watched, alone, costs = [], [], []
+    watched, alone, costs, waits, looks = [], [], [], [], []
+    page.on("request", lambda request: LOOK in request.url and looks.append(request))
     for _ in range(arguments.rounds):
         page.wait_for_timeout(1000 * SETTLE_SECONDS)
         before = sum(server.cpu_times()[:2])
+        looks.clear()
         watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
-        costs.append(1000 * (sum(server.cpu_times()[:2]) - before) / arguments.seconds)
+        costs.append(1000 * (sum(server.cpu_times()[:2]) - before) / max(1, len(looks)))
+        waits.append(arguments.seconds / max(1, len(looks)))
         for process in (server, *others):
             process.suspend()
         time.sleep(SETTLE_SECONDS)
@@ -95,7 +102,8 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
         "watched, tokens/s": Spread.of(watched),
         "alone, tokens/s": Spread.of(alone),
         "watched to alone": ratio(watched, alone),
-        "server time of an update, ms": Spread.of(costs),
+        "server time of a look, ms": Spread.of(costs),
+        "between two looks, s": Spread.of(waits),
     }
 
 
@@ -117,12 +125,13 @@ def steps_of(run: RunDir) -> list[dict]:
 
 def lengthen(run: RunDir, points: int) -> None:
     """Have a stopped run believe that it made `points` steps more, all like its last one, before those it made."""
-    made = steps_of(run)
-    earlier = [made[-1] | dict(step=step) for step in range(1, points + 1)]
-    later = [record | dict(step=record["step"] + points) for record in made]
+    made, seconds = steps_of(run), points * EARLIER_STEP_SECONDS
+    earlier = [made[-1] | dict(step=step, time_seconds=step * EARLIER_STEP_SECONDS) for step in range(1, points + 1)]
+    later = [one | dict(step=one["step"] + points, time_seconds=one["time_seconds"] + seconds) for one in made]
     run.metrics.write_text("".join(json.dumps(record) + "\n" for record in earlier + later), encoding="utf-8")
     tensors, progress = checkpoint.load_resume(run)
-    checkpoint.save_resume(run, tensors, progress | dict(step=progress["step"] + points))
+    longer = dict(step=progress["step"] + points, elapsed_seconds=progress["elapsed_seconds"] + seconds)
+    checkpoint.save_resume(run, tensors, progress | longer)
 
 
 def processes_of_the_browser() -> list[psutil.Process]:

@@ -23,15 +23,20 @@ from lm.run_dir import RunDir
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 
 
-def start(runs_dir: Path, name: str, argv: Sequence[str], command: Sequence[str] = ("train",)) -> RunDir:
-    """Reserve `runs_dir/name` and train in it: `lm *command --name NAME --runs-dir DIR *argv` in a process of its own."""
+def start(
+    runs_dir: Path, name: str, argv: Sequence[str], command: Sequence[str] = ("train",), niceness: int = 0
+) -> RunDir:
+    """Reserve `runs_dir/name` and train in it: `lm *command --name NAME --runs-dir DIR *argv` in a process of its own.
+
+    With a `niceness` (0 to 19) it leaves the processors to whoever needs them more.
+    """
     run = run_dir.create(Path(runs_dir), name)
-    return _spawn(run, [*command, "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv])
+    return _spawn(run, [*command, "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv], niceness)
 
 
-def resume(run: RunDir, argv: Sequence[str] = ()) -> RunDir:
+def resume(run: RunDir, argv: Sequence[str] = (), niceness: int = 0) -> RunDir:
     """Go on with a stopped, failed or dead run: `lm resume RUN *argv` in a process of its own."""
-    return _spawn(run, ["resume", str(run.path.resolve()), *argv])
+    return _spawn(run, ["resume", str(run.path.resolve()), *argv], niceness)
 
 
 def stop(run: RunDir) -> None:
@@ -68,11 +73,23 @@ def apart() -> dict[str, Any]:
     return dict(env=environment, start_new_session=True)
 
 
-def _spawn(run: RunDir, argv: list[str]) -> RunDir:
+def be_nice(pid: int, niceness: int) -> None:
+    """Have a process that has just begun, and all threads that it will start, yield to others; Windows knows one way."""
+    try:
+        process = psutil.Process(pid)
+        is_windows = sys.platform == "win32"
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if is_windows else max(process.nice(), niceness))
+    except psutil.Error:  # it has ended, or may not be asked
+        return
+
+
+def _spawn(run: RunDir, argv: list[str], niceness: int) -> RunDir:
     with open(run.log, "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "lm", *argv],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **apart(),
         )  # fmt: skip
+    if niceness:
+        be_nice(process.pid, niceness)
     threading.Thread(target=process.wait, daemon=True).start()  # reaps it: no zombie while the app lives
     return run

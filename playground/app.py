@@ -62,8 +62,8 @@ QUIET_GRADIO = dict(
     GRADIO_ANALYTICS_ENABLED="False", GRADIO_ANALYTICS_CACHE_FREQUENCY="1000000000", GRADIO_ANALYTICS_MAX_EVENTS="100"
 )
 # Its queue looks for something to do a thousand times a second by itself. Measured with nobody there, it takes 66 ms a
-# second, with a hundred times 20, with thirty 7.
-QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.03, 0.05
+# second, with a hundred times 20, with twenty 5.
+QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.05, 0.2
 # Larger answers are compressed; Gradio would send its page of 410 kB as it is. Measured: 100 kB.
 PACKED_BYTES = 10_000
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.

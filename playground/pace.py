@@ -1,7 +1,7 @@
 """How often a page looks at the disk, and the component that counts the time (`assets/pace.js`).
 
 Measured on two cores without a GPU: a look costs the server 30 ms and the browser 120, and a training of two threads loses
-as much. So the longer a training goes on, the rarer are the looks at it: each shows a curve that is a fortieth longer.
+as much. So the longer a training goes on, the rarer are the looks at it: each shows a curve that is a twentieth longer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from playground.views import Row
 
 # Seconds between two looks; where many visitors share two processors, the trainings need them more. assumed
 SECONDS, SHARED_SECONDS, LONGEST_SECONDS, HIDDEN_SECONDS = 2.0, 2.5, 8.0, 20.0
-LONGER = 1 / 40
+LONGER = 1 / 20
 NOT_YET = dict(seconds=0, hidden_seconds=0)  # until the page knows what it shows
 
 

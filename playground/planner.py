@@ -14,14 +14,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-import psutil
-
 from lm import launch
 from lm.errors import ConfigError
 
 KEPT = 64
 MOST_SECONDS = 120.0
-LOWER_PRIORITY = 10  # of 19: a rehearsal waits for whatever else is being done
+NICENESS = 10  # of 19: a rehearsal waits for whatever else is being done
 
 
 class Planner:
@@ -66,7 +64,7 @@ class Planner:
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **launch.apart()
         )
-        _yield_to_others(self._process.pid)
+        launch.be_nice(self._process.pid, NICENESS)
         try:
             said, _ = self._process.communicate(timeout=MOST_SECONDS)
         except subprocess.TimeoutExpired:
@@ -78,11 +76,3 @@ class Planner:
 
 
 _ONE_AT_A_TIME = threading.Lock()
-
-
-def _yield_to_others(pid: int) -> None:
-    try:
-        process = psutil.Process(pid)
-        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else LOWER_PRIORITY)
-    except psutil.Error:  # it has ended, or may not be asked
-        return

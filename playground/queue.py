@@ -36,6 +36,7 @@ RESUME = ("resume",)
 # gains a small model little (the quick start's step on two idle cores: 50 ms with one, 42 with two), and beside fifty
 # visitors the two waited for one another: 48 to 54 % of the lone speed was left.
 SHARED = ("--threads", "1")
+NICENESS = 5  # of 19: a page is waited for by a person, a step of a training by nobody
 LOOK_SECONDS = 1.0
 # What a training takes besides its minutes: the imports, the tokens, the last evaluation. assumed.
 OVERHEAD_SECONDS = 15.0
@@ -216,9 +217,9 @@ class TrainingQueue:
         self._write()
         try:
             if entry.command == RESUME:
-                launch.resume(run, entry.argv)
+                launch.resume(run, entry.argv, NICENESS)
             else:
-                launch.start(run.path.parent, run.name, (*entry.argv, *SHARED), entry.command)
+                launch.start(run.path.parent, run.name, (*entry.argv, *SHARED), entry.command, NICENESS)
         except (LMError, OSError) as error:
             said = replace(run_dir.read_status(run), state="failed", error=str(error), heartbeat=time.time())
             run_dir.write_status(run, said)

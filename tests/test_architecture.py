@@ -223,7 +223,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/installable.py": {"playground.theme"},
     "playground/statics.py": {"playground.plots", "gradio"},
-    "playground/planner.py": {"lm.errors", "lm.launch", "psutil"},
+    "playground/planner.py": {"lm.errors", "lm.launch"},
     "playground/recipe_cards.py": {
         "lm.recipes", "playground.markup", "playground.text", "playground.words.choosing", "playground.words.recipes",
     },

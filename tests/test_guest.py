@@ -22,7 +22,7 @@ from playground.workspaces import Workspaces
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingQueue:
     """A line in which a training that never ends has begun; instead of a trainer, a status says so."""
 
-    def begin(runs_dir: Path, name: str, argv: list[str], command: list[str]) -> None:
+    def begin(runs_dir: Path, name: str, argv: list[str], command: list[str], niceness: int) -> None:
         (Path(runs_dir) / name / "log.txt").touch()
         run_dir.write_status(RunDir(Path(runs_dir) / name), Status(state="starting", seconds_left=125.0))
 

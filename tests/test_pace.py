@@ -30,8 +30,8 @@ def seconds(space: Workspace, elapsed: float, **status: float) -> float:
 
 
 def test_the_longer_a_training_goes_on_the_rarer_are_the_looks(space: Workspace) -> None:
-    assert seconds(space, 0) == seconds(space, 80) == pace.SECONDS
-    assert pace.SECONDS < seconds(space, 200) < seconds(space, 4000) == pace.LONGEST_SECONDS
+    assert seconds(space, 0) == seconds(space, 40) == pace.SECONDS
+    assert pace.SECONDS < seconds(space, 100) < seconds(space, 4000) == pace.LONGEST_SECONDS
 
 
 def test_the_end_of_a_training_is_seen_in_time(space: Workspace) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from fabricated_runs import fabricate
 from runs import write_text
@@ -33,8 +35,8 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         run_dir.write_status(run, Status(state="starting"))  # fresh: believed for START_GRACE_SECONDS
         return run
 
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: begin(RunDir(runs_dir / name)))
-    monkeypatch.setattr(launch, "resume", lambda run, argv: begin(run))
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command, niceness: begin(RunDir(runs_dir / name)))
+    monkeypatch.setattr(launch, "resume", lambda run, argv, niceness: begin(run))
     return names
 
 
@@ -45,7 +47,7 @@ def line(tmp_path: Path) -> TrainingQueue:
 
 def test_a_training_leaves_the_other_processor_to_the_pages(line, tmp_path, monkeypatch):
     given: list[str] = []
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: given.extend(argv))
+    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command, niceness: given.extend(argv))
     line.add("ann", run_dir.create(tmp_path, "fox"), ["--minutes", "1", "--threads", "8"], 1)
     assert __main__.build_parser().parse_args(["train", "--data", "fox.txt", *given]).threads == 1
 
@@ -205,7 +207,7 @@ def test_a_training_that_takes_too_long_is_stopped(line: TrainingQueue, tmp_path
 def test_a_trainer_that_never_spoke_is_said_to_have_failed(
     line: TrainingQueue, tmp_path: Path, begun: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
+    monkeypatch.setattr(launch, "start", lambda *_: None)
     monkeypatch.setattr(queue, "START_GRACE_SECONDS", 0.0)
     run = ask(line, tmp_path, "ann", "mute")
     line.step()
@@ -368,10 +370,14 @@ def test_a_real_training_waits_begins_and_ends(line: TrainingQueue, tmp_path: Pa
     runs = [run_dir.create(tmp_path / "runs", name) for name in ("one", "two")]
     for run in runs:
         line.add("ann", run, argv, 1)
-    deadline = time.monotonic() + 60
+    deadline, niceness = time.monotonic() + 60, set()
     while line.is_busy("ann"):
         line.step()
-        assert [run_dir.state(run) for run in runs].count("running") <= 1
+        running = [run for run in runs if run_dir.state(run) == "running"]
+        assert len(running) <= 1
+        niceness |= {psutil.Process(run_dir.read_status(run).pid).nice() for run in running}
         assert time.monotonic() < deadline, [run.log.read_text(encoding="utf-8") for run in runs if run.log.exists()]
         time.sleep(0.1)
     assert [run_dir.state(run) for run in runs] == ["finished", "finished"]
+    own = psutil.Process().nice()
+    assert niceness == {psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(own, queue.NICENESS)}

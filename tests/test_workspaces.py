@@ -349,7 +349,7 @@ def test_a_run_that_lost_its_place_with_its_app_is_not_waited_for(many: Workspac
 def test_a_hundred_presses_at_once_are_as_many_runs_as_one_may_keep(
     many: Workspaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
+    monkeypatch.setattr(launch, "start", lambda *_: None)
     space, refused = many.of(asks(ANN)), []
 
     def press() -> None:
@@ -370,7 +370,7 @@ def test_many_visitors_with_one_browser_cannot_make_the_line_endless_or_fill_the
     many: Workspaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new cookie is a new visitor: what all of them together may take has an end of its own."""
-    monkeypatch.setattr(launch, "start", lambda runs_dir, name, argv, command: None)
+    monkeypatch.setattr(launch, "start", lambda *_: None)
     monkeypatch.setattr(limits, "MOST_IN_LINE", 3)
     for n in range(4):
         trainings.begin(many.of(asks(str(n) * 43)), "fox", [], "en")
