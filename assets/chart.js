@@ -6,7 +6,8 @@ const hint = element.querySelector('.hint');
 const numbers = element.querySelector('.numbers');
 const bench = element.querySelector('.switches');
 const SPAN = 0.02; // the smooth line fits a straight one to this share of the points on either side: it does not lag
-const MOST_DRAWN = 1600; // points of one line; the plot is 800 wide
+const MOST_DRAWN = 1600; // points of the raw line; the plot is 800 wide
+const MOST_SMOOTH = 400; // of the smooth one: eight for what is fitted at once
 const NARROW = 520;
 const CHOICES = {unit: ['nats', 'bits'], scale: ['linear', 'log', 'loglog'], axis: ['step', 'time', 'tokens', 'epoch']};
 const TOGGLES = ['lines', 'table'];
@@ -138,14 +139,14 @@ const sparse = (list, most = MOST_DRAWN) => {
 const colour = (name) => getComputedStyle(element).getPropertyValue(name).trim();
 
 const traces = () => {
-  const {words, raw, held} = state, x = sparse(along(raw)), heldX = along(held), best = bestAt();
+  const {words, raw, held} = state, heldX = along(held), best = bestAt();
   const line = (name, width, dash = 'solid') => ({color: colour(name), width, dash});
   const nats = held.nats.map(inUnit);
   const both = held.nats.map((value, i) => `${value.toFixed(3)} ${words.nats}${held.bits[i] ? ` · ${held.bits[i].toFixed(3)} ${words.bits}` : ''}`);
   return [
-    {x, y: sparse(raw.loss).map(inUnit), mode: 'lines', line: line('--blue-soft', 1), hoverinfo: 'skip', showlegend: false},
+    {x: sparse(along(raw)), y: sparse(raw.loss).map(inUnit), mode: 'lines', line: line('--blue-soft', 1), hoverinfo: 'skip', showlegend: false},
     ...printed(line),
-    {x, y: sparse(smoothed(raw.loss)).map(inUnit), name: words.train, mode: 'lines', line: line('--blue', 2.2), hovertemplate: '%{y:.3f}'},
+    {x: sparse(along(raw), MOST_SMOOTH), y: sparse(smoothed(raw.loss), MOST_SMOOTH).map(inUnit), name: words.train, mode: 'lines', line: line('--blue', 2.2), hovertemplate: '%{y:.3f}'},
     {x: heldX, y: nats, text: both, name: words.validation, mode: 'lines+markers', line: line('--red', 1.6), cliponaxis: false,
       marker: {size: 6, symbol: 'circle'}, hovertemplate: '%{text}'},
     {x: best < 0 ? [] : [heldX[best]], y: best < 0 ? [] : [nats[best]], name: words.best, mode: 'markers', showlegend: false, cliponaxis: false,

@@ -36,7 +36,7 @@ RESUME = ("resume",)
 # gains a small model little (the quick start's step on two idle cores: 50 ms with one, 42 with two), and beside fifty
 # visitors the two waited for one another: 48 to 54 % of the lone speed was left.
 SHARED = ("--threads", "1")
-NICENESS = 5  # of 19: a page is waited for by a person, a step of a training by nobody
+NICENESS = 10  # of 19: a page is waited for by a person, a step of a training by nobody
 LOOK_SECONDS = 1.0
 # What a training takes besides its minutes: the imports, the tokens, the last evaluation. assumed.
 OVERHEAD_SECONDS = 15.0
@@ -91,6 +91,7 @@ class TrainingQueue:
         self._served: dict[str, float] = {}
         self._entries: list[Entry] = []
         self._begun: dict[str, float] = {}  # by `time.monotonic`, of the runs under way
+        self._unwanted: set[str] = set()  # runs to be stopped as soon as their trainers have spoken
         self._read()
 
     def claim(self) -> None:
@@ -132,12 +133,17 @@ class TrainingQueue:
         self.step()
 
     def leave(self, run: RunDir) -> bool:
-        """Take a waiting run out of the line; False if it does not wait there."""
+        """Take a waiting run out of the line; False if it does not wait there.
+
+        One whose trainer is just beginning, and would not hear of it yet, is stopped when it has begun.
+        """
         with self.asking:
             entry = self._find(run)
             if entry is None:
                 return self.settle(run)
             if entry.started:
+                if run_dir.state(run) == WAITING:
+                    self._unwanted.add(entry.run)
                 return False
             self._entries.remove(entry)
             self._write()
@@ -187,10 +193,12 @@ class TrainingQueue:
             over = [entry for entry in self._entries if _is_over(entry, self._age(entry))]
             for entry in over:
                 self._entries.remove(entry)
+                self._unwanted.discard(entry.run)
                 if self._begun.pop(entry.run, None) is not None:
                     self._served[entry.visitor] = self._now()
                 _say_if_never_begun(entry)
             for entry in self._running():
+                self._stop_if_unwanted(entry)
                 _end_if_too_long(entry, self._age(entry))
             line = self._line()[: max(0, self.slots - len(self._running()))]
             for entry in line:
@@ -206,6 +214,11 @@ class TrainingQueue:
 
     def close(self) -> None:
         self._closed.set()
+
+    def _stop_if_unwanted(self, entry: Entry) -> None:
+        if entry.run in self._unwanted and run_dir.state(entry.directory) in ACTIVE_STATES:
+            self._unwanted.discard(entry.run)
+            launch.stop(entry.directory)
 
     def _begin(self, entry: Entry) -> None:
         """Start it. That it was started is on disk before it is: an app that dies in between starts nothing twice."""

@@ -214,6 +214,19 @@ def test_a_trainer_that_never_spoke_is_said_to_have_failed(
     assert run_dir.state(run) == "failed" and "log" in run_dir.read_status(run).error
 
 
+def test_a_training_that_is_stopped_while_it_begins_is_stopped_when_it_has_begun(
+    line: TrainingQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "start", lambda *_: None)  # a process that has not said a word yet
+    run = ask(line, tmp_path, "ann", "one")
+    assert run_dir.state(run) == "waiting" and not line.leave(run)
+    line.step()
+    assert not run.stop.exists()
+    run_dir.write_status(run, Status(state="starting"))
+    line.step()
+    assert run.stop.exists()
+
+
 def test_a_resumed_run_keeps_what_it_knew_while_it_waits(line: TrainingQueue, tmp_path: Path, begun: list[str]) -> None:
     ask(line, tmp_path, "ann", "first")
     run = fabricate(tmp_path / "bob", "old", state="stopped", step=120)

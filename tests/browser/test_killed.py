@@ -1,9 +1,11 @@
-"""The app and its trainer are both killed: a new app finds the run, says what became of it, and goes on with it."""
+"""The app and its trainer are both killed, or the library is taken away: the page says what became of it, and goes on."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+
+from fabricated_runs import fabricate
 
 from lm import launch, run_dir
 
@@ -39,3 +41,21 @@ def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path:
     visitor.page.click("#stop")
     visitor.page.wait_for_selector("#resume")
     assert run_dir.state(run) == "stopped"
+
+
+def test_a_library_that_is_taken_away_while_it_is_shown_comes_back(visit, app) -> None:
+    fabricate(app.runs_dir, "fox", steps=80)
+    visitor, aside = visit(), app.runs_dir.with_name("aside")
+    visitor.page.wait_for_selector("#runs [data-run=fox]")
+
+    app.runs_dir.rename(aside)
+    visitor.page.wait_for_selector("#runs [data-run=fox]", state="detached")
+    app.runs_dir.write_text("no folder", encoding="utf-8")
+    visitor.page.click("#train")
+    visitor.page.wait_for_selector("#choice-told .wrong")
+    assert "is a file, not a directory" in visitor.page.inner_text("#choice-told")
+
+    app.runs_dir.unlink()
+    aside.rename(app.runs_dir)
+    visitor.page.click("#runs [data-run=fox]")
+    visitor.wait(GROWS.format(79))
