@@ -148,5 +148,16 @@ element.addEventListener('keydown', (event) => {
   next.focus();
 });
 
+// What was stopped writes no more, though some of it may still be on its way, even behind the answer to the stop. The
+// trials below are plain HTML and told so here.
+let stopped = null;
+document.addEventListener('click', ({target}) => {
+  if (!target.closest('#stop-writing')) return;
+  document.querySelectorAll('#grid [data-state], #beside [data-state]').forEach((one) => one.removeAttribute('data-state'));
+  if (!drawn.value.writing) return;
+  stopped = drawn.value.writing;
+  draw({...drawn.value, writing: ''});
+});
+
 draw(props.value);
-watch('value', () => draw(props.value));
+watch('value', () => { if (!stopped || props.value.writing !== stopped) draw(props.value); });

@@ -71,6 +71,7 @@ start((value) => {
     }
     grid.append(row);
   }
-  root.append(readout, text, inNumbers.box, make('h4', {}, words.grid), grid);
+  const beginning = value.cut ? [make('p', {class: 'fine'}, value.cut)] : [];
+  root.append(readout, text, ...beginning, inNumbers.box, make('h4', {}, words.grid), grid);
   choose(chosen.layer, chosen.head);
 });

@@ -48,6 +48,8 @@ const slider = (words, name, bounds, told, changed) => {
 const bars = (value, used, own) => {
   const {words} = value;
   const rows = make('div', {class: 'bars', role: 'group', 'aria-label': words.bars});
+  rows.append(make('p', {class: 'columns', 'aria-hidden': true}, make('span', {}, words.token),
+    make('span', {class: 'used', title: words.used}, words.settings), make('span', {class: 'own', title: words.own}, words.model)));
   value.tokens.slice(0, SHOWN).forEach((token, i) => {
     const bar = make('i', {class: 'odds'}), before = make('u', {class: 'own'}), after = make('u', {class: 'used'});
     before.style.width = `${100 * own.shares[i]}%`;

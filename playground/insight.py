@@ -85,10 +85,11 @@ def next_tokens(subject: Subject, language: str) -> dict[str, Any]:
 
 
 def attention(subject: Subject, language: str) -> dict[str, Any]:
-    """The weights of every layer and head over the first tokens, in steps of 1/255."""
+    """The weights of every layer and head over the first tokens, in steps of 1/255; `cut` says that there are more."""
     from lm import lens
 
-    ids = subject.ids[: min(lens.MOST_ATTENTION_TOKENS, subject.model.config.block_size)]
+    whole = subject.ids
+    ids = whole[: min(lens.MOST_ATTENTION_TOKENS, subject.model.config.block_size)]
     weights = lens.attention(subject.model, ids)
     if not weights.size:
         raise CheckpointError(say("inside.no_attention", language))
@@ -96,7 +97,10 @@ def attention(subject: Subject, language: str) -> dict[str, Any]:
     lower = (slice(None), slice(None), *np.tril_indices(length))
     packed = np.rint(weights[lower] * 255).astype(np.uint8)
     tokens = [lens.named(subject.tokenizer, i) for i in ids]
-    return dict(tokens=tokens, layers=n_layer, heads=n_head, weights=base64.b64encode(packed.tobytes()).decode("ascii"))
+    n_characters = len("".join(lens.spelled(subject.tokenizer, ids)))
+    told = say("insight.attention.beginning", language, n=n_characters, tokens=length)
+    packed = base64.b64encode(packed.tobytes()).decode("ascii")
+    return dict(tokens=tokens, layers=n_layer, heads=n_head, weights=packed, cut=told if len(whole) > length else "")
 
 
 def embeddings(subject: Subject, language: str) -> dict[str, Any]:

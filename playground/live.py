@@ -96,8 +96,15 @@ def note(row: Row | None, curve: Curve | None, about: dict[str, Any], is_stoppin
     found = coach.remarks(curve, about, progress(row.status), row.is_active)
     told = "".join(_remark(remark, curve, language) for remark in found)
     if row.state == "running":
-        return told or markup.note("calm", say("train.say.running", language))
+        told = told or markup.note("calm", say("train.say.running", language))
+        return told if any(remark.action for remark in found) else told + _stop(language)
     return _ended(row, curve, language) + told
+
+
+def _stop(language: str) -> str:
+    """The button to stop once more, where a narrow window has its own far below."""
+    words = escape(say("train.stop", language))
+    return f'<p class="narrow"><button type="button" class="act" data-act="stop">{words}</button></p>'
 
 
 def _ended(row: Row, curve: Curve, language: str) -> str:

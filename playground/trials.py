@@ -14,7 +14,7 @@ from lm.errors import CheckpointError
 from playground import limits, text, writing
 from playground.edge import Edge
 from playground.markup import escape
-from playground.models import load
+from playground.models import choices, load
 from playground.text import say
 from playground.workspace import Workspace
 
@@ -36,11 +36,12 @@ def grid(space: Workspace, checkpoint: str | None, prompt: str, language: str, *
     cells = {(k, t): "" for k in TOP_K for t in TEMPERATURES}
     limits.check_writing(space.share.limits, base.max_new_tokens * len(cells), language)
     with space.share.turns.writing(space.share.visitor, space.share.limits, language):
-        yield table(prompt, cells, language)
+        yield table(prompt, cells, language, is_writing=True)
         for k, t in cells:
             for piece in _pieces(space, model, tokenizer, prompt, replace(base, temperature=t, top_k=k)):
                 cells[k, t] += piece
-                yield table(prompt, cells, language)
+                yield table(prompt, cells, language, is_writing=True)
+    yield table(prompt, cells, language)
 
 
 def pair(
@@ -53,7 +54,7 @@ def pair(
     config = replace(writing.sampling(values, language), num_samples=1)
     config = replace(config, max_new_tokens=min(config.max_new_tokens, PAIR_TOKENS))
     if not other:
-        raise CheckpointError(say("trials.no_other", language))
+        raise CheckpointError(alone(choices(space, language), language) or say("trials.no_other", language))
     limits.check_writing(space.share.limits, 2 * config.max_new_tokens, language)
     models = [load(space, one, language) for one in (checkpoint, other)]
     texts = ["", ""]
@@ -61,7 +62,29 @@ def pair(
         for i, (model, tokenizer) in enumerate(models):
             for piece in _pieces(space, model, tokenizer, prompt, config):
                 texts[i] += piece
-                yield beside((checkpoint, other), prompt, texts, language)
+                yield beside((checkpoint, other), prompt, texts, language, is_writing=True)
+    yield beside((checkpoint, other), prompt, texts, language)
+
+
+def second(space: Workspace, checkpoint: str | None, other: str | None, language: str) -> Any:
+    """Inputs: `run/which` of both models. Outputs: the second choice, made where there was none, or the same model."""
+    models = choices(space, language)
+    known = [value for _, value in models]
+    if other in known and other != checkpoint:
+        return gr.skip()
+    return gr.update(choices=models, value=companion(known, checkpoint))
+
+
+def companion(known: list[str], checkpoint: str | None) -> str | None:
+    """Of the `known` models the one to stand beside `checkpoint`: another run's, else its own run's other one."""
+    run = str(checkpoint).split("/")[0]
+    others = [one for one in known if one != checkpoint]
+    return next(iter(sorted(others, key=lambda one: one.split("/")[0] == run)), None)
+
+
+def alone(models: list[tuple[str, str]], language: str) -> str:
+    """What to do where there are no two models to choose from; nothing where there are."""
+    return "" if len(models) > 1 else say("trials.alone" if models else "generate.no_model", language)
 
 
 def _pieces(space: Workspace, model: Any, tokenizer: Any, prompt: str, config: SampleConfig) -> Iterator[str]:
@@ -77,11 +100,13 @@ def _pieces(space: Workspace, model: Any, tokenizer: Any, prompt: str, config: S
     yield waiting
 
 
-def table(prompt: str, cells: dict[tuple[int, float], str], language: str) -> str:
+def table(prompt: str, cells: dict[tuple[int, float], str], language: str, is_writing: bool = False) -> str:
     """A column a temperature, a row a top-k."""
     head = "".join(f'<th scope="col">τ {t:g}</th>' for t in TEMPERATURES)
     rows = "".join(_row(prompt, k, cells, language) for k in TOP_K)
-    return f'<table class="grid"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return (
+        f'<table class="grid"{_state(is_writing)}><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
 
 
 def _row(prompt: str, k: int, cells: dict[tuple[int, float], str], language: str) -> str:
@@ -98,14 +123,21 @@ def _top_k(k: int, language: str) -> str:
     return f"k {k}" if k else say("trials.all", language)
 
 
-def beside(names: tuple[str | None, ...], prompt: str, texts: list[str], language: str) -> str:
+def beside(
+    names: tuple[str | None, ...], prompt: str, texts: list[str], language: str, is_writing: bool = False
+) -> str:
     """Both texts in two columns."""
     columns = (
         f'<section><h4>{escape(_title(name, language))}</h4><div class="written"><span class="given">{escape(prompt)}'
         f"</span>{escape(one)}</div></section>"
         for name, one in zip(names, texts)
     )
-    return f'<div class="beside">{"".join(columns)}</div>'
+    return f'<div class="beside"{_state(is_writing)}>{"".join(columns)}</div>'
+
+
+def _state(is_writing: bool) -> str:
+    """What the style sheet shows the button *Stop* for."""
+    return ' data-state="writing"' if is_writing else ""
 
 
 def _title(name: str | None, language: str) -> str:
@@ -124,11 +156,12 @@ def build() -> SimpleNamespace:
             gr.Markdown(text.label("trials.grid_say"), elem_classes="fine")
             w.grid = gr.Button(text.label("trials.grid_go"), elem_id="try-grid")
             w.table = gr.HTML(elem_id="grid", apply_default_css=False)
-        with gr.Tab(text.label("trials.pair"), render_children=True):
+        with gr.Tab(text.label("trials.pair"), render_children=True) as w.pair_tab:
             gr.Markdown(text.label("trials.pair_say"), elem_classes="fine")
             with gr.Row(elem_classes="inline"):
                 w.other = gr.Dropdown([], label=text.label("trials.other"), elem_id="other", filterable=False)
                 w.pair = gr.Button(text.label("trials.pair_go"), elem_id="try-pair")
+            w.alone = gr.HTML(elem_id="alone", apply_default_css=False)
             w.beside = gr.HTML(elem_id="beside", apply_default_css=False)
     return w
 
@@ -148,4 +181,5 @@ def connect(generate: SimpleNamespace, language: gr.State, on: Edge) -> None:
             **alone,
         ),
     ]
+    on([w.pair_tab.select, g.checkpoint.input], second, [g.checkpoint, w.other, language], w.other)
     g.stop.click(None, cancels=tried, api_visibility="private")

@@ -6,6 +6,7 @@ model writes again and again, and once more when it is done, with what was recit
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -133,13 +134,13 @@ def halt(space: Workspace, draft: Draft, language: str) -> Shown:
 def _show(space: Workspace, begun: Draft, growing: Iterator[Draft], language: str, told: str = "") -> Iterator[Shown]:
     """The drafts of `growing` as they come, a few times a second; then the last one with all there is to say."""
     _, tokenizer = load(space, begun.model, language)
-    drawn, started, draft = 0.0, time.perf_counter(), begun
+    drawn, started, draft, name = 0.0, time.perf_counter(), begun, secrets.token_hex(4)
     with space.share.turns.writing(space.share.visitor, space.share.limits, language):
-        yield written.value(begun, tokenizer, language, is_writing=True), begun, "", "", told
+        yield written.value(begun, tokenizer, language, writing=name), begun, "", "", told
         for draft in growing:
             if time.perf_counter() - drawn >= REDRAW_SECONDS:
                 drawn = time.perf_counter()
-                yield written.value(draft, tokenizer, language, is_writing=True), draft, gr.skip(), gr.skip(), told
+                yield written.value(draft, tokenizer, language, writing=name), draft, gr.skip(), gr.skip(), told
     seconds = time.perf_counter() - started
     n_tokens = draft.n_tokens - begun.n_tokens
     rate = say("generate.rate", language, n=count(n_tokens), rate=count(n_tokens / seconds), seed=draft.config.seed)
@@ -197,7 +198,7 @@ def _position(draft: Draft, event: gr.EventData, language: str) -> tuple[int, in
 
 def empty(language: str) -> dict[str, Any]:
     """The component before anything was written."""
-    return dict(prompt="", samples=[], writing=False, words=written.words(language))
+    return dict(prompt="", samples=[], writing="", words=written.words(language))
 
 
 def _unknown(characters: list[str], language: str) -> str:

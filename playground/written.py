@@ -37,9 +37,12 @@ def words(language: str) -> dict[str, str]:
 
 
 def value(
-    draft: Draft, tokenizer: Any, language: str, *, is_writing: bool = False, recited: list[list[Any]] | None = None
+    draft: Draft, tokenizer: Any, language: str, *, writing: str = "", recited: list[list[Any]] | None = None
 ) -> dict[str, Any]:
-    """What the component shows: of each sample its tokens' texts, and the passages that were recited."""
+    """What the component shows: of each sample its tokens' texts, and the passages that were recited.
+
+    `writing` names the writing that is under way; it is empty of a text at rest.
+    """
     from lm.lens import spelled
 
     samples = [
@@ -48,7 +51,7 @@ def value(
     ]
     for sample, passages in zip(samples, recited or []):
         sample["passages"] = [dict(start=p.start, end=p.end, place=place(p, language)) for p in passages]
-    return dict(prompt=draft.prompt, samples=samples, writing=is_writing, words=words(language))
+    return dict(prompt=draft.prompt, samples=samples, writing=writing, words=words(language))
 
 
 def opened(shown: dict[str, Any], sample: int, index: int, choices: list[Any], chosen: int) -> dict[str, Any]:

@@ -153,7 +153,13 @@ def test_a_remark_stands_in_words_with_its_button(language: str) -> None:
     row = Row("one", "running", Status(step=800, max_steps=1000), 400, 2.0)
     shown = live.note(row, draw(unseen=unlearning, steps=800), HEALTHY, False, language)
     assert 'data-act="stop"' in shown and "400" in shown and "attention" in shown and "{" not in shown
+    assert shown.count('data-act="stop"') == 1
     assert 'data-act="stop"' not in live.note(row, draw(unseen=unlearning, steps=800), HEALTHY, True, language)
+
+
+def test_a_training_is_stopped_beside_its_curve_where_nothing_is_remarked_too() -> None:
+    row = Row("one", "running", Status(step=800, max_steps=1000), 400, 2.0)
+    assert 'data-act="stop"' in live.note(row, draw(), HEALTHY, False, "en")
 
 
 def test_every_remark_can_be_said(tmp_path: Path) -> None:

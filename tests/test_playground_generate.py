@@ -6,6 +6,7 @@ import json
 import shlex
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from runs import request, write_text
 
@@ -240,6 +241,40 @@ def test_two_models_go_on_side_by_side_with_the_same_dice(trained: Workspace) ->
     assert shown.count('class="written"') == 2 and "fox · best" in shown and "fox · last" in shown
     with pytest.raises(LMError, match="second model"):
         next(trials.pair(trained, FOX, None, "The ", "en", *settings()))
+
+
+def test_only_what_is_being_written_can_be_stopped(trained: Workspace) -> None:
+    few = settings(max_new_tokens=8)
+    shown = list(trials.pair(trained, FOX, "fox/last", "The ", "en", *few))
+    assert ["writing" in one for one in shown] == [True] * (len(shown) - 1) + [False]
+    shown = list(trials.grid(trained, FOX, "The ", "en", *few))
+    assert ["writing" in one for one in shown] == [True] * (len(shown) - 1) + [False]
+
+
+@pytest.mark.parametrize(
+    ("known", "second"),
+    [
+        (["fox/best", "fox/last", "hen/best"], "hen/best"),
+        (["hen/best", "fox/best", "fox/last"], "hen/best"),
+        (["fox/best", "fox/last"], "fox/last"),
+        (["fox/best"], None),
+        ([], None),
+    ],
+)
+def test_the_second_model_is_another_runs_or_else_the_other_of_its_own(known: list[str], second: str | None) -> None:
+    assert trials.companion(known, "fox/best") == second
+
+
+def test_a_second_model_that_was_chosen_stays(trained: Workspace) -> None:
+    assert trials.second(trained, FOX, "fox/last", "en") == gr.skip()
+    for other in (None, "gone/best", FOX):
+        assert trials.second(trained, FOX, other, "en")["value"].startswith("bytes/")
+
+
+@pytest.mark.parametrize(("n", "said"), [(0, "train one first"), (1, "only one model"), (2, "")])
+def test_where_there_is_no_second_model_the_page_says_how_to_get_one(n: int, said: str) -> None:
+    shown = trials.alone([("fox", FOX)] * n, "en")
+    assert said in shown and bool(shown) == bool(said)
 
 
 def test_a_preset_is_recognised_until_a_setting_is_moved() -> None:

@@ -130,6 +130,16 @@ def test_the_page_can_compute_every_setting_from_the_scores(trained: Workspace) 
     assert (mass / mass.sum())[:12] == pytest.approx([choice.drawn for choice in found], abs=1e-3)
 
 
+def test_attention_says_where_it_leaves_the_rest_of_a_text_out(trained: Workspace) -> None:
+    assert panel(trained, "attention", text="The fox")["cut"] == ""
+    assert "first 16 characters" in panel(trained, "attention")["cut"]
+    text, (_, tokenizer) = TEXT[:20] * 9, trained.model("bytes", "best")
+    n_tokens = len(panel(trained, "attention", BYTES, text)["tokens"])
+    shown = tokenizer.decode(tokenizer.encode(text)[:n_tokens])
+    cut = panel(trained, "attention", BYTES, text)["cut"]
+    assert f"first {len(shown)} characters" in cut and f"{n_tokens} tokens" in cut and n_tokens < len(shown)
+
+
 def test_attention_travels_in_bytes_and_back(trained: Workspace) -> None:
     value, (model, tokenizer) = panel(trained, "attention"), trained.model("fox", "best")
     length = len(value["tokens"])

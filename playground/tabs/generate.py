@@ -35,15 +35,19 @@ PRESETS = {
     "wild": dict(temperature=1.3, top_k=0, top_p=1.0),
     "greedy": dict(temperature=0.0, top_k=0, top_p=1.0),
 }
-FOLLOWS = ("checkpoint", "other", "limits")
+FOLLOWS = ("checkpoint", "other", "alone", "limits")
 
 
 def follow(look: Look) -> dict[str, Any]:
     """What the tab shows of the disk, by the names of `FOLLOWS`."""
     models = choices(look.space, look.language)
     share = look.space.share
-    words = "" if share.is_shown else limits.writing_words(share.limits, look.language)
-    return dict(checkpoint=models, other=models, limits=f'<p class="fine">{escape(words)}</p>' if words else "")
+    told = dict(
+        alone=trials.alone(models, look.language),
+        limits="" if share.is_shown else limits.writing_words(share.limits, look.language),
+    )
+    fine = {name: f'<p class="fine">{escape(words)}</p>' if words else "" for name, words in told.items()}
+    return dict(checkpoint=models, other=models) | fine
 
 
 def preset(name: str | None) -> list[Any]:
@@ -131,7 +135,7 @@ def build() -> SimpleNamespace:
                 with gr.Accordion(text.label("elsewhere.title"), open=False, elem_classes="group"):
                     w.elsewhere = equivalents.copyable("written-elsewhere")
             w.trials = trials.build()
-            w.other = w.trials.other
+            w.other, w.alone = w.trials.other, w.trials.alone
     return w
 
 

@@ -29,7 +29,7 @@ WORDS = dict(
     surprise=("legend", "nats", "odds", "hardest", "first", "bits", "map", "tokens", "expected", "surprising", "hint"),
     next=(
         "after", "temperature", "top_k", "top_p", "all", "bars", "own", "used", "cut", "heat", "choices", "take", "rest",
-        "as_table", "token",
+        "as_table", "token", "settings", "model",
     ),
     attention=("text", "layer", "head", "mean", "looks", "at", "grid", "as_table", "token", "share"),
     embeddings=("map", "hint", "near", "step", "play", "pause", "explained", "stages", "as_table", "token"),

@@ -53,7 +53,7 @@ WORDS = {
     ),
     "written.alternatives": (
         "What could stand here. Choose one: the text grows anew from it.",
-        "ここに来えたトークン。選ぶと、そこから書き直します。",
+        "ここに入る可能性のあったトークン。選ぶと、そこから書き直します。",
     ),
     "written.chosen": ("stands here", "ここにある"),
     "written.drawn": ("with your settings", "今の設定で"),
@@ -113,6 +113,10 @@ WORDS = {
     "trials.no_other": (
         "No second model is chosen; take one from the list above.",
         "二つ目のモデルが選ばれていません。上の一覧から選んでください。",
+    ),
+    "trials.alone": (
+        "There is only one model here so far: train a second one, or fetch one under “From the Hub or a folder”.",
+        "モデルはまだ一つです。もう一つ学習するか、「Hub やフォルダから」で取り込むと比べられます。",
     ),
     "fetch.title": ("From the Hub or a folder", "Hub やフォルダから"),
     "fetch.source": ("Repository, link or folder", "リポジトリ・リンク・フォルダ"),

@@ -93,6 +93,8 @@ WORDS = {
     "insight.next.bars": ("What comes next", "次に来るもの"),
     "insight.next.own": ("as the model has it", "モデルそのまま"),
     "insight.next.used": ("with these settings", "この設定で"),
+    "insight.next.settings": ("settings", "設定後"),
+    "insight.next.model": ("model", "モデル"),
     "insight.next.cut": ("left out", "除外"),
     "insight.next.heat": (
         "What temperature does: each curve is one token's probability",
@@ -112,6 +114,10 @@ WORDS = {
     "insight.attention.as_table": ("As a table", "表で見る"),
     "insight.attention.token": ("token", "トークン"),
     "insight.attention.share": ("share", "割合"),
+    "insight.attention.beginning": (
+        "Drawn here: the first {n} {n:character|characters} of the text; {tokens} {tokens:token|tokens} fit.",
+        "ここに示すのは、文の冒頭 {n} 文字({tokens} トークン)までです。",
+    ),
     "insight.attention.grid": ("Layers and heads: choose one", "層とヘッド:一つ選ぶ"),
     "insight.embeddings.map": ("Map of the tokens", "トークンの地図"),
     "insight.embeddings.hint": (

@@ -31,8 +31,8 @@ ROWS = {
         "「幅」÷「ヘッドの数」が奇数({size})です。回転位置は二つずつ組にするので、「幅」を {wise} にしてください"
     ),
     "n_experts={experts} leaves a router no choice of n_experts_per_token={each}; use n_experts={wise}, or 0": (
-        "「専門家の数」{experts} では「トークンごとの専門家」{each} を選ぶ余地がありません。"
-        "「専門家の数」を {wise} か 0 にしてください"
+        "「エキスパートの数」{experts} では「トークンごとのエキスパート」{each} を選ぶ余地がありません。"
+        "「エキスパートの数」を {wise} か 0 にしてください"
     ),
     "n_kv_head={kv} does not divide n_head={heads}; use 1, {same} or a divisor": (
         "「ヘッドの数」{heads} が「キー・バリューのヘッド数」{kv} で割り切れません。1、{same}、またはその約数にしてください"

@@ -37,9 +37,11 @@ def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
     visitor.tab("generate")
     visitor.wait("document.querySelector('#checkpoint input').value.startsWith('slow')")
     page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
+    assert not page.is_visible("#stop-writing")  # nothing is being written
     page.click("#write")
     page.wait_for_selector("#written .caret")
     page.click("#stop-writing")
+    page.wait_for_selector("#stop-writing", state="hidden")
     page.click("#library .new")  # an answer of the server later, nothing more is written
     page.wait_for_selector("#library .new[aria-current]")
     so_far = page.locator("#written").inner_text()
