@@ -1,5 +1,6 @@
-// What Gradio says in English only, said again in the page's language: names of inputs for who hears the page, and the
-// buttons to sign in and out. The header brings pairs of templates, ["Logout ({x})", "サインアウト({x})"]; in English none.
+// What Gradio says in English only, said again in the page's language: names of inputs for who hears the page, the
+// buttons to sign in and out, and that a file is of no kind that is read. The header brings pairs of templates,
+// ["Logout ({x})", "サインアウト({x})"]; in English none.
 let pairs = []; // the first header is English: it comes before its reader is known
 
 const again = (said) => {
@@ -14,7 +15,7 @@ const again = (said) => {
 
 const sayAgain = (node) => {
   if (node.nodeType === Node.TEXT_NODE) {
-    if (node.parentElement?.closest('#account, #sign-in') && again(node.data) !== node.data) node.data = again(node.data);
+    if (node.parentElement?.closest('#account, #sign-in, .toast-body') && again(node.data) !== node.data) node.data = again(node.data);
   } else if (node.nodeType === Node.ELEMENT_NODE) {
     const label = node.getAttribute('aria-label');
     if (label && again(label) !== label) node.setAttribute('aria-label', again(label));

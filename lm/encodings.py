@@ -87,7 +87,7 @@ def detect(path: Path) -> Found:
     """Find out how `path` is encoded, reading it once if it is UTF-8 and up to the first other byte if not."""
     head, size = _head(path)
     if not size:
-        raise CorpusError(f"{path} is empty; choose a file with text in it")
+        raise CorpusError(f"{path.name} is empty; choose a file with text in it")
     for mark, codec, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return Found(codec, name, size)

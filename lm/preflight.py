@@ -49,6 +49,8 @@ RULES = {
     "be learnt; use {wise} or fewer",
     "vocabulary_published": "tokenizer={tokenizer} has {vocabulary} tokens, and this text uses few of them; "
     "keep_ids=used keeps those, bpe learns its own",
+    "text_short": "a text of {characters:,} characters hardly fills one window of block_size={block_size}: the run may not be "
+    "able to begin; use a longer text",
     "nothing_held_out": "val_fraction=0 measures nothing on unseen text: nobody will see when it begins to recite",
     "head_size": "n_embd/n_head={head_size} numbers per head is unusual; 16 to 128 is usual",
     "warmup_long": "warmup={warmup:g} steps of {steps}: the learning rate never gets to where it is meant to be",
@@ -152,7 +154,9 @@ def _of_the_text(data: DataConfig, model: ModelConfig, train: TrainConfig, chara
     found = []
     held_out = int(characters * data.val_fraction)  # characters: an upper bound of its tokens
     windows, step_tokens = held_out // model.block_size, train.batch_size * model.block_size
-    if not held_out:
+    if characters - held_out <= model.block_size:
+        found.append(Advice("block_size", "text_short", _values(model, "block_size", characters=characters)))
+    elif not held_out:
         found.append(Advice("val_fraction", "nothing_held_out"))
     elif windows < FEW_WINDOWS:
         wise = max(1, 2 ** int(math.log2(max(1, held_out / (2 * FEW_WINDOWS)))))

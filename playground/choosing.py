@@ -101,7 +101,7 @@ def forecast(space: Workspace, corpus: str | None, recipe_name: str, language: s
     asked = argv(space, corpus, recipe_name, language, values)
     known = space.planner.known(asked)
     if known is None and (is_training(space) or space.share.queue is not None):  # not for each of many visitors
-        yield forecast_view.panel(None, unwise, "plan.later", language)
+        yield forecast_view.panel(None, unwise, "plan.shared" if space.share.queue else "plan.later", language)
         return
     if known is None:
         yield forecast_view.panel(None, unwise, "plan.measuring", language)

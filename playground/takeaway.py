@@ -15,6 +15,7 @@ from playground import text
 from playground.edge import Edge
 from playground.markup import escape
 from playground.text import say
+from playground.visitor import is_on_space
 from playground.workspace import Workspace
 
 KILOBYTE = 1000
@@ -83,11 +84,12 @@ def build() -> SimpleNamespace:
             w.zip = gr.Button(text.label("share.zip"), elem_id="zip")
             w.report = gr.Button(text.label("share.report"), elem_id="report")
         w.file = gr.File(label=text.label("share.download"), visible=False, elem_id="download", interactive=False)
+        is_near = not is_on_space()  # its visitors cannot reach a folder there
         w.folder = gr.Textbox(
             label=text.label("share.folder"), info=text.label("share.folder_info"), elem_id="folder", max_lines=1,
-            max_length=64,
+            max_length=64, visible=is_near,
         )  # fmt: skip
-        w.export = gr.Button(text.label("share.export"), elem_id="export")
+        w.export = gr.Button(text.label("share.export"), elem_id="export", visible=is_near)
         w.exported = gr.HTML(elem_id="exported", apply_default_css=False)
     return w
 

@@ -237,7 +237,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/equivalents.py": {"playground.elsewhere", "playground.text", "playground.theme", "gradio"},
     "playground/takeaway.py": {
         "lm.errors", "lm.run_dir", "lm.report", "playground.edge", "playground.markup", "playground.text",
-        "playground.workspace", "gradio",
+        "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/choosing.py": {
         "lm.errors", "lm.config", "lm.dial", "lm.preflight", "lm.recipes", "lm.run_dir", "lm.settings_file",

@@ -162,14 +162,14 @@ def test_the_dial_sets_what_it_chose_and_knows_what_it_comes_to(space: Workspace
 
 def test_a_rehearsal_that_was_ended_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     planner = Planner()
-    monkeypatch.setattr("playground.planner._yield_to_others", lambda pid: planner.end())
+    monkeypatch.setattr("playground.planner.launch.be_nice", lambda pid, niceness: planner.end())
     assert planner.plan(["--data", "tales"]) is None and planner.known(["--data", "tales"]) is None
 
 
 def test_a_forecast_that_a_training_ended_does_not_say_that_it_is_being_measured(
     space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.planner._yield_to_others", lambda pid: space.planner.end())
+    monkeypatch.setattr("playground.planner.launch.be_nice", lambda pid, niceness: space.planner.end())
     first, last = choosing.forecast(space, "fox", "quickstart", "en", *values(**TINY))
     assert "Timing" in first and "when nothing is being trained" in last
 

@@ -111,6 +111,7 @@ UNWISE = {
     "block_size_long": ({}, dict(block_size=65_536), {}),
     "vocab_size_large": (dict(tokenizer="bpe", vocab_size=60_000), {}, {}),
     "vocabulary_published": (dict(tokenizer="gpt2"), {}, {}),
+    "text_short": ({}, dict(block_size=1_000_000), {}),
     "nothing_held_out": (dict(val_fraction=0.0), {}, {}),
     "head_size": ({}, dict(n_head=128), {}),
     "warmup_long": ({}, {}, dict(warmup=6000.0)),
@@ -143,6 +144,11 @@ def test_no_rate_of_a_published_recipe_is_called_unwise(name: str) -> None:
     recipe = recipes.RECIPES[name]
     rules = {one.rule for one in advice(recipe.data, recipe.model, recipe.train, 1_100_000)}
     assert not rules & {"lr_high", "lr_low", "muon_lr_high", "dropout_half", "head_size", "warmup_long", "eval_rare"}
+
+
+def test_of_a_text_of_three_characters_it_is_said_that_it_is_too_short_and_not_that_nothing_was_held_out() -> None:
+    said = advised({}, {}, {}, characters=3)
+    assert "use a longer text" in str(said["text_short"]) and "nothing_held_out" not in said
 
 
 def test_the_quick_start_needs_no_advice() -> None:

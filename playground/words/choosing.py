@@ -34,6 +34,10 @@ WORDS = {
         "How long it takes is measured when nothing is being trained.",
         "所要時間は、学習が行われていないときに測ります。",
     ),
+    "plan.shared": (
+        "On a shared machine nothing is timed beforehand; how long it takes is shown soon after the start.",
+        "共用マシンでは所要時間を前もって測りません。学習がはじまると、まもなく表示されます。",
+    ),
     "plan.unfit": (
         "What it comes to can be said when the settings fit together; below stands what does not.",
         "見積もりは、設定がそろうと出ます。合わないところは下にあります。",
@@ -86,6 +90,8 @@ ADVICE = {
     "{wise} 以下にしてください。",
     "vocabulary_published": "{tokenizer} の語彙は約 {vocabulary} ですが、このテキストが使うのは一部です。keep_ids=used なら使うものだけ、"
     "bpe なら専用の語彙を学びます。",
+    "text_short": "{characters:,} 文字のテキストは、文脈長 {block_size} の窓一つにも足りそうにありません。学習をはじめられないことがあります。"
+    "もっと長いテキストを使ってください。",
     "nothing_held_out": "取り置く割合が 0 だと未見テキストで測れず、丸暗記がはじまっても分かりません。",
     "head_size": "1ヘッドあたり {head_size} 個の数は珍しい設定です。ふつうは 16〜128 です。",
     "warmup_long": "ウォームアップ {warmup:g} に対して全体は {steps} ステップです。学習率が目標まで上がりません。",

@@ -42,6 +42,10 @@ WORDS = {
     "gradio.sign_out": ("Logout ({{x}})", "サインアウト({{x}})"),
     "gradio.upload": ("Click to upload or drop files", "クリックしてファイルを選ぶか、ここに入れる"),
     "gradio.remove": ("Remove this file", "このファイルを外す"),
+    "gradio.file_type": (
+        "Invalid file type: {{x}}. Only .txt, .text, .md, .csv, .tsv, .jsonl, .html, .htm allowed.",
+        "{{x}} は読めない種類のファイルです。使えるのは .txt .md .csv .tsv .jsonl .html です。",
+    ),
     "gradio.number": ("number input for {{x}}", "{{x}}(数値)"),
     "gradio.range": ("range slider for {{x}}", "{{x}}(つまみ)"),
     "status.idle": ("Nothing is running", "実行中の学習はありません"),

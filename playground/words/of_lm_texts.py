@@ -41,7 +41,7 @@ ROWS = {
         "{url} の書庫に、ただ一つのテキストファイルがありません。自分で保存して、そのファイルを指定してください"
     ),
     # ---------------------------------------------------------------------------------------------- lm.encodings
-    "{path} is empty; choose a file with text in it": "{path} は空です。文章の入ったファイルを選んでください",
+    "{name} is empty; choose a file with text in it": "{name} は空です。文章の入ったファイルを選んでください",
     "{name} is not text ({kind}); use {cure} instead": (
         "{name} はテキストではありません({kind})。代わりに{cure}を使ってください"
     ),

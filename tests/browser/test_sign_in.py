@@ -97,5 +97,6 @@ def test_a_space_asks_to_sign_in(come, lasting_hub: Hub) -> None:
     visitor.page.wait_for_selector("#sign-in")
     visitor.page.click("#push")
     visitor.page.wait_for_selector("#pushed .note.attention:has-text('Sign in')")
+    assert not visitor.page.locator("#export").is_visible()  # a folder there is nothing to a visitor
     assert not visitor.page.locator("#token input").is_visible() and len(lasting_hub.requests) == n_requests
     visitor.fits("share-space", SIZES[::2])
