@@ -237,4 +237,4 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     asked = [corpus, w.recipe, w.name, language, *w.settings]
     on([*changed, w.name.change], command, asked, w.command, trigger_mode="always_last")
     measured = [corpus, w.recipe, language, *w.settings]
-    on(changed, forecast, measured, w.plan, told=w.choice_told, trigger_mode="always_last", concurrency_limit=4)
+    on(changed, forecast, measured, w.plan, told=w.plan, trigger_mode="always_last", concurrency_limit=4)
