@@ -167,8 +167,8 @@ class Visitor:
                 self.page.set_viewport_size(dict(width=width, height=height))
                 assert self.overflowing() == [], f"{name} at {width}×{height}, {scheme}"
                 self.screenshot(f"{name}-{width}-{scheme}")
+            self.page.set_viewport_size(DESK)
             self.page.click("[data-do=dark]")
-        self.page.set_viewport_size(DESK)
 
 
 @contextmanager
