@@ -81,11 +81,8 @@ def push(
     this = _Push(api, named, progress)
     contents = bundle.Contents(config.checkpoint, config.with_corpus, config.with_resume)
     try:
-        with (
-            hub.explaining(name),
-            hub.quietly(),
-            scratch(run.path.parent) as folder,
-        ):  # where links to its files are possible
+        # Made beside the run, where links to its files are possible.
+        with hub.explaining(name), hub.quietly(), scratch(run.path.parent) as folder:
             bundle.write(run, folder, contents, text)
             return hub.attended(lambda is_stopped: this.run(folder, is_stopped), should_stop)
     except HubError as error:

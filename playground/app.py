@@ -141,7 +141,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
         gr.update(choices=names, value=names[0] if names else None),
         gr.update(choices=corpus.sample_choices(language)),
         _tokenizers_title(language),
-        _fine(limits.upload_words(space.share.limits, language)),
+        markup.fine(limits.upload_words(space.share.limits, language)),
         generate.empty(language),
         *choosing.first_words(language),
         *WATCHER.open(space, language),
@@ -172,10 +172,6 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     seen = [page.selected, page.cursor, page.language]
     manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick is one request. assumed cheaper
     on(page.frame.pace.look, tick, seen, page.watched, is_look=True, **manners)
-
-
-def _fine(words: str) -> str:
-    return f'<p class="fine">{markup.escape(words)}</p>' if words else ""
 
 
 def _tokenizers_title(language: str) -> str:

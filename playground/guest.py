@@ -37,14 +37,14 @@ def about(space: Workspace, language: str) -> str:
         )
         return f'<p class="only-look">{words}</p>'
     words = limits.keeping_words(space.share.limits, space.used_bytes() if space.share.limits else 0, language)
-    return f'<p class="fine">{escape(words)}</p>' if words else ""
+    return markup.fine(words)
 
 
 def note(look: Look) -> str:
     """A sentence about the selected run's place in the line, or about what a new one may take; empty elsewhere."""
     if look.row is None:
         words = limits.training_words(look.space.share.limits, look.language)
-        return f'<p class="fine">{escape(words)}</p>' if words else ""
+        return markup.fine(words)
     if look.row.state != WAITING or look.run is None:
         return ""
     place = trainings.place(look.space, look.run)

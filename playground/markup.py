@@ -52,6 +52,11 @@ def note(kind: str, words: str, cause: str = "") -> str:
     return f'<div class="note {kind}" role="{role}">{lines}{more}</div>'
 
 
+def fine(words: str) -> str:
+    """A remark in small print; without words nothing at all."""
+    return f'<p class="fine">{escape(words)}</p>' if words else ""
+
+
 def fault(error: Exception, language: str) -> str:
     """What went wrong, in its own words."""
     return note("wrong", translated(error, language))

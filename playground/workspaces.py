@@ -149,9 +149,7 @@ class Workspaces:
         """Write down when and as whom they came: `clean` goes by it."""
         if time.monotonic() - self._seen.get(who.key, -SEEN_SECONDS) < SEEN_SECONDS:
             return
-        with suppress(
-            OSError
-        ):  # a disk that is full or read-only may be looked at, and is asked again at the next event
+        with suppress(OSError):  # a full or read-only disk may be looked at; it is asked again at the next event
             self._follow_clock()
             folder = self._folder(who.key)
             folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from playground import equivalents, limits, settings_form, text, transfer, trial
 from playground.drafts import Draft
 from playground.edge import Edge
 from playground.look import Look
-from playground.markup import escape, note
+from playground.markup import fine, note
 from playground.models import choices
 from playground.text import say
 from playground.visitor import is_on_space
@@ -46,8 +46,7 @@ def follow(look: Look) -> dict[str, Any]:
         alone=trials.alone(models, look.language),
         limits="" if share.is_shown else limits.writing_words(share.limits, look.language),
     )
-    fine = {name: f'<p class="fine">{escape(words)}</p>' if words else "" for name, words in told.items()}
-    return dict(checkpoint=models, other=models) | fine
+    return dict(checkpoint=models, other=models) | {name: fine(words) for name, words in told.items()}
 
 
 def preset(name: str | None) -> list[Any]:
