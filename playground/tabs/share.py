@@ -377,7 +377,7 @@ def _connect_card(page: SimpleNamespace, on: Edge) -> None:
     on(w.preview.click, of_form(preview), form, w.previews)
     choices = [choice.change for choice in (w.which, w.repo, w.with_corpus, w.license, w.languages)]
     on(choices, of_form(rewrite), form, w.previews, trigger_mode="always_last")
-    on(w.look_tab.select, look, [w.run, w.card], w.look)
+    on(w.look_tab.select, look, [w.run, w.card], w.look, trigger_mode="always_last")
 
 
 def _connect_hub(page: SimpleNamespace, on: Edge) -> None:

@@ -24,6 +24,13 @@ def app(hub: Hub, fox, tmp_path: Path) -> Iterator[App]:
         yield app
 
 
+def to_share(visitor) -> None:
+    """Open the tab; it has named the repository, and so has the choice of the run."""
+    visitor.tab("share")
+    visitor.page.wait_for_selector("#token input")
+    visitor.wait("document.querySelector('#share-which input').value === 'best'")
+
+
 def fill(visitor, token: str, repo: str = "alice/fox") -> None:
     visitor.fill("repo", repo)
     visitor.fill("token", token)
@@ -33,8 +40,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     visitor = visit(color_scheme="light", reduced_motion="reduce")
     page, addresses = visitor.page, []
     page.on("request", lambda request: addresses.append(request.url))
-    visitor.tab("share")
-    page.wait_for_selector("#token input")
+    to_share(visitor)
     assert visitor.value("repo") == "fox"
     visitor.fits("share-empty", DESK_AND_PHONE)
 
@@ -110,8 +116,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
 def test_a_push_can_be_cancelled_and_its_page_closed(visit, app: App, hub: Hub) -> None:
     held = hub.fault("PUT /upload/", hold=threading.Event())
     visitor = visit()
-    visitor.tab("share")
-    visitor.page.wait_for_selector("#token input")
+    to_share(visitor)
     fill(visitor, TOKEN)
     visitor.page.click("#push")
     visitor.page.wait_for_selector("#pushed .transfer:has-text('sending')")
