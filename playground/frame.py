@@ -59,7 +59,7 @@ def follow(look: Look) -> dict[str, Any]:
 
 def header(device: str, language: str) -> str:
     """The strip at the top: library switch, seal, name, device, sign-in on a Space, keys, light or dark."""
-    # Gradio makes a new text of the old one's elements, one after another: one more, and a button would be its neighbour.
+    # Gradio turns each element into the next text's of the same place: with one more, a button became its neighbour.
     chip = f'<span class="chip device"{"" if device else " hidden"}>{escape(translated(device, language))}</span>'
     library, keys, dark = (escape(say(f"header.{name}", language)) for name in ("library", "keys", "dark"))
     other = next(one for one in LANGUAGES if one != language)

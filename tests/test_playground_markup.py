@@ -97,13 +97,13 @@ def test_a_calm_run_is_not_warned_about(tmp_path: Path) -> None:
     assert "attention" not in live.note(row("running"), Library(tmp_path).curve("one"), {}, False, "en")
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (43.9, "0:43"), (725, "12:05"), (11_220, "3:07:00")])
 def test_the_switches_of_the_header_stay_where_they_are_when_the_device_becomes_known() -> None:
     """Otherwise the element that was to switch to dark would have become the list of keys, under the pointer."""
     early, late = (re.findall(r"<(\w+)", frame.header(device, "en")) for device in ("", "2 cores · bf16"))
     assert early == late and "hidden" in frame.header("", "en").split("device")[1][:9]
 
 
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (43.9, "0:43"), (725, "12:05"), (11_220, "3:07:00")])
 def test_a_duration_reads_like_a_clock(seconds: float, words: str) -> None:
     assert markup.duration(seconds) == words
 
