@@ -258,7 +258,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     on(w.tab.select, open_tab, [w.chosen, page.selected, language], [w.timer, w.setting, w.weights, w.chosen, *shown])
     others = [tab.tab.select for tab in vars(page).values() if hasattr(tab, "tab") and tab is not w]
     on(others, lambda: gr.Timer(active=False), None, w.timer)
-    on(w.picker.select, pick, [w.chosen, language], [w.chosen, *shown])
+    on(w.picker.select, pick, [w.chosen, language], [w.chosen, *shown], trigger_mode="multiple")
     on(w.timer.tick, show, [w.chosen, w.told, language], shown, trigger_mode="once")
     _connect_branching(page, on)
 

@@ -180,7 +180,7 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
 
         on(tab.select, chosen, asked[1:], [w.panel, *shown], told=w.told)
     on(w.tab.select, opened, asked, [w.panel, *shown], told=w.told)
-    on([w.go.click, w.text.submit, w.checkpoint.change], show, asked, shown, told=w.told)
+    on([w.go.click, w.text.submit, w.checkpoint.change], show, asked, shown, told=w.told, trigger_mode="always_last")
     next_panel = w.panels[list(PANELS).index("next")]
     on(next_panel.select, longer, asked, shown, told=w.told)
     for button, is_learnt in ((w.unseen, False), (w.learnt, True)):
