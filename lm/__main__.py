@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import LMError
 from lm.files import refusal
+from lm.settings import settings
 from lm.threads import sleep_at_barriers
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130

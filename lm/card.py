@@ -20,10 +20,11 @@ import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from lm import account, checkpoint, initial, launch, recipes, run_dir
-from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig, from_dict
+from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.errors import HubError, RunError
 from lm.fork import FRESH
 from lm.run_dir import RunDir
+from lm.settings import from_dict
 
 TAGS = ("lm-playground", "gpt", "trained-from-scratch")
 SHOWN_SAMPLES, SHOWN_CHARACTERS = 4, 600

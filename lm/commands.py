@@ -18,18 +18,10 @@ from typing import Any
 from lm import recipes as recipe_book
 from lm import run_dir
 from lm.commands_plan import asked
-from lm.config import (
-    LENGTH_SETTINGS,
-    RESUME_SETTINGS,
-    DataConfig,
-    ModelConfig,
-    SampleConfig,
-    TrainConfig,
-    check,
-    picked,
-)
+from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
+from lm.settings import check, picked
 from lm.texts import locate
 
 Result = dict[str, Any]

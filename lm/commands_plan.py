@@ -10,9 +10,10 @@ from typing import Any
 
 from lm import recipes as recipe_book
 from lm import settings_file
-from lm.config import DataConfig, ModelConfig, TrainConfig, check
+from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.preflight import Forecast, advice, forecast
 from lm.recipes import Recipe
+from lm.settings import check
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
 Asked = tuple[Recipe, DataConfig, ModelConfig, TrainConfig]

@@ -1,21 +1,17 @@
 """Every setting, declared once: its default, help, symbol, bounds. Flags, widgets and checks are made from it.
 
 `DataConfig` says how text becomes tokens, `ModelConfig` what the network is, `TrainConfig` how it learns and
-`SampleConfig` how it writes. All four are frozen values that survive a round trip through JSON. `problems()` names
-*every* fault of a configuration at once (as litgpt does), each with value, rule and cure.
+`SampleConfig` how it writes. All four are frozen values. What a declaration is stands in `lm.settings`; here are the
+declarations, and the rules that more than one of them is part of.
 
 This module imports nothing heavy: `lm --help` must answer at once.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-from lm.errors import ConfigError
+from lm.settings import setting
 
 ARCHITECTURES = ("gpt2", "modern", "bigram")
 PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base")
@@ -23,31 +19,6 @@ TOKENIZERS = ("char", "bpe", *PUBLISHED_ENCODINGS)
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
 RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "recompute", "on_nan", "track")
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    label: str,
-    group: str,
-    symbol: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    scale: str = "linear",
-) -> Any:
-    """Declare one setting: a dataclass field whose metadata makes its flag, its widget and its check.
-
-    `low` and `high` are inclusive bounds; `symbol` is the name or letter the chapters use; `scale="log"` asks for a
-    widget that moves in ratios.
-    """
-    return field(
-        default=default,
-        metadata=dict(
-            help=help, label=label, group=group, symbol=symbol, low=low, high=high, choices=choices, scale=scale
-        ),
-    )
 
 
 @dataclass(frozen=True)
@@ -417,65 +388,3 @@ class SampleConfig:
     num_samples: int = setting(
         1, "How many texts to write at once.", label="Samples", group="Sampling", low=1, high=256
     )
-
-
-Config = TypeVar("Config", DataConfig, ModelConfig, TrainConfig, SampleConfig)
-
-
-def settings(config: type | Any) -> list[dataclasses.Field]:
-    """The fields of a configuration that a user may set, in the order of their declaration."""
-    return [f for f in dataclasses.fields(config) if f.metadata]
-
-
-def picked(config: type | Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `values` that are settings of this configuration, by name."""
-    return {f.name: values[f.name] for f in settings(config) if f.name in values}
-
-
-def problems(*configs: Any) -> list[str]:
-    """Every fault of these configurations: wrong type, out of bounds, unknown choice, fields that do not fit."""
-    found = []
-    for config in configs:
-        single = [fault for f in settings(config) if (fault := _fault(f, getattr(config, f.name)))]
-        found += single or (config.rules() if hasattr(config, "rules") else [])
-    return found
-
-
-def check(*configs: Any) -> None:
-    """Raise one `ConfigError` that names every fault of these configurations; return silently if there is none."""
-    if found := problems(*configs):
-        raise ConfigError(found[0] if len(found) == 1 else "\n".join(f"- {fault}" for fault in found))
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """Every field by its name, as JSON can hold it."""
-    return dataclasses.asdict(config)
-
-
-def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
-    """Rebuild a configuration. Unknown keys are ignored and missing ones defaulted, so that old runs load forever."""
-    names = {f.name for f in dataclasses.fields(kind)}
-    return kind(**{name: value for name, value in values.items() if name in names})
-
-
-_NAMED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-
-
-def _fault(f: dataclasses.Field, value: Any) -> str:
-    """What is wrong with one value, or an empty string."""
-    wanted = type(f.default)
-    if wanted is float and type(value) is int:
-        value = float(value)
-    has_lone_surrogate = wanted is str and any("\ud800" <= character <= "\udfff" for character in str(value))
-    if type(value) is not wanted or has_lone_surrogate:  # half a character can be neither saved nor read
-        return f"{f.name}={value!r} is not {_NAMED[wanted]}; use for example {f.default!r}"
-    choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
-    if choices and value not in choices:
-        return f"{f.name}={value!r} is unknown; use one of {', '.join(filter(None, choices))}"
-    if wanted is float and not math.isfinite(value):
-        return f"{f.name}={value} is not finite; use for example {f.default!r}"
-    if low is not None and value < low:
-        return f"{f.name}={value} is below the least allowed value; use {low:g} or more"
-    if high is not None and value > high:
-        return f"{f.name}={value} is above the greatest allowed value; use {high:g} or less"
-    return ""

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm.classes import class_of
-from lm.config import ModelConfig, check, from_dict, to_dict
+from lm.config import ModelConfig
 from lm.errors import CheckpointError, ConfigError
 from lm.model import GPT, LAYER_NORM_EPS, RMS_NORM_EPS
+from lm.settings import check, from_dict, to_dict
 
 MOST_VOCABULARY = 1 << 24  # a bigram table of it has 2⁴⁸ numbers, which can still be counted in bytes. assumed
 OUR_KEY = "lm_playground"  # of config.json: what only we read

@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lm import checkpoint, config, initial, prepare, run_dir
+from lm import checkpoint, initial, prepare, run_dir
 from lm.batches import check_enough
-from lm.config import LENGTH_SETTINGS, TrainConfig, picked
+from lm.config import LENGTH_SETTINGS, TrainConfig
 from lm.device import choose_device
 from lm.errors import ConfigError, RunError
 from lm.run_dir import RunDir
+from lm.settings import check, picked
 from lm.tokenizer import load_tokenizer
 
 FRESH = "none"  # begins with weights of its own
@@ -42,7 +43,7 @@ def fork(run: RunDir, parent: RunDir, which: str = "best", asked: Mapping[str, A
     train = _changed(before.train, asked)
     folder = None if which == FRESH else checkpoint.find_checkpoint(parent.path, parent.path.parent, which)
     model = initial.fitted(folder, asked) if folder else _changed(before.model, asked)
-    config.check(before.data, model, train)
+    check(before.data, model, train)
     check_enough(before.train_tokens, before.val_tokens, model.block_size)
     for name in (parent.tokenizer.name, parent.train_tokens.name, parent.val_tokens.name):
         shutil.copyfile(parent.path / name, run.path / name)

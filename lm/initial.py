@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from lm import checkpoint, run_dir
-from lm.config import DataConfig, ModelConfig, settings
+from lm.config import DataConfig, ModelConfig
 from lm.errors import ConfigError
 from lm.model import GPT
+from lm.settings import settings
 from lm.tokenizer import Tokenizer
 
 FREE = ("dropout", "block_size")  # what may be asked for; the weights decide the rest

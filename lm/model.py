@@ -26,7 +26,8 @@ from torch import Tensor
 
 from lm import fast_block
 from lm.attention import attend
-from lm.config import ModelConfig, TrainConfig, check
+from lm.config import ModelConfig, TrainConfig
+from lm.settings import check
 
 LAYER_NORM_EPS = 1e-5  # GPT-2
 RMS_NORM_EPS = 1e-6  # nanochat, as transformers has it

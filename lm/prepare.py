@@ -15,15 +15,16 @@ from typing import Any
 
 import torch
 
-from lm import batches, checkpoint, config, initial, memory, run_dir
+from lm import batches, checkpoint, initial, memory, run_dir
 from lm.classes import export_note
-from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
 from lm.device import HALVES, choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
 from lm.model import GPT, active_parameters
 from lm.run_dir import RunDir
+from lm.settings import check, from_dict, to_dict
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 
 MOST_THREADS, MOST_VOCABULARY, MOST_COUNT = (
@@ -63,7 +64,7 @@ class Setup:
 
 def prepare(run: RunDir, request: Request, say: Callable[[str], None] = lambda text: None) -> Setup:
     """Write the tokenizer, the tokens and `config.json` of `run`; the text itself is not kept."""
-    config.check(request.data, request.model, request.train)
+    check(request.data, request.model, request.train)
     if note := export_note(request.model):
         say(note)
     device = choose_device(request.train.device)
@@ -124,9 +125,9 @@ def load(run: RunDir) -> Setup:
     try:
         _count(said["model"]["vocab_size"], least=1, most=MOST_VOCABULARY)
         setup = Setup(
-            data=config.from_dict(DataConfig, said["data"]),
-            model=config.from_dict(ModelConfig, said["model"]),
-            train=config.from_dict(TrainConfig, said["train"]),
+            data=from_dict(DataConfig, said["data"]),
+            model=from_dict(ModelConfig, said["model"]),
+            train=from_dict(TrainConfig, said["train"]),
             device=torch.device(said["device"]),
             precision={name: name for name in ("float32", *HALVES)}[said["precision"]],
             threads=_count(said["threads"], most=MOST_THREADS),
@@ -136,7 +137,7 @@ def load(run: RunDir) -> Setup:
         )
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise RunError(f"{run.config} is damaged: {error!r}; restore it from a copy, or delete the run") from None
-    config.check(setup.data, setup.model, setup.train)
+    check(setup.data, setup.model, setup.train)
     return setup
 
 
@@ -149,18 +150,18 @@ def _count(value: Any, least: int = 0, most: int = MOST_COUNT) -> int:
 def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
     """Give a prepared run another length, or others of `RESUME_SETTINGS`; the rest of its set-up stays as it is."""
     setup, said = load(run), run_dir.read_json(run.config)
-    assert changes.keys() <= set(config.RESUME_SETTINGS), "another training is another run"
-    if changes.keys() & set(config.LENGTH_SETTINGS):  # a length gives way as a whole
+    assert changes.keys() <= set(RESUME_SETTINGS), "another training is another run"
+    if changes.keys() & set(LENGTH_SETTINGS):  # a length gives way as a whole
         changes = {"steps": 0, "minutes": 0.0, "epochs": 0.0} | changes
-        before = {name: getattr(setup.train, name) for name in config.LENGTH_SETTINGS}
+        before = {name: getattr(setup.train, name) for name in LENGTH_SETTINGS}
         with run_dir.explaining_damage(run.config):
             said["lengths"] = [*said.get("lengths", []), dict(until_step=run_dir.read_status(run).step, **before)]
     train = replace(setup.train, **changes)
-    config.check(train)
+    check(train)
     if "grad_accum_steps" in changes:
         free = free_bytes(setup.device)
         said["grad_accum_steps"] = train.grad_accum_steps or memory.fewest_parts(setup.model, train, free)
-    run_dir.write_json(run.config, said | dict(train=config.to_dict(train)))
+    run_dir.write_json(run.config, said | dict(train=to_dict(train)))
     return load(run)
 
 
@@ -183,7 +184,7 @@ def _describe(
         schema=run_dir.SCHEMA,
         recipe=request.recipe,
         init_from=initial.name_of(request.init_from) if request.init_from else None,
-        data=config.to_dict(request.data),
+        data=to_dict(request.data),
         tokenizer=tokenizer.name,
         tokens=dict(train=counts[0], val=counts[1]),
         corpus=dict(
@@ -204,8 +205,8 @@ def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dic
         parameters = GPT(model, is_blank=True).parameter_count()
     versions = {package: importlib.metadata.version(package) for package in VERSIONED_PACKAGES}
     return dict(
-        model=config.to_dict(model),
-        train=config.to_dict(train),
+        model=to_dict(model),
+        train=to_dict(train),
         seed=train.seed,
         device=device.type,
         precision=choose_precision(train.precision, device, rows, model.n_embd),

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lm.config import LENGTH_SETTINGS, Config, DataConfig, ModelConfig, TrainConfig, picked, settings
+from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.errors import ConfigError
+from lm.settings import Config, picked, settings
 
 DURATIONS = ("seconds", "minutes", "hours", "days")
 # Every recipe but the verdict's: what the sources' measures have in common, and what is wrong with it.

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lm import recipes
-from lm.config import check, picked
 from lm.errors import ConfigError
 from lm.recipes import Recipe
+from lm.settings import check, picked
 
 SCHEMA = 1
 SECTIONS = ("data", "model", "train")

@@ -14,10 +14,10 @@ from typing import Any
 import gradio as gr
 
 from lm import dial, recipes, run_dir, settings_file
-from lm.config import check
 from lm.errors import ConfigError, CorpusError
 from lm.preflight import advice
 from lm.recipes import Recipe
+from lm.settings import check
 from playground import elsewhere, forecast_view, recipe_cards, settings_form, text
 from playground.edge import Edge
 from playground.markup import count, escape, fault

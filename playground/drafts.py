@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lm.config import SampleConfig, settings
+from lm.config import SampleConfig
+from lm.settings import settings
 from playground.turns import Turns
 
 HISTORY = 20  # steps that can be taken back

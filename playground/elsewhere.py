@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from lm import launch, recipes, settings_file
-from lm.config import check, settings
 from lm.errors import ConfigError
 from lm.recipes import Recipe
+from lm.settings import check, settings
 from playground.markup import escape
 from playground.text import say
 

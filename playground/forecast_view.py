@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lm.config import DataConfig, ModelConfig, TrainConfig, settings
+from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.preflight import RULES, Advice, Forecast, Rehearsal
+from lm.settings import settings
 from playground.markup import escape
 from playground.settings_form import element_id
 from playground.text import group_key, say, setting_key

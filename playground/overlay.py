@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lm.config import DataConfig, ModelConfig, TrainConfig, settings
+from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.settings import settings
 from playground.markup import count, duration, escape, figure
 from playground.text import say, setting_key
 from playground.views import Curve, Row

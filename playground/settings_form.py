@@ -1,7 +1,7 @@
 """Settings → widgets → configurations. A widget is made from its field's declaration in `lm.config`, nothing else.
 
 Label and help come in both languages, the chapters' symbol stands at the label's right edge (`symbols_css`), choices
-are the field's own. What is out of bounds is told as soon as it is typed, by `lm.config` in its words: value, rule,
+are the field's own. What is out of bounds is told as soon as it is typed, by `lm.settings` in its words: value, rule,
 cure.
 """
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import gradio as gr
 
-from lm.config import Config, DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import ConfigError
+from lm.settings import Config, settings
 from playground import text
 
 RECIPE_CONFIGS = (DataConfig, ModelConfig, TrainConfig)
@@ -78,7 +79,7 @@ def form(fields: Iterable[Field], values: dict[str, Any]) -> list[gr.components.
 def gather(fields: Sequence[Field], values: Sequence[Any], bases: Sequence[Config], language: str) -> list[Config]:
     """The configurations `bases` with the widgets' values; `ConfigError` names a setting that was left empty.
 
-    Bounds are not checked here: `lm.config.check` names every fault at once.
+    Bounds are not checked here: `lm.settings.check` names every fault at once.
     """
     changes: dict[type, dict[str, Any]] = {type(base): {} for base in bases}
     for (config, f), value in zip(fields, values, strict=True):

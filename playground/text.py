@@ -16,7 +16,8 @@ from collections.abc import Mapping
 import gradio as gr
 from gradio.i18n import I18nData
 
-from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
+from lm.settings import settings
 from playground.text_settings import GROUPS, SETTINGS
 from playground.words import choosing, compare, corpus, frame, generate, inside, limits, live, share, train
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import gradio as gr
 
-from lm.config import SampleConfig, check
+from lm.config import SampleConfig
 from lm.errors import RunError
 from lm.run_dir import RunDir
+from lm.settings import check
 from playground import drafts, elsewhere, limits, settings_form, written
 from playground.drafts import Draft
 from playground.markup import count, escape, note

@@ -20,7 +20,8 @@ ROOMS: dict[str, set[str]] = {
     "app.py": {"playground.app"},
     "lm/__init__.py": set(),
     "lm/errors.py": set(),
-    "lm/config.py": {"lm.errors"},
+    "lm/settings.py": {"lm.errors"},
+    "lm/config.py": {"lm.settings"},
     "lm/files.py": {"lm.errors", "psutil"},
     "lm/scratch.py": {"lm.files", "filelock"},
     "lm/records.py": set(),
@@ -38,13 +39,13 @@ ROOMS: dict[str, set[str]] = {
     "lm/attention.py": {"torch"},
     "lm/fast_block.py": {"lm.attention", "torch"},
     "lm/heap.py": set(),
-    "lm/model.py": {"lm.config", "lm.attention", "lm.fast_block", "torch"},
+    "lm/model.py": {"lm.config", "lm.settings", "lm.attention", "lm.fast_block", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
     "lm/baselines.py": {"lm.errors", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/classes.py": {"lm.config"},
-    "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.model", "torch"},
+    "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.model", "torch"},
     "lm/tensors.py": {"lm.errors", "lm.files", "torch", "safetensors"},
     "lm/checkpoint.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.scratch", "lm.model", "lm.tokenizer", "lm.convert", "lm.tensors", "torch",
@@ -63,12 +64,12 @@ ROOMS: dict[str, set[str]] = {
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/merging.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "lm.tokenizer_json", "tokenizers"},
     "lm/threads.py": set(),
-    "lm/recipes.py": {"lm.errors", "lm.config"},
+    "lm/recipes.py": {"lm.errors", "lm.config", "lm.settings"},
     "lm/prepare.py": {
-        "lm.errors", "lm.classes", "lm.config", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
+        "lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
         "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
     },
-    "lm/initial.py": {"lm.errors", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
+    "lm/initial.py": {"lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.files", "lm.memory", "lm.prepare", "lm.run_dir"},
     "lm/compiled.py": {"lm.model", "torch"},
     "lm/recompute.py": {"lm.model", "torch"},
@@ -90,7 +91,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/team.py": {"lm.errors", "torch"},
     "lm/follow.py": {"lm.prepare", "lm.run_dir", "lm.team", "lm.trainer"},
     "lm/fork.py": {
-        "lm.errors", "lm.config", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.device", "lm.initial", "lm.prepare", "lm.tokenizer",
+        "lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.device", "lm.initial", "lm.prepare", "lm.tokenizer",
     },
     "lm/launch.py": {"lm.run_dir", "psutil"},
     "lm/library.py": {"lm.errors", "lm.run_dir", "lm.scratch"},
@@ -99,15 +100,15 @@ ROOMS: dict[str, set[str]] = {
         "lm.config", "lm.corpus", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
     },
     "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
-    "lm/settings_file.py": {"lm.errors", "lm.config", "lm.recipes"},
+    "lm/settings_file.py": {"lm.errors", "lm.settings", "lm.recipes"},
     "lm/commands_plan.py": {
-        "lm.config", "lm.recipes", "lm.commands", "lm.corpus", "lm.dial", "lm.preflight", "lm.rehearsal",
+        "lm.config", "lm.settings", "lm.recipes", "lm.commands", "lm.corpus", "lm.dial", "lm.preflight", "lm.rehearsal",
         "lm.settings_file",
     },
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
-        "lm.errors", "lm.account", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
+        "lm.errors", "lm.account", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
         "huggingface_hub", "yaml",
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
@@ -125,9 +126,9 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
     "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
-    "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
+    "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.settings", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
-        "lm.commands_plan", "lm.errors", "lm.config", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
+        "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm", "lm.doctor",
     },
     "playground/__init__.py": set(),
@@ -155,7 +156,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.words.of_lm_texts", "playground.words.of_page", "playground.words.of_system",
     },
     "playground/text.py": {
-        "lm.config", "playground.text_settings", "playground.words.compare", "playground.words.choosing", "playground.words.corpus", "playground.words.frame",
+        "lm.config", "lm.settings", "playground.text_settings", "playground.words.compare", "playground.words.choosing", "playground.words.corpus", "playground.words.frame",
         "playground.words.generate", "playground.words.inside", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
     "playground/views.py": {"lm.errors", "lm.library", "lm.records", "lm.run_dir"},
@@ -215,10 +216,10 @@ ROOMS: dict[str, set[str]] = {
     "playground/keepsake.py": {
         "lm.errors", "playground.text", "playground.theme", "playground.timeline", "playground.views", "PIL", "matplotlib",
     },
-    "playground/settings_form.py": {"lm.errors", "lm.config", "playground.text", "gradio"},
+    "playground/settings_form.py": {"lm.errors", "lm.config", "lm.settings", "playground.text", "gradio"},
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
-        "lm.errors", "lm.config", "lm.corpus", "lm.texts", "playground.edge", "playground.equivalents", "playground.markup",
+        "lm.errors", "lm.config", "lm.settings", "lm.corpus", "lm.texts", "playground.edge", "playground.equivalents", "playground.markup",
         "playground.settings_form", "playground.text", "playground.translate", "playground.workspace", "gradio",
     },
     "playground/installable.py": {"playground.theme"},
@@ -228,11 +229,11 @@ ROOMS: dict[str, set[str]] = {
         "lm.recipes", "playground.markup", "playground.text", "playground.words.choosing", "playground.words.recipes",
     },
     "playground/forecast_view.py": {
-        "lm.config", "lm.preflight", "playground.markup", "playground.settings_form", "playground.text",
+        "lm.config", "lm.settings", "lm.preflight", "playground.markup", "playground.settings_form", "playground.text",
         "playground.words.choosing",
     },
     "playground/elsewhere.py": {
-        "lm.errors", "lm.config", "lm.launch", "lm.recipes", "lm.settings_file", "playground.markup", "playground.text",
+        "lm.errors", "lm.settings", "lm.launch", "lm.recipes", "lm.settings_file", "playground.markup", "playground.text",
     },
     "playground/equivalents.py": {"playground.elsewhere", "playground.text", "playground.theme", "gradio"},
     "playground/takeaway.py": {
@@ -240,7 +241,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/choosing.py": {
-        "lm.errors", "lm.config", "lm.dial", "lm.preflight", "lm.recipes", "lm.run_dir", "lm.settings_file",
+        "lm.errors", "lm.settings", "lm.dial", "lm.preflight", "lm.recipes", "lm.run_dir", "lm.settings_file",
         "playground.edge", "playground.elsewhere", "playground.forecast_view", "playground.markup",
         "playground.recipe_cards", "playground.settings_form", "playground.text", "playground.theme",
         "playground.workspace", "gradio",
@@ -251,18 +252,18 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/words/compare.py": set(),
-    "playground/overlay.py": {"lm.config", "playground.markup", "playground.text", "playground.views"},
+    "playground/overlay.py": {"lm.config", "lm.settings", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
-        "lm.errors", "lm.config", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
+        "lm.errors", "lm.config", "lm.settings", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},
-    "playground/drafts.py": {"lm.config", "lm.generate", "playground.turns"},
+    "playground/drafts.py": {"lm.config", "lm.settings", "lm.generate", "playground.turns"},
     "playground/written.py": {
         "lm.lens", "lm.memorised", "playground.drafts", "playground.markup", "playground.text", "playground.theme", "gradio",
     },
     "playground/writing.py": {
-        "lm.errors", "lm.config", "lm.generate", "lm.lens", "lm.memorised", "lm.run_dir", "playground.drafts",
+        "lm.errors", "lm.config", "lm.settings", "lm.generate", "lm.lens", "lm.memorised", "lm.run_dir", "playground.drafts",
         "playground.elsewhere", "playground.limits", "playground.markup", "playground.models", "playground.settings_form",
         "playground.text", "playground.workspace", "playground.written", "gradio",
     },
@@ -301,7 +302,17 @@ ROOMS: dict[str, set[str]] = {
 }  # fmt: skip
 
 # These answer before torch could have been loaded.
-LIGHT = ("lm.errors", "lm.config", "lm.classes", "lm.run_dir", "lm.recipes", "lm.launch", "lm.threads", "lm.__main__")
+LIGHT = (
+    "lm.errors",
+    "lm.settings",
+    "lm.config",
+    "lm.classes",
+    "lm.run_dir",
+    "lm.recipes",
+    "lm.launch",
+    "lm.threads",
+    "lm.__main__",
+)
 FILES = sorted(
     str(path.relative_to(ROOT).as_posix())
     for path in (ROOT / "app.py", *(ROOT / "lm").rglob("*.py"), *(ROOT / "playground").rglob("*.py"))

@@ -11,7 +11,8 @@ from runs import request, write_text
 
 from lm import prepare, run_dir
 from lm.classes import class_of, cures, export_note
-from lm.config import ModelConfig, problems
+from lm.config import ModelConfig
+from lm.settings import problems
 
 FITTING = [
     dict(arch="gpt2"), dict(arch="modern", logit_softcap=15.0), dict(arch="bigram"), dict(arch="bigram", n_experts=4),

@@ -7,9 +7,10 @@ import json
 
 import pytest
 
-from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, check, from_dict, problems, settings, to_dict
+from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import ConfigError
 from lm.recipes import RECIPES, find, flags, override
+from lm.settings import check, from_dict, problems, settings, to_dict
 
 CONFIGS = (DataConfig, ModelConfig, TrainConfig, SampleConfig)
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from lm import dial, recipes
-from lm.config import ModelConfig, TrainConfig, check
+from lm.config import ModelConfig, TrainConfig
 from lm.dial import Text
 from lm.errors import ConfigError
+from lm.settings import check
 
 SHAKESPEARE = Text(1_115_394, 65)
 TWO_CORES, LARGE_GPU = 8e10, 3e14  # operations a second; the quick start's step on two cores takes 60 ms

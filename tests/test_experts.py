@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.runs import metrics, request, write_text
 
 from lm import run_dir, trainer
 from lm.checkpoint import export, find_checkpoint, load_config, load_model, save_model
-from lm.config import ModelConfig, TrainConfig, problems
+from lm.config import ModelConfig, TrainConfig
 from lm.errors import CheckpointError
 from lm.model import (
     GPT,
@@ -24,7 +23,9 @@ from lm.model import (
     memory_estimate,
 )
 from lm.optim import make_optimizers
+from lm.settings import problems
 from lm.tokenizer import CharTokenizer
+from tests.runs import metrics, request, write_text
 
 MIXED = ModelConfig(vocab_size=11, block_size=12, n_layer=2, n_head=2, n_embd=16, n_experts=4, n_experts_per_token=2)
 

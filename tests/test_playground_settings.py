@@ -10,8 +10,9 @@ import pytest
 
 from lm import recipes
 from lm.__main__ import build_parser
-from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig, settings
+from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import ConfigError
+from lm.settings import settings
 from playground import choosing, settings_form, text
 from playground.app import build_app
 from playground.tabs import generate

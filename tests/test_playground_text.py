@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lm import texts
-from lm.config import settings
 from lm.recipes import RECIPES, Recipe
+from lm.settings import settings
 from playground import text
 from playground.text_settings import GROUPS, SETTINGS
 from playground.translate import translated

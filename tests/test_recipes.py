@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.runs import metrics, request, write_text
 
 from lm import recipes, run_dir, texts, trainer
 from lm.__main__ import main
-from lm.config import problems
 from lm.evaluate import pair_entropy
 from lm.model import count_parameters
 from lm.recipes import DURATIONS, RECIPES
+from lm.settings import problems
+from tests.runs import metrics, request, write_text
 
 ALL = [*RECIPES.values(), recipes.FINE_TUNE]
 every_recipe = pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)

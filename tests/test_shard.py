@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.test_team import alone, assert_same_curve, command, lead, text  # noqa: F401 - alone and text are fixtures
 
 from lm import checkpoint
 from lm.__main__ import main
-from lm.config import TrainConfig, problems
+from lm.config import TrainConfig
+from lm.settings import problems
+from tests.test_team import alone, assert_same_curve, command, lead, text  # noqa: F401 - alone and text are fixtures
 
 PIECES = ("--processes", "2", "--shard", "--recompute", "--grad-accum-steps", "2")
 

@@ -19,7 +19,7 @@ import pytest
 
 from lm import config, encodings, run_dir
 from lm.errors import LMError
-from playground import translate
+from lm.settings import check
 from playground.translate import ROWS, SINGLE, template, translated
 from playground.words import of_system
 
@@ -177,7 +177,7 @@ def test_what_is_not_known_stays_as_it_is(words: str) -> None:
 
 def test_several_faults_are_told_line_by_line() -> None:
     with pytest.raises(LMError) as caught:
-        config.check(config.ModelConfig(n_embd=130, n_head=4), config.TrainConfig(lr=-1.0, steps=-5))
+        check(config.ModelConfig(n_embd=130, n_head=4), config.TrainConfig(lr=-1.0, steps=-5))
     lines = translated(caught.value, "ja").splitlines()
     assert len(lines) == 3 and all(line.startswith("- 「") for line in lines)
     assert "「学習率」(lr) = -1.0 は小さすぎます" in lines[2] and "below" not in "".join(lines)

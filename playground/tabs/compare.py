@@ -11,9 +11,10 @@ from typing import Any
 import gradio as gr
 
 from lm import run_dir
-from lm.config import ModelConfig, TrainConfig, settings
+from lm.config import ModelConfig, TrainConfig
 from lm.errors import ConfigError, RunError
 from lm.recipes import flag
+from lm.settings import settings
 from playground import equivalents, overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look

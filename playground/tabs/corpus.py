@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 
 from lm import texts
-from lm.config import DataConfig, settings
+from lm.config import DataConfig
 from lm.corpus import Corpus
 from lm.errors import CorpusError
+from lm.settings import settings
 from playground import equivalents, settings_form, text
 from playground.edge import Edge
 from playground.markup import count, escape
