@@ -26,6 +26,7 @@ from lm import batches, checkpoint, prepare, recipes, run_dir, texts, trainer
 from lm.config import TrainConfig
 from lm.errors import LMError
 from lm.evaluate import evaluate
+from lm.names import free_name
 from lm.prepare import Request
 from lm.recipes import Recipe
 from lm.tokenizer import load_tokenizer
@@ -67,7 +68,7 @@ def measure(recipe: Recipe, minutes: float, runs_dir: Path) -> Result:
     steps = min(all_steps, max(1, int(60 * minutes / seconds_per_step)))
     train = recipe.train if steps == all_steps else shortened(recipe.train, steps, all_steps)
     train = replace(train, checkpoint_interval=NEVER)
-    run = run_dir.create(runs_dir, run_dir.free_name(runs_dir, recipe.name))
+    run = run_dir.create(runs_dir, free_name(runs_dir, recipe.name))
     say(f"{recipe.name}: {steps:,} of {all_steps:,} steps, about {steps * seconds_per_step / 60:.1f} minutes")
     result = trainer.train(run, Request((source,), recipe.name, recipe.data, recipe.model, train), say=say)
     said, (records, _) = run_dir.read_json(run.config), run_dir.read_metrics(run.path)
@@ -92,7 +93,7 @@ def probe(recipe: Recipe, source: Path, runs_dir: Path) -> tuple[float, int]:
     """Seconds that a step of `recipe` takes, by a few smaller ones, and how many steps it has."""
     few = min(recipe.train.batch_size, math.ceil(PROBE_TOKENS / recipe.model.block_size))
     train = replace(recipe.train, grad_accum_steps=1, batch_size=few, eval_windows=1, sample_tokens=0)
-    run = run_dir.create(runs_dir, run_dir.free_name(runs_dir, f"{recipe.name}-probe"))
+    run = run_dir.create(runs_dir, free_name(runs_dir, f"{recipe.name}-probe"))
     setup = prepare.prepare(run, Request((source,), recipe.name, recipe.data, recipe.model, train))
     probing = trainer.Trainer(run, setup)
     times = [time.perf_counter()]

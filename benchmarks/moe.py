@@ -23,6 +23,7 @@ from typing import Any
 
 from lm import run_dir, texts, trainer
 from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.names import free_name
 from lm.prepare import Request
 from sidebyside import finish
 
@@ -48,7 +49,7 @@ def mixture(dense: ModelConfig, n_experts: int, n_chosen: int) -> ModelConfig:
 
 def trained(source: Path, runs_dir: Path, name: str, model: ModelConfig, train: TrainConfig) -> Result:
     """One run, and what its `config.json` and `metrics.jsonl` say."""
-    run = run_dir.create(runs_dir, run_dir.free_name(runs_dir, f"{name}-{train.seed}"))
+    run = run_dir.create(runs_dir, free_name(runs_dir, f"{name}-{train.seed}"))
     result = trainer.train(run, Request((source,), "quickstart", DataConfig(tokenizer="char"), model, train))
     said, best = run_dir.read_json(run.config), run_dir.best_record(run)
     return dict(

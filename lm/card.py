@@ -23,6 +23,7 @@ from lm import account, checkpoint, initial, launch, recipes, run_dir
 from lm.config import LENGTH_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.errors import HubError, RunError
 from lm.fork import FRESH
+from lm.names import slug
 from lm.run_dir import RunDir
 from lm.settings import from_dict
 
@@ -172,7 +173,7 @@ def _metadata(repo: str, said: Mapping[str, Any], measured: Mapping[str, Any], c
     corpus = said["corpus"]["name"]
     results = [
         EvalResult(
-            task_type="text-generation", dataset_type=run_dir.slug(corpus), dataset_name=f"{corpus} (held-out end)",
+            task_type="text-generation", dataset_type=slug(corpus), dataset_name=f"{corpus} (held-out end)",
             metric_type=kind, metric_value=round(measured[key], 6),
         )
         for key, kind in METRICS.items() if key in measured
@@ -201,7 +202,7 @@ def _words(
     return dict(
         title=repo.split("/")[-1],
         repo=repo,
-        name=run_dir.slug(repo.split("/")[-1]),
+        name=slug(repo.split("/")[-1]),
         picture="assets/loss.png",
         parameters=said["parameters"],
         architecture=said["model"]["arch"],

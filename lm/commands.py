@@ -21,6 +21,7 @@ from lm.commands_plan import asked
 from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
+from lm.names import free_name
 from lm.settings import check, picked
 from lm.texts import locate
 
@@ -38,7 +39,7 @@ def train(arguments: argparse.Namespace) -> Result:
     if folder:
         model = initial.fitted(folder, vars(arguments))
     check(data, model, train_config)
-    name = arguments.name or run_dir.free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
+    name = arguments.name or free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
     run = run_dir.create(arguments.runs_dir, name)
     request = Request(sources, recipe.name, data, model, train_config, folder or None)
     try:
@@ -72,9 +73,7 @@ def fork(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     parent = run_dir.find(arguments.runs_dir, arguments.run)
     asked = picked(ModelConfig, given) | picked(TrainConfig, given)
-    run = run_dir.create(
-        arguments.runs_dir, arguments.name or run_dir.free_name(arguments.runs_dir, f"{parent.name}-fork")
-    )
+    run = run_dir.create(arguments.runs_dir, arguments.name or free_name(arguments.runs_dir, f"{parent.name}-fork"))
     try:
         with recording_failure(run):
             branch(run, parent, arguments.checkpoint, asked)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from lm import card, hub, run_dir
 from lm.commands import Result, say
+from lm.names import slug
 from lm.pull import OPENAI_NAMES, parse
 from lm.pull import pull as fetch
 from lm.push import PushConfig, preview
@@ -53,7 +54,7 @@ def push(arguments: argparse.Namespace) -> Result:
 def pull(arguments: argparse.Namespace) -> Result:
     """Fetch a repository into the runs directory, or where one wants it."""
     source = parse(arguments.source, arguments.revision)
-    to = Path(arguments.to) if arguments.to else arguments.runs_dir / run_dir.slug(source.repo.split("/")[-1])
+    to = Path(arguments.to) if arguments.to else arguments.runs_dir / slug(source.repo.split("/")[-1])
     with _Bar(source.repo or arguments.source) as bar:
         pulled = fetch(
             arguments.source,

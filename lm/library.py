@@ -19,6 +19,7 @@ from typing import Any
 
 from lm import run_dir
 from lm.errors import RunError
+from lm.names import check_name, free_name
 from lm.run_dir import ACTIVE_STATES, WAITING, RunDir
 from lm.scratch import remove
 
@@ -42,7 +43,7 @@ class Deleted:
 
 def rename(runs_dir: Path, name: str, to: str) -> RunDir:
     """Call the run `to` from now on; `RunError` when it is being trained, or a run of that name is there."""
-    run, wanted = _resting(runs_dir, name, "rename"), Path(runs_dir) / run_dir.check_name(to)
+    run, wanted = _resting(runs_dir, name, "rename"), Path(runs_dir) / check_name(to)
     if wanted == run.path:
         return run
     # A file system that does not tell `Fox` from `fox` finds the run itself there.
@@ -77,7 +78,7 @@ def restore(runs_dir: Path, entry: str) -> RunDir:
     gone = next((one for one in trash(runs_dir) if one.entry == entry), None)
     if gone is None:
         raise RunError(f"{entry!r} is not in the trash of {runs_dir} any more; it was restored, or removed for good")
-    back = Path(runs_dir) / run_dir.free_name(runs_dir, gone.name)
+    back = Path(runs_dir) / free_name(runs_dir, gone.name)
     _move(Path(runs_dir) / TRASH / entry, back)
     return RunDir(back)
 
@@ -123,14 +124,14 @@ def pins(runs_dir: Path) -> list[str]:
 
 def pin(runs_dir: Path, name: str, is_pinned: bool = True) -> None:
     """Keep the run at the top, or let it go back to its place."""
-    run_dir.find(runs_dir, run_dir.check_name(name))
+    run_dir.find(runs_dir, check_name(name))
     others = [pinned for pinned in pins(runs_dir) if pinned != name]
     _write_pins(runs_dir, [*others, name] if is_pinned else others)
 
 
 def _resting(runs_dir: Path, name: str, deed: str) -> RunDir:
     """The run of that name, if nothing trains it."""
-    run = run_dir.find(runs_dir, Path(runs_dir) / run_dir.check_name(name))
+    run = run_dir.find(runs_dir, Path(runs_dir) / check_name(name))
     if run_dir.state(run) in (WAITING, *ACTIVE_STATES):
         raise RunError(f"run {name!r} is being trained, or waits for it; stop it, then {deed} it")
     return run

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -40,6 +38,7 @@ from lm.files import (  # noqa: F401 - part of the contract: how its files are w
     write_json,
     write_whole,
 )
+from lm.names import check_name
 
 SCHEMA = 1
 ACTIVE_STATES = ("starting", "running")
@@ -49,9 +48,6 @@ STATES = (WAITING, *ACTIVE_STATES, "finished", "stopped", "failed")
 START_GRACE_SECONDS = 30.0
 # Two readers that probe the lock at the same instant can make it look held; the trainer tries again for this long.
 LOCK_WAIT_SECONDS = 2.0
-# On Windows these mean devices, whatever stands behind their first dot.
-RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
-LONGEST_NAME, LONGEST_NAME_BYTES = 64, 192  # file systems end at 255 bytes, and temporary names are longer
 
 
 @dataclass(frozen=True)
@@ -141,31 +137,7 @@ class Status:
     free_bytes: int | None = None  # of memory, at that heartbeat
 
 
-# ---------------------------------------------------------------------------------------------- names and places
-
-
-def slug(text: str) -> str:
-    """A name that is safe on every file system, as close to `text` as can be: letters and digits, - _ ."""
-    text = unicodedata.normalize("NFC", text)  # macOS hands out が as か and a mark
-    name = _shortened(re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE).strip("-._"))
-    if not name:
-        return "run"
-    return _shortened(f"run-{name}") if name.split(".")[0].lower() in RESERVED_NAMES else name
-
-
-def _shortened(name: str) -> str:
-    data = name[:LONGEST_NAME].encode("utf-8")[:LONGEST_NAME_BYTES]
-    return data.decode("utf-8", errors="ignore").rstrip("-._")
-
-
-def check_name(name: str) -> str:
-    """`name` itself if a run may be called so, else a `RunError` with one that it may be."""
-    if name != slug(name):
-        raise RunError(
-            f"{name!r} cannot name a run: use letters, digits, '-', '_' and '.', at most 64 of them; "
-            f"for example {slug(name)!r}"
-        )
-    return name
+# ---------------------------------------------------------------------------------------------- places
 
 
 def create(runs_dir: Path, name: str) -> RunDir:
@@ -194,15 +166,6 @@ def discard_unprepared(run: RunDir) -> None:
     """
     if not run.config.exists() and not run.log.exists() and not is_owned(run):
         shutil.rmtree(run.path, ignore_errors=True)
-
-
-def free_name(runs_dir: Path, wanted: str) -> str:
-    """`wanted` as a slug, with -2, -3, … appended while that run exists."""
-    base, name, n = slug(wanted)[:58], slug(wanted), 1
-    while (Path(runs_dir) / name).exists():
-        n += 1
-        name = f"{base}-{n}"
-    return name
 
 
 def find(runs_dir: Path, name_or_path: str | Path) -> RunDir:

@@ -13,8 +13,9 @@ from typing import Any
 
 import gradio as gr
 
-from lm import dial, recipes, run_dir, settings_file
+from lm import dial, recipes, settings_file
 from lm.errors import ConfigError, CorpusError
+from lm.names import free_name
 from lm.preflight import advice
 from lm.recipes import Recipe
 from lm.settings import check
@@ -67,7 +68,7 @@ def configs_of(recipe: Recipe) -> tuple[Any, Any, Any]:
 
 def run_name(space: Workspace, corpus: str, recipe_name: str, name: str) -> str:
     """What the run will be called: as wished, or after text and recipe; always a name that is free."""
-    return run_dir.free_name(space.runs_dir, name.strip() or f"{corpus}-{recipe_name}")
+    return free_name(space.runs_dir, name.strip() or f"{corpus}-{recipe_name}")
 
 
 def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, language: str, *values: Any) -> str:

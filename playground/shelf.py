@@ -8,8 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from lm import library, run_dir
+from lm import library
 from lm.library import Deleted
+from lm.names import check_name
 from lm.run_dir import WAITING
 from playground import trainings
 from playground.edge import Edge
@@ -95,7 +96,7 @@ def edit(space: Workspace, run: str, deed: str, to: str) -> str:
     if deed == "rename":
         return library.rename(space.runs_dir, run, to.strip()).name
     if deed == "stop":
-        trainings.stop(space, run_dir.check_name(run))
+        trainings.stop(space, check_name(run))
     else:
         library.pin(space.runs_dir, run, deed == "pin")
     return run

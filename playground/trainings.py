@@ -9,6 +9,7 @@ from typing import Any
 from lm import launch, run_dir
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import RunError
+from lm.names import free_name
 from lm.run_dir import RunDir
 from playground import limits, queue
 from playground.queue import Place
@@ -31,14 +32,14 @@ def begin(
     """
     share = space.share
     if share.queue is None:
-        name = run_dir.free_name(space.runs_dir, wanted)
+        name = free_name(space.runs_dir, wanted)
         return launch.start(space.runs_dir, name, argv, command).name
     with share.queue.asking:  # a hundred presses at once are as many runs as one may keep, and no more
         limits.check_line(share.limits, share.queue.n_waiting(), language)
         limits.check_runs(share.limits, len(run_dir.list_runs(space.runs_dir)), language)
         space.check_room(0, language)
         share.queue.step()  # a run that was deleted since the last look leaves its name
-        name = run_dir.free_name(space.runs_dir, wanted)
+        name = free_name(space.runs_dir, wanted)
         share.queue.add(share.visitor, run_dir.create(space.runs_dir, name), argv, _minutes(space, minutes), command)
     return name
 

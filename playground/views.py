@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from lm import library, run_dir
 from lm.errors import RunError
+from lm.names import slug
 from lm.records import fault_of_sample
 from lm.run_dir import ACTIVE_STATES, RunDir, Status
 
@@ -182,7 +183,7 @@ class Library:
 
     def has(self, name: str) -> bool:
         """Whether there is such a run; what is not a name (a way out of the directory) is none."""
-        is_name = bool(name) and name == run_dir.slug(name) and self.only in ("", name)
+        is_name = bool(name) and name == slug(name) and self.only in ("", name)
         return is_name and run_dir.is_run(self.runs_dir / name)
 
     def default(self) -> str:

@@ -27,6 +27,7 @@ from lm import library, run_dir
 from lm.config import DataConfig
 from lm.corpus import Corpus, FileReport, Report, Statistics, read_chunks, read_corpus
 from lm.errors import CheckpointError, CorpusError, LMError, RunError
+from lm.names import slug
 from lm.scratch import scratch, sweep
 from lm.tokenizer import make_tokenizer
 from playground import limits
@@ -166,7 +167,7 @@ class Workspace:
         """Read files into one clean text and return its name; the same text read again keeps the name it has."""
         with scratch(_made(self.corpora)) as place:
             corpus = read_corpus(sources, place / "text.txt", aozora=aozora, column=column, report=report)
-            wanted = run_dir.slug(name or Path(corpus.name).stem)
+            wanted = slug(name or Path(corpus.name).stem)
             name = self._name_for(wanted, corpus.statistics.sha256)
             self._keep(name, corpus)
         return name
@@ -237,7 +238,7 @@ class Workspace:
 
     def adopt(self, folder: Path, title: str) -> str:
         """Remember a model that lies elsewhere under `title`; its name for `model`, with `FETCHED`."""
-        name = f"{run_dir.slug(title)[:48]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+        name = f"{slug(title)[:48]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
         # The cache of the Hub has links in its folders: what counts is what they lead to.
         n_bytes = sum(path.stat().st_size for path in Path(folder).iterdir() if path.is_file())
         record = dict(title=title, folder=str(Path(folder).resolve()), since=time.time(), bytes=n_bytes)
@@ -260,7 +261,7 @@ class Workspace:
         from lm.checkpoint import export
 
         source = self.checkpoint(run, self._best_or_last(run))
-        to = self.exports / run_dir.slug(folder_name or run)
+        to = self.exports / slug(folder_name or run)
         _made(self.exports)
         export(source, to)
         return to
@@ -282,7 +283,7 @@ class Workspace:
 
     def _known_run(self, run: str) -> str:
         """`run`, if it is a name and not a way out of the runs directory."""
-        if run != run_dir.slug(run):
+        if run != slug(run):
             raise RunError(f"{run!r} is not the name of a run; choose one in the library")
         return run
 

@@ -26,7 +26,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/scratch.py": {"lm.files", "filelock"},
     "lm/records.py": set(),
     "lm/death.py": {"lm.records"},
-    "lm/run_dir.py": {"lm.death", "lm.errors", "lm.files", "lm.records", "filelock"},
+    "lm/names.py": {"lm.errors"},
+    "lm/run_dir.py": {"lm.death", "lm.errors", "lm.files", "lm.names", "lm.records", "filelock"},
     "lm/texts.py": {"lm.errors", "lm.encodings", "lm.files", "tqdm"},
     "lm/encodings.py": {"lm.errors", "charset_normalizer"},
     "lm/webpage.py": set(),
@@ -94,7 +95,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.device", "lm.initial", "lm.prepare", "lm.tokenizer",
     },
     "lm/launch.py": {"lm.run_dir", "psutil"},
-    "lm/library.py": {"lm.errors", "lm.run_dir", "lm.scratch"},
+    "lm/library.py": {"lm.errors", "lm.names", "lm.run_dir", "lm.scratch"},
     "lm/preflight.py": {"lm.classes", "lm.config", "lm.progress"},
     "lm/rehearsal.py": {
         "lm.config", "lm.corpus", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
@@ -108,7 +109,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
     "lm/card.py": {
-        "lm.errors", "lm.account", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
+        "lm.errors", "lm.account", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
         "huggingface_hub", "yaml",
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
@@ -125,10 +126,10 @@ ROOMS: dict[str, set[str]] = {
     "lm/gguf.py": {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
-    "lm/commands_hub.py": {"lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
+    "lm/commands_hub.py": {"lm.names", "lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
     "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.settings", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
-        "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
+        "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm", "lm.doctor",
     },
     "playground/__init__.py": set(),
@@ -159,19 +160,19 @@ ROOMS: dict[str, set[str]] = {
         "lm.config", "lm.settings", "playground.text_settings", "playground.words.compare", "playground.words.choosing", "playground.words.corpus", "playground.words.frame",
         "playground.words.generate", "playground.words.inside", "playground.words.live", "playground.words.share", "playground.words.limits", "playground.words.train", "gradio",
     },
-    "playground/views.py": {"lm.errors", "lm.library", "lm.records", "lm.run_dir"},
+    "playground/views.py": {"lm.errors", "lm.library", "lm.records", "lm.names", "lm.run_dir"},
     "playground/workspace.py": {
-        "lm.errors", "lm.config", "lm.library", "lm.run_dir", "lm.scratch", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
+        "lm.errors", "lm.config", "lm.library", "lm.names", "lm.run_dir", "lm.scratch", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
         "playground.limits", "playground.served", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
     "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.run_dir"},
     "playground/trainings.py": {
-        "lm.config", "lm.errors", "lm.launch", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
+        "lm.config", "lm.errors", "lm.launch", "lm.names", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
     },
     "playground/guest.py": {
         "lm.run_dir", "playground.edge", "playground.limits", "playground.look", "playground.markup", "playground.text",
-        "playground.trainings", "playground.workspace", "playground.workspaces", "gradio",
+        "playground.trainings", "playground.watch", "playground.workspace", "playground.workspaces", "gradio",
     },
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/same.py": {"gradio"},
@@ -182,7 +183,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/shares.py": {"playground.limits", "playground.queue", "playground.turns"},
     "playground/door.py": {"lm.errors", "playground.text", "playground.visitor", "starlette"},
     "playground/workspaces.py": {
-        "lm.errors", "lm.library", "lm.run_dir", "lm.scratch", "playground.door", "playground.limits", "playground.queue",
+        "lm.errors", "lm.library", "lm.names", "lm.run_dir", "lm.scratch", "playground.door", "playground.limits", "playground.queue",
         "playground.shares", "playground.signed_out", "playground.text", "playground.turns", "playground.workspace", "gradio",
     },
     "playground/glance.py": {
@@ -196,7 +197,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.theme", "playground.views", "playground.workspace", "gradio",
     },
     "playground/shelf.py": {
-        "lm.library", "lm.run_dir", "playground.edge", "playground.markup", "playground.text", "playground.trainings",
+        "lm.library", "lm.names", "lm.run_dir", "playground.edge", "playground.markup", "playground.text", "playground.trainings",
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/live.py": {
@@ -241,7 +242,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/choosing.py": {
-        "lm.errors", "lm.settings", "lm.dial", "lm.preflight", "lm.recipes", "lm.run_dir", "lm.settings_file",
+        "lm.errors", "lm.settings", "lm.dial", "lm.preflight", "lm.recipes", "lm.names", "lm.settings_file",
         "playground.edge", "playground.elsewhere", "playground.forecast_view", "playground.markup",
         "playground.recipe_cards", "playground.settings_form", "playground.text", "playground.theme",
         "playground.workspace", "gradio",
@@ -289,7 +290,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.visitor", "playground.workspace", "gradio",
     },
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text", "playground.translate"},
-    "playground/visitor.py": {"lm.errors", "lm.hub", "gradio", "huggingface_hub"},
+    "playground/visitor.py": {"lm.errors", "lm.hub", "playground.text", "gradio", "huggingface_hub"},
     "playground/watch.py": {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
@@ -307,6 +308,7 @@ LIGHT = (
     "lm.settings",
     "lm.config",
     "lm.classes",
+    "lm.names",
     "lm.run_dir",
     "lm.recipes",
     "lm.launch",

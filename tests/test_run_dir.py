@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lm import files, run_dir
 from lm.errors import RunError
+from lm.names import RESERVED_NAMES, free_name, slug
 from lm.run_dir import RunDir, Status
 
 HOLD = "import sys, time; from pathlib import Path; from lm import run_dir\n"
@@ -43,9 +44,9 @@ def owner(run: RunDir):
     | st.sampled_from(["con", "Aux.txt", "COM¹", "lpt0.", "nul .x"])
 )
 def test_a_slug_is_a_name_that_stays_inside_its_folder(text: str) -> None:
-    name = run_dir.slug(text)
-    assert name == run_dir.slug(name) and 0 < len(name) <= 64 and len(name.encode()) < 200
-    assert name.split(".")[0].lower() not in run_dir.RESERVED_NAMES
+    name = slug(text)
+    assert name == slug(name) and 0 < len(name) <= 64 and len(name.encode()) < 200
+    assert name.split(".")[0].lower() not in RESERVED_NAMES
     assert not set(name) & set('/\\:*?"<>|\0') and not name.startswith(".") and not name.endswith(".")
     assert (Path("runs") / name).resolve().parent == Path("runs").resolve()
 
@@ -68,7 +69,7 @@ def test_a_taken_name_is_refused_and_a_reserved_one_taken_over(run: RunDir) -> N
     run_dir.write_json(run.config, {})
     with pytest.raises(RunError, match="already exists"):
         run_dir.create(run.path.parent, run.name)
-    assert run_dir.free_name(run.path.parent, run.name) == "tale-2"
+    assert free_name(run.path.parent, run.name) == "tale-2"
 
 
 def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:

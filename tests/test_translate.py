@@ -19,6 +19,7 @@ import pytest
 
 from lm import config, encodings, run_dir
 from lm.errors import LMError
+from lm.names import check_name
 from lm.settings import check
 from playground.translate import ROWS, SINGLE, template, translated
 from playground.words import of_system
@@ -201,7 +202,7 @@ def test_real_mistakes_leave_no_english_behind(tmp_path: Path) -> None:
         lambda: encodings.detect(tmp_path / "none.txt"),
         lambda: run_dir.read_json(tmp_path / "config.json"),
         lambda: run_dir.find(tmp_path, "fox"),
-        lambda: run_dir.check_name("a/b"),
+        lambda: check_name("a/b"),
     ]
     for ask in asked:
         with pytest.raises(LMError) as caught:
