@@ -26,6 +26,7 @@ import gradio as gr
 
 from lm import library, run_dir
 from lm.errors import LMError, RunError
+from lm.names import check_name
 from lm.scratch import remove, sweep
 from playground import limits
 from playground.door import VISITOR
@@ -291,7 +292,7 @@ def _link(path: Path) -> dict[str, str] | None:
     try:
         with run_dir.explaining_damage(path):
             said = run_dir.read_json(path)
-            return dict(visitor=str(said["visitor"]), run=run_dir.check_name(str(said["run"])))
+            return dict(visitor=str(said["visitor"]), run=check_name(str(said["run"])))
     except RunError:
         return None
 
