@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import tempfile
 import textwrap
 import time
@@ -17,15 +16,13 @@ from typing import Any
 
 from lm import recipes as recipe_book
 from lm import run_dir
-from lm.commands_plan import asked
+from lm.commands_plan import asked, source
 from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.corpus import read_corpus
 from lm.errors import CorpusError, RunError, TokenizerError
 from lm.names import free_name
 from lm.settings import check, picked
-from lm.texts import locate
-
-Result = dict[str, Any]
+from lm.terminal import ProgressBar, Result, ending, say, warn
 
 
 def train(arguments: argparse.Namespace) -> Result:
@@ -152,7 +149,7 @@ def generate(arguments: argparse.Namespace) -> Result:
     tokenizer = load_tokenizer(directory)
     unknown = tokenizer.unknown(arguments.prompt)
     if unknown:
-        print(f"the vocabulary lacks {' '.join(map(repr, unknown))}: read as unknown characters", file=sys.stderr)
+        warn(f"the vocabulary lacks {' '.join(map(repr, unknown))}: read as unknown characters")
 
     texts, first, seconds = _written(arguments, config, stream(model, tokenizer, arguments.prompt, config))
     return dict(
@@ -251,74 +248,10 @@ def _trained(arguments: argparse.Namespace, run: run_dir.RunDir, **asked: Any) -
     from lm import trainer
     from lm.team import gathered
 
-    with gathered(arguments.processes) as team, _Progress(arguments, run) as progress:
+    with gathered(arguments.processes) as team, ProgressBar(run.name) as progress:
         result = trainer.train(run, on_record=progress.show, say=progress.say, team=team, **asked)
-    say(arguments, _finished(result))
+    say(arguments, ending(result))
     return result
-
-
-class _Progress:
-    """A progress bar on a terminal, a line per evaluation in a log."""
-
-    def __init__(self, arguments: argparse.Namespace, run: run_dir.RunDir) -> None:
-        from tqdm import tqdm
-
-        self.arguments, self.is_terminal = arguments, sys.stderr.isatty()
-        layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
-        self.bar = tqdm(total=1.0, desc=run.name, disable=not self.is_terminal, bar_format=layout)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.close()
-
-    def say(self, text: str) -> None:
-        if self.is_terminal:
-            self.bar.write(text, file=sys.stderr)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def show(self, record: Result, status: run_dir.Status) -> None:
-        left = f"{_duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-        speed = f"{record['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in record else ""
-        loss = f"loss {record['loss']:.4f}" if "loss" in record else ""
-        if "val_loss" in record:
-            parts = (f"step {record['step']:,}", loss, f"val {record['val_loss']:.4f}", speed, left)
-            self.say("  ".join(part for part in parts if part))
-        if self.is_terminal:
-            known = (status.seconds_left or 0.0) + status.elapsed_seconds
-            self.bar.n = min(1.0, status.elapsed_seconds / known) if known else 0.0
-            self.bar.set_postfix_str(", ".join(part for part in (loss, speed, left) if part))
-
-
-def _finished(result: Result) -> str:
-    """The last line, as the memo writes it."""
-    numbers = [f"steps={result['steps']}"]
-    for name, key in (("final_loss", "train_loss"), ("elapsed", "elapsed_seconds"), ("val_loss", "val_loss"),
-                      ("val_ppl", "val_perplexity"), ("val_bpb", "val_bits_per_byte")):  # fmt: skip
-        if result[key] is not None:
-            numbers.append(f"{name}={result[key]:.1f}s" if name == "elapsed" else f"{name}={result[key]:.4f}")
-    return f"[{result['state'].capitalize()}] {' '.join(numbers)}"
-
-
-def say(arguments: argparse.Namespace, text: str) -> None:
-    print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
-
-
-def warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def source(name: str) -> Path:
-    """A file, or else the sample text of that name."""
-    return Path(name) if Path(name).exists() else locate(name)
 
 
 def _weights(arguments: argparse.Namespace) -> Path:

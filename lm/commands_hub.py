@@ -15,13 +15,13 @@ from typing import Any
 from tqdm import tqdm
 
 from lm import card, hub, run_dir
-from lm.commands import Result, say
 from lm.names import slug
 from lm.pull import OPENAI_NAMES, parse
 from lm.pull import pull as fetch
 from lm.push import PushConfig, preview
 from lm.push import push as send
 from lm.space import Published, publish
+from lm.terminal import Result, say
 
 
 def push(arguments: argparse.Namespace) -> Result:

@@ -1,4 +1,4 @@
-"""What settings a command line asks for, and `lm plan`: what a training with them will come to, before it starts."""
+"""What texts and settings a command line asks for, and `lm plan`: what they will come to, before a training starts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.preflight import Forecast, advice, forecast
 from lm.recipes import Recipe
 from lm.settings import check
+from lm.terminal import say
+from lm.texts import locate
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
 Asked = tuple[Recipe, DataConfig, ModelConfig, TrainConfig]
+
+
+def source(name: str) -> Path:
+    """A file, or else the sample text of that name."""
+    return Path(name) if Path(name).exists() else locate(name)
 
 
 def asked(arguments: argparse.Namespace, sources: tuple[Path, ...], default: str = "quickstart") -> Asked:
@@ -44,7 +51,6 @@ def dialled(minutes: float, sources: tuple[Path, ...], given: dict[str, Any]) ->
 def plan(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rehearse a training: nothing is written."""
     from lm import rehearsal
-    from lm.commands import say, source
 
     sources = tuple(source(name) for name in arguments.data)
     recipe, data, model, train = asked(arguments, sources)

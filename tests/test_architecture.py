@@ -103,8 +103,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
     "lm/settings_file.py": {"lm.errors", "lm.settings", "lm.recipes"},
     "lm/commands_plan.py": {
-        "lm.config", "lm.settings", "lm.recipes", "lm.commands", "lm.corpus", "lm.dial", "lm.preflight", "lm.rehearsal",
-        "lm.settings_file",
+        "lm.config", "lm.settings", "lm.recipes", "lm.corpus", "lm.dial", "lm.preflight", "lm.rehearsal",
+        "lm.settings_file", "lm.terminal", "lm.texts",
     },
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
     "lm/hub.py": {"lm.errors", "huggingface_hub"},
@@ -126,11 +126,12 @@ ROOMS: dict[str, set[str]] = {
     "lm/gguf.py": {
         "lm.errors", "lm.files", "lm.config", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer", "lm.tokenizer_json", "gguf", "numpy",
     },
-    "lm/commands_hub.py": {"lm.names", "lm.run_dir", "lm.commands", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
+    "lm/terminal.py": {"lm.run_dir", "tqdm"},
+    "lm/commands_hub.py": {"lm.names", "lm.run_dir", "lm.terminal", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
     "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.settings", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
     "lm/commands.py": {
-        "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.recipes", "lm.texts", "lm.corpus", "lm.tokenizer", "lm.batches",
-        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "tqdm", "lm.doctor",
+        "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.recipes", "lm.terminal", "lm.corpus", "lm.tokenizer", "lm.batches",
+        "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "lm.doctor",
     },
     "playground/__init__.py": set(),
     "playground/theme.py": {"gradio"},

@@ -32,6 +32,7 @@ TERMINAL = {
     "commands",
     "commands_hub",
     "commands_plan",
+    "terminal",
     "backup",
     "doctor",
     "gguf",
