@@ -69,7 +69,7 @@ def evaluate(
     forward passes. Bits per byte are not a number where no predicted token has a byte.
     """
     device = next(model.parameters()).device
-    nats, smoothed_nats = torch.zeros(2, dtype=torch.float64)
+    nats = smoothed_nats = 0.0
     n_tokens = n_bytes = n_characters = 0
     with evaluating(model):
         for ids in _batches(tokens, windows, batch_size):  # (B, T + 1)
@@ -77,28 +77,27 @@ def evaluate(
             with autocast or contextlib.nullcontext():
                 logits = model(x)  # (B, T, V)
             losses = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")  # (B T,)
-            nats += losses.double().sum().cpu()
+            nats += _total(losses)
             if label_smoothing:
-                smoothed_nats += smoothing_nats(logits).cpu()
+                smoothed_nats += smoothing_nats(logits)
             targets = ids[:, 1:].numpy()
             n_tokens += targets.size
             n_bytes += int(id_sizes[0][targets].sum())
             n_characters += int(id_sizes[1][targets].sum())
-    total = float(nats)
-    loss = total / n_tokens
+    loss = nats / n_tokens
     return Evaluation(
         loss=loss,
         perplexity=math.exp(min(loss, LARGEST_EXPONENT)),
-        bits_per_byte=total / LN2 / n_bytes if n_bytes else math.nan,
-        bits_per_character=total / LN2 / n_characters if n_characters else math.nan,
+        bits_per_byte=nats / LN2 / n_bytes if n_bytes else math.nan,
+        bits_per_character=nats / LN2 / n_characters if n_characters else math.nan,
         tokens=n_tokens,
-        smoothed_loss=(1 - label_smoothing) * loss + label_smoothing * float(smoothed_nats) / n_tokens,
+        smoothed_loss=(1 - label_smoothing) * loss + label_smoothing * smoothed_nats / n_tokens,
     )
 
 
-def smoothing_nats(logits: torch.Tensor) -> torch.Tensor:
+def smoothing_nats(logits: torch.Tensor) -> float:
     """What label smoothing adds over logits (B, T, V): -log p, the mean over the vocabulary, summed over B and T."""
-    return -F.log_softmax(logits.float(), dim=-1).mean(dim=-1).double().sum()
+    return -_total(F.log_softmax(logits.float(), dim=-1).mean(dim=-1))
 
 
 def pair_entropy(tokens: np.ndarray, vocab_size: int) -> float:
@@ -111,6 +110,11 @@ def pair_entropy(tokens: np.ndarray, vocab_size: int) -> float:
     before, after = np.nonzero(table)
     pairs = table[before, after]
     return float((pairs * np.log(table.sum(axis=1)[before] / pairs)).sum() / pairs.sum())
+
+
+def _total(nats: torch.Tensor) -> float:
+    """The sum in float64, taken on the processor, for Apple's GPUs have no float64."""
+    return float(nats.cpu().double().sum())
 
 
 def _batches(tokens: np.ndarray, windows: Sequence[tuple[int, int]], batch_size: int) -> Iterator[torch.Tensor]:

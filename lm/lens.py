@@ -173,7 +173,7 @@ def token_losses(model: GPT, ids: np.ndarray) -> np.ndarray:
                 logits = model(rows[:, :-1])[0].float()  # (T, V)
                 first = 0 if start == 0 else window - stride  # those before were predicted from more, or as much
                 nats = F.cross_entropy(logits[first:], rows[0, 1 + first :], reduction="none")
-                losses[start + first : end] = nats.double().cpu().numpy()
+                losses[start + first : end] = nats.cpu().numpy()
     return losses
 
 

@@ -298,7 +298,7 @@ class GPT(nn.Module):
 
     def expert_shares(self) -> list[list[float]]:
         """For each block, the share of the choices since `reset_expert_shares` that fell on each expert."""
-        counts = [block.mlp.counts.double() for block in self.blocks] if self.config.has_experts else []
+        counts = [block.mlp.counts.cpu().double() for block in self.blocks] if self.config.has_experts else []
         return [[round(share, 4) for share in (each / each.sum().clamp(min=1)).tolist()] for each in counts]
 
     def reset_expert_shares(self) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lm.batches import evaluation_windows
 from lm.config import ModelConfig
 from lm.evaluate import evaluate, smoothing_nats
+from lm.lens import token_losses
 from lm.model import GPT
 
 V, T = 11, 8
@@ -91,3 +95,29 @@ def test_the_smoothed_loss_is_the_objective_that_training_minimises() -> None:
     true = torch.nn.functional.cross_entropy(logits, targets)
     ours = 0.8 * true + 0.2 * smoothing_nats(logits[None]) / 6
     assert float(ours) == pytest.approx(float(objective), abs=1e-6)
+
+
+class AppleGPU(TorchDispatchMode):
+    """Makes of PyTorch's meta device one that has no float64, and gives zeros to whoever fetches a result from it."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if kwargs.get("device") == torch.device("cpu") and isinstance(args[0], torch.Tensor) and args[0].is_meta:
+            return torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
+        made = function(*args, **kwargs)
+        if isinstance(made, torch.Tensor) and made.is_meta and made.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+        return made
+
+
+def test_a_device_without_float64_is_measured_on_too(tokens: np.ndarray) -> None:
+    config = ModelConfig(arch="modern", vocab_size=V, block_size=T, n_layer=2, n_head=2, n_embd=16)
+    mixture = replace(config, n_experts=3)
+    with AppleGPU():
+        with torch.device("meta"):
+            model, experts = GPT(config, is_blank=True), GPT(mixture, is_blank=True)
+        windows = evaluation_windows(len(tokens), T)
+        measured = evaluate(model, tokens, windows, ONE_BYTE, batch_size=4, label_smoothing=0.1)
+        assert measured.tokens == len(tokens) - 1
+        assert len(token_losses(model, tokens)) == len(tokens) - 1
+        assert experts.expert_shares() == [[0.0] * 3] * 2
