@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from lm import batches, checkpoint, health, run_dir, state
-from lm.compiled import compiled, is_wanted
+from lm.compiled import Forward, compiled, is_wanted
 from lm.device import MAIN_MEMORY, autocast, free_bytes, onto
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
 from lm.errors import TrainingError
@@ -44,6 +44,7 @@ from lm.track import followed
 
 HEARTBEAT_SECONDS = 0.5
 AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
+MEASURED = ("train_loss", "val_loss", "val_perplexity", "val_bits_per_byte")  # what a result tells of an evaluation
 
 Record = dict[str, Any]
 
@@ -89,35 +90,48 @@ class Trainer:
         self.directory, self.setup, self.config = run, setup, setup.train
         self.place = run_dir.identity(run)
         self.on_record, self.say, self.team = on_record, say, team
-        is_here = setup.device.type == "cpu"
-        keep_freed_memory(needed_bytes(setup.model, self.config, setup.grad_accum_steps) if is_here else 0)
-        torch.set_num_threads(max(1, setup.threads // team.size))
-        torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
+        self._claim_the_machine()
         self.tokenizer: Tokenizer = load_tokenizer(run.tokenizer)
-        self.model = first_model(run, setup)
-        if self.config.recompute:
-            recompute(self.model)
         self.is_sharded = self.config.shard and team.size > 1
-        self.model = (
-            shard(self.model, setup.device, setup.precision) if self.is_sharded else self.model.to(setup.device)
-        )
+        self.model = self._first_model()
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
-        self.forward = self.model
-        if is_wanted(self.config.compile, self.model) and not self.is_sharded:
-            rows = self.config.batch_size // setup.grad_accum_steps // team.size
-            self.forward = compiled(self.model, rows, autocast(setup.device, setup.precision), say)
+        self.forward = self._forward_pass()
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
-        self.train_tokens = batches.open_tokens(run.train_tokens, setup.model.vocab_size)
-        self.val_tokens = batches.open_tokens(run.val_tokens, setup.model.vocab_size)
-        self.batches = batches.make_windows(self.train_tokens, setup.model.block_size, self.config)
-        self.observer = Observer(setup, self.tokenizer, self.train_tokens, self.val_tokens)
-        self.stages = Keeper(run, self.train_tokens, setup.model.vocab_size)
-        self.step_tokens = self.batches.batch_size * setup.model.block_size
-        self.progress = Progress(self.config, self.step_tokens, self.batches.tokens_per_epoch)
+        train, val = (batches.open_tokens(path, setup.model.vocab_size) for path in (run.train_tokens, run.val_tokens))
+        self.batches = batches.make_windows(train, setup.model.block_size, self.config)
+        self.observer = Observer(setup, self.tokenizer, train, val)
+        self.stages = Keeper(run, train, setup.model.vocab_size)
+        step_tokens = self.batches.batch_size * setup.model.block_size
+        self.progress = Progress(self.config, step_tokens, self.batches.tokens_per_epoch)
         self.standing, self.health = Standing(self.config), Health(setup.model.vocab_size)
         self.last_evaluation: Record = {}
         self.rollbacks, self.saved_step = 0, None
         self._saved_at = self._beat_at = -math.inf
+
+    # ------------------------------------------------------------------------------------------ what it begins with
+
+    def _claim_the_machine(self) -> None:
+        """Memory, threads and chance, all of which belong to the whole process."""
+        is_here = self.setup.device.type == "cpu"
+        keep_freed_memory(needed_bytes(self.setup.model, self.config, self.setup.grad_accum_steps) if is_here else 0)
+        torch.set_num_threads(max(1, self.setup.threads // self.team.size))
+        torch.manual_seed(self.config.seed)  # weights and dropout; batches draw from a generator of their own
+
+    def _first_model(self) -> GPT:
+        """The model before its first step, on its device, or the piece of it that is this process's."""
+        model = first_model(self.directory, self.setup)
+        if self.config.recompute:
+            recompute(model)
+        if self.is_sharded:
+            return shard(model, self.setup.device, self.setup.precision)
+        return model.to(self.setup.device)
+
+    def _forward_pass(self) -> Forward:
+        """ids (rows, T) → logits (rows, T, V): the model, compiled where that is wanted."""
+        if self.is_sharded or not is_wanted(self.config.compile, self.model):
+            return self.model
+        rows = self.config.batch_size // self.setup.grad_accum_steps // self.team.size
+        return compiled(self.model, rows, autocast(self.setup.device, self.setup.precision), self.say)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -309,9 +323,12 @@ class Trainer:
         return "stopped" if self.directory.stop.exists() else "running"
 
     def _finish(self, end: str) -> Record:
-        """Save, say so, and tell the result. A run that was stopped is measured where it is, but not as one of its
-        evaluations: gone on with, it is to be the run that never stopped. Nor is its state kept when its loss is on its
-        way up: the steps since the last good one are then done again."""
+        """Save, say so, and tell the result.
+
+        A run that was stopped is measured where it is, but not as one of its evaluations: gone on with, it is to be the
+        run that never stopped. Nor is its state kept when its loss is on its way up: the steps since the last good one
+        are then done again.
+        """
         if end == "stopped" and self.observer.can_measure:
             self.last_evaluation = self.observer.measure(self._whole())
         if end == "finished" or self.health.is_good or self.saved_step is None:
@@ -328,10 +345,7 @@ class Trainer:
             tokens_per_second=round(self.progress.tokens / seconds, 1) if seconds else 0.0,
             parameters=self.model.parameter_count(),
             rollbacks=self.rollbacks,
-            train_loss=self.last_evaluation.get("train_loss"),
-            val_loss=self.last_evaluation.get("val_loss"),
-            val_perplexity=self.last_evaluation.get("val_perplexity"),
-            val_bits_per_byte=self.last_evaluation.get("val_bits_per_byte"),
+            **{name: self.last_evaluation.get(name) for name in MEASURED},
             best_step=self.standing.best_step or None,
             best_val_loss=self.standing.best_loss if self.standing.best_step else None,
         )
