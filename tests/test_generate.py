@@ -11,7 +11,7 @@ from models import lively
 
 from lm.config import ModelConfig, SampleConfig
 from lm.errors import CheckpointError
-from lm.generate import Piece, choose, generate, penalise, pick, probabilities, stream
+from lm.generate import Piece, choose, generate, penalise, pick, probabilities, random_numbers, stream
 from lm.model import GPT
 from lm.tokenizer import BPETokenizer, CharTokenizer
 
@@ -153,11 +153,11 @@ def test_streamed_bytes_read_as_the_whole_would(seed):
     """Random bytes are mostly no UTF-8: the stream replaces what decoding all at once replaces."""
     model = GPT(ModelConfig(arch="bigram", vocab_size=256, block_size=CONTEXT), torch.Generator().manual_seed(seed))
     config = SampleConfig(max_new_tokens=200, temperature=1.0, top_k=0, seed=seed)
-    ids, generator = BYTES.encode("a").tolist(), torch.Generator().manual_seed(seed)
-    for _ in range(200):
+    ids = BYTES.encode("a").tolist()
+    for number in random_numbers(seed, 0, 200):
         with torch.no_grad():
             logits = model(torch.tensor([ids[-1:]]))[:, -1]
-        ids.append(choose(logits, torch.tensor([ids]), config, [generator]).item())
+        ids.append(choose(logits, torch.tensor([ids]), config, number.view(1, 1)).item())
     assert generate(model, BYTES, "a", config)[0].text == BYTES.decode(ids)
 
 
@@ -262,8 +262,9 @@ def test_the_penalty_looks_at_the_context_and_no_further():
 
 
 def test_draws_follow_the_probabilities():
-    count, generator = 4000, torch.Generator().manual_seed(0)
-    drawn = choose(HALVES.expand(count, -1), torch.zeros(count, 1, dtype=torch.int64), PLAIN, [generator] * count)
+    count = 4000
+    numbers = random_numbers(0, 0, count).unsqueeze(1)
+    drawn = choose(HALVES.expand(count, -1), torch.zeros(count, 1, dtype=torch.int64), PLAIN, numbers)
     shares = torch.bincount(drawn, minlength=5) / count
     error = (HALVES.exp() * (1 - HALVES.exp()) / count).sqrt().squeeze(0)  # one standard deviation of each share
     assert ((shares - HALVES.exp().squeeze(0)).abs() < 4 * error).all()
@@ -277,8 +278,8 @@ def test_the_least_and_the_greatest_number_pick_what_has_probability(number, exp
 
 def test_what_has_no_probability_is_never_drawn():
     logits = torch.tensor([[-math.inf, 0.0, -math.inf, 0.0, -math.inf]]).expand(2000, -1)
-    generator = torch.Generator().manual_seed(0)
-    drawn = choose(logits, torch.zeros(2000, 1, dtype=torch.int64), PLAIN, [generator] * 2000)
+    numbers = random_numbers(0, 0, 2000).unsqueeze(1)
+    drawn = choose(logits, torch.zeros(2000, 1, dtype=torch.int64), PLAIN, numbers)
     assert set(drawn.tolist()) == {1, 3}
 
 
@@ -287,9 +288,7 @@ def test_a_row_is_drawn_alike_whatever_stands_beside_it():
     context = torch.zeros(6, 1, dtype=torch.int64)
     config = replace(PLAIN, top_k=7, top_p=0.9, min_p=0.01, repetition_penalty=1.2)
 
-    def fresh() -> list[torch.Generator]:
-        return [torch.Generator().manual_seed(i) for i in range(6)]
-
-    together = choose(logits, context, config, fresh())
-    alone = [choose(logits[i : i + 1], context[:1], config, fresh()[i : i + 1]) for i in range(6)]
+    numbers = random_numbers(0, 0, 6).unsqueeze(1)
+    together = choose(logits, context, config, numbers)
+    alone = [choose(logits[i : i + 1], context[:1], config, numbers[i : i + 1]) for i in range(6)]
     assert torch.equal(together, torch.cat(alone))
