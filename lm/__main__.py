@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import LMError
-from lm.files import refusal
+from lm.files import MOST_FETCHED_GIGABYTES, MOST_JSON_BYTES, SPARED_GIGABYTES, refusal
 from lm.settings import settings
 from lm.threads import sleep_at_barriers
 
@@ -240,7 +240,14 @@ def _add_sharing(commands: Any) -> None:
     pull.add_argument("source", metavar="USER/REPO", help="a repository, or a link to one")
     pull.add_argument("--revision", default="", metavar="REV", help="a branch, a tag or a commit")
     pull.add_argument("--to", metavar="DIR", help="the folder to make; by default it is made where the runs live")
-    pull.add_argument("--most-gigabytes", type=_number, default=4.0, metavar="X", help="refuse to fetch more than this")
+    most = MOST_FETCHED_GIGABYTES
+    pull.add_argument(
+        "--most-gigabytes", type=_number, default=most, metavar="X", help=f"[{most:g}] refuse to fetch more GB than this"
+    )
+    pull.epilog = (
+        f"The weights must be one file of safetensors, each file of JSON has at most {MOST_JSON_BYTES / 1e6:.0f} MB, "
+        f"and {SPARED_GIGABYTES:g} GB of the disk stay free."
+    )
 
     space = _add(commands, "space", "publish a demo Space of a pushed repository")
     space.add_argument("repo", metavar="USER/REPO", help="the pushed repository")

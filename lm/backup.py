@@ -52,7 +52,7 @@ class Backup:
         api = hub.connect(os.environ.get("HF_TOKEN"))
         with hub.explaining(self.repo), hub.quietly():
             try:
-                info = hub.patiently(api.model_info, self.repo)
+                info = hub.promptly(api.model_info, hub.never, self.repo)
             except RepositoryNotFoundError:
                 return 0
             self._must_be_private(info.private)

@@ -28,6 +28,8 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 # assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
 MOST_JSON_BYTES, MOST_LOG_BYTES = 100_000_000, 1 << 29
+# Of the Hub: what one repository may bring, unless the user allows more, and what of the disk stays free. assumed
+MOST_FETCHED_GIGABYTES, SPARED_GIGABYTES = 4.0, 0.2
 # What may stand for half of a character, or for a number that no float holds: 1e999 is read as infinity.
 UNWRITABLE = re.compile(rb"\\[uU][dD]|[eE]\+?\d{3}|(?<!\d)\d{300}")
 

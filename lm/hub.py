@@ -1,8 +1,9 @@
 """The way to the Hugging Face Hub: one client, one account, and every refusal in words that say what to do.
 
 `connect` gives the Hub's own client, `attended` runs what may take long in a thread that can be given up, `patiently`
-tries again what a moment can heal, and `explaining` turns what the client raises into a `HubError`. What travels there
-and back is the business of `lm.push`, `lm.pull` and `lm.space`.
+tries again what a moment can heal, `promptly` asks what is answered at once or not at all, and `explaining` turns what
+the client raises into a `HubError`. What each single request has to hold to is the business of `lm.wire`, what travels
+there and back that of `lm.push`, `lm.pull` and `lm.space`.
 
 A token comes from an argument, `HF_TOKEN` or `hf auth login`. It is handed to the client, which puts it into the
 authorization header, and to nobody else: it is not stored, logged, or told in an error.
@@ -28,6 +29,7 @@ import huggingface_hub
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
+    FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -39,6 +41,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from lm import wire
 from lm.errors import HubError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
@@ -47,6 +50,7 @@ PUBLIC_ENDPOINT = "https://huggingface.co"
 # longer.
 BACKOFF_SECONDS = (1.0, 2.0, 4.0)
 POLL_SECONDS = 0.1
+PROMPT_SECONDS = 60.0  # for a short question, with all that is tried again. assumed
 GIVE_UP_SECONDS = 3.0  # how long a cancelled transfer may take to end properly before it is left alone
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
 FAILURES = (
@@ -92,19 +96,28 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", PUBLIC_ENDPOINT).rstrip("/")
 
 
+def _homes() -> tuple[str, ...]:
+    """The addresses that may see a token: a mirror, and the Hub that it mirrors."""
+    return endpoint(), PUBLIC_ENDPOINT
+
+
 def connect(token: str | None = None) -> HfApi:
     """The Hub's client. Without a token it uses `HF_TOKEN` or that of `hf auth login`, if there is one."""
     if token is not None and not re.fullmatch(r"[!-~]+", token.strip()):
         raise HubError(f"this is no token: a token is one word, as {TOKENS_PAGE} shows it (hf_…)")
+    wire.guard(_homes)
     constants.HF_HUB_DISABLE_XET = True
     # The client read the variable when it was imported; else it would tell what runs here besides.
     constants.HF_HUB_DISABLE_TELEMETRY = os.environ.get("HF_HUB_DISABLE_TELEMETRY", "1") != "0"
     return HfApi(endpoint=endpoint(), token=token.strip() if token else None, library_name="lm-playground")
 
 
-def account(api: HfApi) -> Account:
+def account(api: HfApi, should_stop: Callable[[], bool] = never) -> Account:
     """Whose token this is; fails at once where there is none, a wrong one, or no network."""
-    said = patiently(api.whoami, heals=is_busy)
+    return promptly(lambda: _account(api.whoami()), should_stop)
+
+
+def _account(said: dict[str, Any]) -> Account:
     token = said.get("auth", {}).get("accessToken", {})
     organisations = tuple(org["name"] for org in said.get("orgs", []) if org.get("roleInOrg") != "read")
     return Account(said["name"], (said["name"], *organisations), token.get("role") != "read")
@@ -156,10 +169,7 @@ def patiently(
     try:
         return _tried(call, words, named, heals or is_passing, is_stopped)
     except (AttributeError, KeyError, TypeError, JSONDecodeError) as error:  # the client trips over what it was sent
-        raise HubError(
-            f"{endpoint()} does not answer as the Hub does ({type(error).__name__}); check HF_ENDPOINT and the network, a "
-            "page to sign in at for one, and try again"
-        ) from error
+        raise HubError(_no_hub(error)) from error
 
 
 def _tried(
@@ -183,10 +193,25 @@ def _tried(
     return call(*words, **named)
 
 
+def promptly(call: Callable[..., T], should_stop: Callable[[], bool], *words: Any) -> T:
+    """`call(*words)`, a short question, `patiently`; `HubError` when that takes longer than `PROMPT_SECONDS`."""
+    deadline = time.monotonic() + PROMPT_SECONDS
+
+    def ask(is_stopped: Callable[[], bool]) -> T:
+        return patiently(call, *words, heals=is_busy, is_stopped=is_stopped)
+
+    try:
+        return attended(ask, lambda: should_stop() or time.monotonic() > deadline)
+    except Cancelled:
+        if time.monotonic() < deadline:
+            raise
+        raise HubError(_late()) from None
+
+
 def is_passing(error: BaseException) -> bool:
-    """Whether the same request may succeed a moment later."""
-    cause = _cause(error)
-    return is_busy(cause) or (isinstance(cause, HTTPError) and not isinstance(cause, HfHubHTTPError))
+    """Whether the same request may succeed a moment later. One that was waited for in vain was waited for enough."""
+    cause, hopeless = _cause(error), (HfHubHTTPError, *wire.LATE, *wire.ASTRAY)
+    return is_busy(cause) or (isinstance(cause, HTTPError) and not isinstance(cause, hopeless))
 
 
 def is_busy(error: BaseException) -> bool:
@@ -211,11 +236,21 @@ def begun(work: Callable[[], T], name: str) -> Future[T]:
 def attended(work: Callable[[Callable[[], bool]], T], should_stop: Callable[[], bool]) -> T:
     """`work(is_stopped)` in a thread of its own, while this one asks `should_stop`; its result or its exception.
 
-    When the user gives up, `is_stopped` turns true; a thread that does not notice within `GIVE_UP_SECONDS` (its
-    connection neither moves nor breaks) is left behind, and `Cancelled` is raised. Ctrl-C counts as giving up.
+    When the user gives up, `is_stopped` turns true, and the next thing that the thread asks of the Hub, or hears from
+    it, ends it; one that does not notice within `GIVE_UP_SECONDS` (its connection neither moves nor breaks) is left
+    behind. Either way `Cancelled` is raised. Ctrl-C counts as giving up.
     """
     is_stopped = threading.Event()
-    outcome = begun(lambda: work(is_stopped.is_set), "hub transfer")
+
+    def check() -> None:
+        if is_stopped.is_set():
+            raise Cancelled("cancelled")
+
+    def heedful() -> T:
+        with wire.heeding(check):
+            return work(is_stopped.is_set)
+
+    outcome = begun(heedful, "hub transfer")
     try:
         while not outcome.done() and not should_stop():
             wait([outcome], POLL_SECONDS)
@@ -255,6 +290,15 @@ def in_words(error: BaseException, repo: str) -> str | None:
             return words.format(repo=repo, endpoint=endpoint(), tokens=TOKENS_PAGE)
     if isinstance(error, HfHubHTTPError):
         return _status_in_words(error, repo)
+    if isinstance(error, wire.LATE):
+        return _late()
+    if isinstance(error, wire.ASTRAY):
+        return (
+            f"{endpoint()} sends us astray ({type(error).__name__}): in circles, or to what is no web address; check "
+            "HF_ENDPOINT and the network, a page to sign in at for one, and try again"
+        )
+    if isinstance(error, FileMetadataError) or _is_senseless(error):
+        return _no_hub(error.__cause__ or error)
     if isinstance(error, HTTPError):
         return f"cannot reach {endpoint()} ({type(error).__name__}); check the network and try again"
     if isinstance(error, HFValidationError):
@@ -307,6 +351,27 @@ def _status_in_words(error: HfHubHTTPError, repo: str) -> str:
     if status >= 500:
         return f"the Hub is in trouble ({status}); try again in some minutes (https://status.huggingface.co)"
     return f"the Hub refuses ({status}): {said or 'without a word'}; try again, or look at {endpoint()}/{repo}"
+
+
+def _is_senseless(error: BaseException) -> bool:
+    """Whether the client says that an answer has no sense, or cannot send again what was read already."""
+    is_answer = isinstance(error, ValueError) and re.search(
+        r"malformed|improperly formatted", str(error), re.IGNORECASE
+    )
+    return bool(is_answer) or (
+        isinstance(error, RuntimeError) and type(error.__cause__).__name__ == "LocalProtocolError"
+    )
+
+
+def _late() -> str:
+    return f"{endpoint()} took the connection and does not go on; try again in some minutes (https://status.huggingface.co)"
+
+
+def _no_hub(error: BaseException) -> str:
+    return (
+        f"{endpoint()} does not answer as the Hub does ({type(error).__name__}); check HF_ENDPOINT and the network, a "
+        "page to sign in at for one, and try again"
+    )
 
 
 def _refused_upload(said: str) -> str:

@@ -26,17 +26,15 @@ from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm import tqdm
 
-from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir
+from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir, wire
 from lm.errors import HubError, LMError
+from lm.files import MOST_FETCHED_GIGABYTES, MOST_JSON_BYTES, SPARED_GIGABYTES
 from lm.hub import Cancelled, Progress
 from lm.records import is_count
 from lm.run_dir import RunDir, Status
 from lm.scratch import scratch
 from lm.tokenizer import load_tokenizer
 
-MOST_GIGABYTES = 4.0  # of one repository, unless the user allows more
-SPARED_BYTES = 200_000_000  # of the disk stay free for everything else. assumed
-MOST_JSON_BYTES = 100_000_000  # a settings, tokenizer or log file larger than this is no such file
 BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for names
 HEADER_BYTES = 16_000_000
 SLACK_BYTES = 1_000_000  # beyond twice what was said: a part may come again after a break
@@ -96,7 +94,7 @@ def pull(
     *,
     revision: str = "",
     token: str | None = None,
-    most_gigabytes: float = MOST_GIGABYTES,
+    most_gigabytes: float = MOST_FETCHED_GIGABYTES,
     cache: Path | None = None,
     progress: Progress = hub.silence,
     should_stop: Callable[[], bool] = hub.never,
@@ -116,8 +114,11 @@ def pull(
         raise HubError(f"{to} exists already; name another place with --to, or remove it first")
     whole = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
     fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress, check_room)
-    with hub.explaining(named.repo), hub.quietly():
-        snapshot, commit = hub.attended(fetch.run, should_stop)
+    try:
+        with hub.explaining(named.repo), hub.quietly():
+            snapshot, commit = hub.attended(fetch.run, should_stop)
+    except Cancelled:
+        raise Cancelled("cancelled; what has arrived is kept, and pulling again goes on from there") from None
     with hub.explaining(named.repo):
         return _settled(snapshot, named.repo, commit, to)
 
@@ -146,7 +147,7 @@ class _Fetch:
         except (HTTPError, OfflineModeIsEnabled) as error:
             if isinstance(error, OSError) and not isinstance(error, OfflineModeIsEnabled):
                 raise  # the Hub answered
-            return self._cached()
+            return self._cached(error)
         said = {sibling.rfilename: sibling for sibling in info.siblings or ()}
         sizes = {name: one.size if is_count(one.size) else 0 for name, one in said.items()}
         check_is_model(self.source.repo, sizes)
@@ -206,7 +207,7 @@ class _Fetch:
         """Refuse what would fill the disk, before the first byte of it comes."""
         place = Path(self.cache or constants.HF_HUB_CACHE)
         free = shutil.disk_usage(next(folder for folder in (place, *place.absolute().parents) if folder.exists())).free
-        if n_bytes > free - SPARED_BYTES:
+        if n_bytes > free - SPARED_GIGABYTES * 1e9:
             raise HubError(
                 f"{self.source.repo} has {n_bytes / 1e9:.2f} GB to fetch, and {max(0, free) / 1e9:.2f} GB are free at "
                 f"{place}; free some space, or set HF_HOME to a folder on a larger disk"
@@ -215,8 +216,8 @@ class _Fetch:
     def _is_here(self, name: str, commit: str) -> bool:
         return isinstance(try_to_load_from_cache(self.source.repo, name, self.cache, commit), str)
 
-    def _cached(self) -> tuple[Path, str]:
-        """What was pulled before, without a network."""
+    def _cached(self, why: Exception) -> tuple[Path, str]:
+        """What was pulled before, for there is no network, or `why` it is no good."""
         try:
             config = self.api.hf_hub_download(
                 self.source.repo, checkpoint.CONFIG, revision=self.source.revision, cache_dir=self.cache,
@@ -226,6 +227,8 @@ class _Fetch:
             config = ""
         folder = Path(config).parent
         if not config or not (folder / checkpoint.WEIGHTS).is_file():
+            if isinstance(why, (*wire.LATE, *wire.ASTRAY)):
+                raise why
             raise HubError(
                 f"cannot reach {hub.endpoint()}, and {self.source.repo} ({self.source.revision}) was never pulled on "
                 "this machine; check the network and try again"
@@ -247,7 +250,7 @@ class _Counter:
 
     def add(self, n: float | None) -> None:
         if self.is_stopped():
-            raise Cancelled("cancelled; what has arrived is kept, and pulling again goes on from there")
+            raise Cancelled("cancelled")
         self.done += int(n or 0)
         if self.done > self.most:
             raise HubError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from lm import bundle, card, hub
 from lm.errors import HubError
@@ -75,7 +75,7 @@ def push(
     api = hub.connect(token)
     with hub.explaining(config.repo):
         progress(f"signing in at {hub.endpoint()}", 0, 0)
-        name = hub.writable(config.repo, hub.account(api))
+        name = hub.writable(config.repo, hub.account(api, should_stop))
     named = PushConfig(**vars(config) | dict(repo=name))
     text = card.checked(card_text or preview(run, named))
     this = _Push(api, named, progress)
@@ -96,7 +96,7 @@ class _Push:
     def __init__(self, api: HfApi, config: PushConfig, progress: Progress) -> None:
         self.api, self.config, self.progress = api, config, progress
         self.is_new, self.is_private = False, bool(config.private or config.with_resume and config.private is None)
-        self.is_committing = False
+        self.is_making = self.is_committing = False  # asked for, and no answer came
 
     def run(self, folder: Path, is_stopped: Callable[[], bool]) -> Pushed:
         files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -122,6 +122,8 @@ class _Push:
             return (
                 f"The commit may have arrived or not: look at {where}; pushing again completes it and repeats nothing"
             )
+        if self.is_making:
+            return f"The repository {where} may have been made, and is empty then; push again to go on"
         if self.is_new:
             return (
                 f"The repository {where} was made and is still empty; push again to go on (what has arrived is not "
@@ -155,10 +157,15 @@ class _Push:
         return files
 
     def _make(self, is_stopped: Callable[[], bool]) -> None:
-        hub.patiently(
-            self.api.create_repo, self.config.repo, private=self.is_private, exist_ok=True, is_stopped=is_stopped
-        )
-        self.is_new = True
+        self.is_making = True
+        try:
+            hub.patiently(
+                self.api.create_repo, self.config.repo, private=self.is_private, exist_ok=True, is_stopped=is_stopped
+            )
+        except HfHubHTTPError:
+            self.is_making = False
+            raise
+        self.is_making, self.is_new = False, True
 
     def _commit_now(self, is_stopped: Callable[[], bool]) -> str | None:
         return hub.patiently(self.api.model_info, self.config.repo, is_stopped=is_stopped).sha

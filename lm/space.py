@@ -135,7 +135,7 @@ def publish(
     api = hub.connect(token)
     with hub.explaining(repo), hub.quietly():
         progress(f"signing in at {hub.endpoint()}", 0, 0)
-        who = hub.account(api)
+        who = hub.account(api, should_stop)
         source = hub.check_repo(repo if "/" in repo else f"{who.name}/{repo}")
         space = hub.writable(name or f"{who.name}/{source.split('/')[1][:85]}-demo", who)
         return hub.attended(

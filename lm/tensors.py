@@ -13,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -113,4 +114,5 @@ def explaining_failure(verb: str, path: Path) -> Iterator[None]:
         raise CheckpointError(f"cannot {verb} {path}: {error.strerror or error}; {cure}") from None
     except SafetensorError as error:
         cure = "free some space on the disk" if verb == "write" else "the file is damaged: restore it from a copy"
-        raise CheckpointError(f"cannot {verb} {path}: {error}; {cure}") from None
+        why = re.sub(r".*I/O error: (.*) \(os error \d+\)", r"\1", str(error))  # as the system says it
+        raise CheckpointError(f"cannot {verb} {path}: {why}; {cure}") from None

@@ -2,7 +2,7 @@
 
 On one's own machine there is no limit (`None`). On a Space, or with `--multi-user`, a visitor who signed in gets more
 than one whom only a cookie tells apart. A limit is stated where it will bite (`training_words`, `upload_words`,
-`writing_words`, `keeping_words`) before it does, and enforced here, on the server, whatever the page sends.
+`fetching_words`, `writing_words`, `keeping_words`) before it does, and enforced on the server, whatever the page sends.
 
 The figures are assumed: so that on two cores a stranger's training ends while the next one still waits, and fifty
 visitors fit on the 50 GB of a free Space.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import LMError
+from lm.files import MOST_FETCHED_GIGABYTES, MOST_JSON_BYTES, SPARED_GIGABYTES
 from playground.markup import count
 from playground.text import say
 
@@ -150,6 +151,17 @@ def upload_words(limits: Limits | None, language: str) -> str:
         return ""
     size, disk, free = (f"{n / MEGABYTE:,.0f}" for n in (limits.upload_bytes, limits.disk_bytes, LEAST_FREE_BYTES))
     return say("limit.texts", language, size=size, disk=disk, free=free)
+
+
+def fetching_words(limits: Limits | None, language: str) -> str:
+    """How large a model from the Hub may be, to stand where it is named: one's own machine has a limit for that too."""
+    small = f"{MOST_JSON_BYTES / MEGABYTE:,.0f}"
+    if limits is None:
+        most, free = (f"{gigabytes:g}" for gigabytes in (MOST_FETCHED_GIGABYTES, SPARED_GIGABYTES))
+        return say("limit.fetching", language, most=most, free=free, small=small)
+    own = min(limits.disk_bytes, MOST_FETCHED_GIGABYTES * 1e9)
+    most, free = (f"{n / MEGABYTE:,.0f}" for n in (own, LEAST_FREE_BYTES))
+    return say("limit.fetching_shared", language, most=most, free=free, small=small)
 
 
 def writing_words(limits: Limits | None, language: str) -> str:

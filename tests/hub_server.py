@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from sign_in import Provider
 LARGE = re.compile(r"\.(safetensors|bin|png|gguf|zip)$")
 LICENCES = {"mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "openrail", "other", "unknown"}
 PIECE = 1 << 16
+PATIENCE_SECONDS = 120  # of one that stalls; whoever waits for it for so long has hung
 
 
 @dataclass
@@ -47,7 +49,8 @@ class Fault:
 
     A `status` is answered (with `message`, an `X-Error-Code`); `drop_after` reads so many bytes of the body and cuts
     the connection; `loses_answer` works and cuts it before the answer, `breaks_after` so many bytes into its body;
-    `hold` waits for the event before anything is read.
+    `hold` waits for the event before anything is read, `stalls` after the headers of the answer; `drip` waits so many
+    seconds before each byte of the body.
     """
 
     where: str
@@ -60,6 +63,8 @@ class Fault:
     loses_answer: bool = False
     breaks_after: int = -1
     hold: threading.Event | None = None
+    stalls: threading.Event | None = None
+    drip: float = 0.0
 
 
 @dataclass
@@ -138,9 +143,8 @@ def serve() -> Iterator[Hub]:
     try:
         yield hub
     finally:
-        for fault in hub.faults:
-            if fault.hold is not None:
-                fault.hold.set()
+        for event in (event for fault in hub.faults for event in (fault.hold, fault.stalls) if event is not None):
+            event.set()
         for server in servers:
             server.shutdown()
             server.server_close()
@@ -221,9 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(refused.status, {"Content-Type": "application/json"} | headers, error)
         if fault is not None and fault.loses_answer:
             return self._cut()
-        is_broken = fault is not None and fault.breaks_after >= 0
-        self._send(status, headers, body, fault.breaks_after if is_broken else len(body))
-        self.close_connection = self.close_connection or is_broken
+        self._send(status, headers, body, fault)
+        self.close_connection = self.close_connection or (fault is not None and fault.breaks_after >= 0)
 
     def _next_fault(self, what: str) -> Fault | None:
         with self.hub.lock:
@@ -236,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _strikes(self, fault: Fault) -> bool:
         """Whether the connection is cut before an answer."""
         if fault.hold is not None:
-            fault.hold.wait(30)
+            fault.hold.wait(PATIENCE_SECONDS)
         if fault.drop_after >= 0:
             self.request_seen.body = self.rfile.read(min(fault.drop_after, int(self.headers.get("Content-Length", 0))))
             return True
@@ -263,13 +266,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def _send(self, status: int, headers: dict[str, str], body: bytes, sent: int | None = None) -> None:
+    def _send(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None = None) -> None:
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[:sent])
+        if self.command == "HEAD":
+            return
+        if fault is not None and fault.stalls is not None:
+            fault.stalls.wait(PATIENCE_SECONDS)
+        if fault is not None and fault.drip:
+            for n in range(len(body)):
+                time.sleep(fault.drip)
+                self.wfile.write(body[n : n + 1])
+            return
+        self.wfile.write(body if fault is None or fault.breaks_after < 0 else body[: fault.breaks_after])
 
     def _route(self, what: str) -> tuple[int, dict[str, str], bytes]:
         for pattern, name in ROUTES:

@@ -35,7 +35,7 @@ PRESETS = {
     "wild": dict(temperature=1.3, top_k=0, top_p=1.0),
     "greedy": dict(temperature=0.0, top_k=0, top_p=1.0),
 }
-FOLLOWS = ("checkpoint", "other", "alone", "limits")
+FOLLOWS = ("checkpoint", "other", "alone", "limits", "bounds")
 
 
 def follow(look: Look) -> dict[str, Any]:
@@ -45,6 +45,7 @@ def follow(look: Look) -> dict[str, Any]:
     told = dict(
         alone=trials.alone(models, look.language),
         limits="" if share.is_shown else limits.writing_words(share.limits, look.language),
+        bounds="" if share.is_shown else limits.fetching_words(share.limits, look.language),
     )
     return dict(checkpoint=models, other=models) | {name: fine(words) for name, words in told.items()}
 
@@ -160,6 +161,7 @@ def _from_elsewhere(w: SimpleNamespace) -> None:
             elem_id="source",
             html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
         )
+        w.bounds = gr.HTML(elem_id="fetch-limits", apply_default_css=False)
         with gr.Row(elem_classes="pair"):
             w.fetch = gr.Button(text.label("fetch.go"), elem_id="fetch")
             w.cancel = gr.Button(text.label("share.cancel"), elem_id="cancel-fetch", visible=False)

@@ -18,6 +18,17 @@ WORDS = {
         "一度に {size} MB、1日に {disk} MB まで。ここに置けるものも合計 {disk} MB までです。"
         "マシンのディスクには常に {free} MB の空きを残します。",
     ),
+    "limit.fetching": (
+        "Up to {most} GB, the weights in one file, each file of settings up to {small} MB; {free} GB of the disk stay free.",
+        "合計 {most} GB まで。重みは一つのファイル、設定などのファイルはそれぞれ {small} MB までです。"
+        "ディスクには {free} GB の空きを残します。",
+    ),
+    "limit.fetching_shared": (
+        "Up to {most} MB with all else that is yours here, the weights in one file, each file of settings up to {small} MB; "
+        "{free} MB of the machine's disk stay free.",
+        "ここに置いてあるものと合わせて {most} MB まで。重みは一つのファイル、設定などのファイルはそれぞれ {small} MB までです。"
+        "マシンのディスクには {free} MB の空きを残します。",
+    ),
     "limit.keeping": (
         "{used} of {most} MB yours · removed after {days} {days:day|days} without a visit, unless pinned",
         "使用量 {used} / {most} MB・{days} 日間訪問がないと削除されます(ピン留めを除く)",

@@ -46,6 +46,17 @@ ROWS = {
     "try again": (
         "{endpoint} の応答は Hub のものではありません({why})。HF_ENDPOINT とネットワーク(接続前のログイン画面など)を確かめて、もう一度お試しください"
     ),
+    "{endpoint} took the connection and does not go on; try again in some minutes (https://status.huggingface.co)": (
+        "{endpoint} につながりましたが、応答が途絶えました。数分後にもう一度お試しください(https://status.huggingface.co)"
+    ),
+    "{endpoint} sends us astray ({why}): in circles, or to what is no web address; check HF_ENDPOINT and the network, a page "
+    "to sign in at for one, and try again": (
+        "{endpoint} の転送先をたどれません({why})。同じところを回っているか、ウェブのアドレスではありません。"
+        "HF_ENDPOINT とネットワーク(接続前のログイン画面など)を確かめて、もう一度お試しください"
+    ),
+    "{host} sends too slowly, {came} bytes in {seconds} seconds; check the network and try again later": (
+        "{host} の送信が遅すぎます({seconds} 秒で {came} バイト)。ネットワークを確かめて、後でもう一度お試しください"
+    ),
     "{repo} did not arrive as the Hub says it is: another length; try again, or choose another model": (
         "届いた {repo} は Hub の示す長さと違います。もう一度試すか、別のモデルを選んでください"
     ),
@@ -119,6 +130,9 @@ ROWS = {
     ),
     "The commit may have arrived or not: look at {url}; pushing again completes it and repeats nothing": (
         "届いたかどうか分かりません。{url} を確かめてください。もう一度送れば残りだけを送ります"
+    ),
+    "The repository {url} may have been made, and is empty then; push again to go on": (
+        "リポジトリ {url} はできたかもしれません。その場合は空です。もう一度送れば続きから送ります"
     ),
     "The repository {url} was made and is still empty; push again to go on (what has arrived is not sent twice), or "
     "remove it with `hf repos delete {repo}`": (
