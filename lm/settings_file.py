@@ -31,9 +31,11 @@ def record(recipe: str, data: Any, model: Any, train: Any) -> dict[str, Any]:
 def read(path: Path) -> Recipe:
     """The recipe that a file of settings makes; `ConfigError` says what is wrong with the file."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with open(path, "rb") as file:
+            data = file.read(MOST_BYTES + 1)  # what a device or a pipe holds is known only when it was read
+        if len(data) > MOST_BYTES:
             raise ConfigError(f"{path.name} is too large for settings; use a file that the page or `lm` wrote")
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(data.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}; name a file of settings") from None
     except (ValueError, RecursionError):

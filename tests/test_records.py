@@ -89,6 +89,13 @@ def test_a_file_of_settings_that_nests_without_end_is_refused_in_words(tmp_path:
         settings_file.read(tmp_path / "x.json")
 
 
+def test_a_file_of_settings_that_never_ends_is_refused_before_memory_is_spent(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(b" " * (settings_file.MOST_BYTES + 1))
+    for path in filter(Path.exists, (tmp_path / "x.json", Path("/dev/zero"))):
+        with pytest.raises(ConfigError, match="too large"):
+            settings_file.read(path)
+
+
 @pytest.mark.parametrize(
     ("group", "name", "value"),
     [("model", "vocab_size", 0), ("model", "vocab_size", 2**70), ("model", "vocab_size", None), ("", "threads", 2**70),
