@@ -1,5 +1,7 @@
 """No request leaves the machine but those asked for: every connection of the app and of its trainer is watched.
 
+The same app shows who may come in, and with how much.
+
 The watch is an audit hook that Python loads before anything else, in the app and in every process that it starts. It
 sees names that are looked up and addresses that are connected to, whichever library does it and in whichever thread.
 """
@@ -11,9 +13,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import coroutines
+import httpx
+import psutil
 import pytest
 from page_client import Page, client
 from startup import free_port  # benchmarks/
@@ -41,6 +46,7 @@ sys.addaudithook(note)
 """
 # What would turn telemetry off by itself: the app must, without anybody's help.
 HELP = ("GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK", "HF_HUB_OFFLINE")
+LARGEST = "100kb"
 TOKENS = {"set-SampleConfig-max_new_tokens": 10}
 BRIEF = {
     "set-TrainConfig-minutes": 0, "set-TrainConfig-steps": 4, "set-ModelConfig-n_layer": 1, "set-ModelConfig-n_embd": 32,
@@ -48,24 +54,34 @@ BRIEF = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def watched(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The address of an app whose connections are noted, and the file that they are noted in."""
-    (tmp_path / "watch").mkdir()
-    (tmp_path / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
-    noted, port = tmp_path / "noted.txt", free_port()
+@dataclass(frozen=True)
+class App:
+    """A running app whose connections are noted."""
+
+    process: subprocess.Popen
+    address: str
+    noted: Path
+    runs_dir: Path
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("watched")
+    (folder / "watch").mkdir()
+    (folder / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
+    noted, port = folder / "noted.txt", free_port()
     environment = {name: value for name, value in os.environ.items() if name not in HELP}
     environment |= dict(
-        PYTHONPATH=str(tmp_path / "watch"), LM_WATCHED=str(noted), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1",
-        LM_PLAYGROUND_CACHE=str(tmp_path / "cache"), HF_HOME=str(tmp_path / "hf"),
+        PYTHONPATH=str(folder / "watch"), LM_WATCHED=str(noted), PYTHONUNBUFFERED="1", OMP_NUM_THREADS="1",
+        LM_PLAYGROUND_CACHE=str(folder / "cache"), HF_HOME=str(folder / "hf"), LM_MAX_FILE_SIZE=LARGEST,
     )  # fmt: skip
-    command = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(tmp_path / "runs")]
+    command = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(folder / "runs")]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     assert any("open at" in line for line in process.stdout)
-    yield f"http://127.0.0.1:{port}", noted
+    yield App(process, f"http://127.0.0.1:{port}", noted, folder / "runs")
     process.kill()
     process.communicate()
-    for run in run_dir.list_runs(tmp_path / "runs"):
+    for run in run_dir.list_runs(folder / "runs"):
         launch.kill(run)
 
 
@@ -94,10 +110,21 @@ async def walk(address: str, runs_dir: Path) -> str:
         return shown
 
 
-def test_nothing_leaves_the_machine_from_an_upload_to_a_text(watched: tuple[str, Path], tmp_path: Path) -> None:
-    shown = coroutines.run(asyncio.wait_for(walk(watched[0], tmp_path / "runs"), 120))
+def test_nothing_leaves_the_machine_from_an_upload_to_a_text(watched: App) -> None:
+    shown = coroutines.run(asyncio.wait_for(walk(watched.address, watched.runs_dir), 120))
     assert "The fox " in shown
-    assert strangers(watched[1]) == []
+    assert strangers(watched.noted) == []
+
+
+def test_the_app_listens_to_its_own_machine_alone(watched: App) -> None:
+    listening = [each for each in psutil.Process(watched.process.pid).net_connections() if each.status == "LISTEN"]
+    assert listening and {each.laddr.ip for each in listening} <= {"127.0.0.1", "::1"}
+
+
+def test_an_upload_beyond_the_size_that_was_set_is_refused(watched: App) -> None:
+    for size, status in ((90_000, 200), (110_000, 413)):
+        files = dict(files=("x.txt", b"x" * size))
+        assert httpx.post(f"{watched.address}/gradio_api/upload", files=files, trust_env=False).status_code == status
 
 
 def test_the_watch_sees_what_leaves(tmp_path: Path) -> None:

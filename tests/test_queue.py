@@ -52,6 +52,12 @@ def test_a_training_leaves_the_other_processor_to_the_pages(line, tmp_path, monk
     assert __main__.build_parser().parse_args(["train", "--data", "fox.txt", *given]).threads == 1
 
 
+@pytest.mark.parametrize(("processors", "trainings"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
+def test_one_training_for_every_two_processors(processors: int, trainings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert queue.slots_here() == trainings
+
+
 def ask(line: TrainingQueue, folder: Path, visitor: str, name: str, minutes: float = 1) -> RunDir:
     run = run_dir.create(folder / visitor, name)
     line.add(visitor, run, ["--minutes", str(minutes)], minutes)

@@ -98,6 +98,12 @@ def test_who_signs_in_sees_their_own(space: Space) -> None:
     assert space.seen("")[0] == set()
 
 
+def test_the_cookie_of_a_sign_in_is_out_of_reach_of_scripts_and_of_plain_http(space: Space) -> None:
+    lines = space.client.get("/login/huggingface").headers.get_list("set-cookie")
+    [session] = [{part.strip().lower() for part in line.split(";")} for line in lines if line.startswith("session=")]
+    assert {"httponly", "secure"} <= session
+
+
 def test_a_session_that_was_signed_out_of_opens_nothing_wherever_it_was_kept(space: Space) -> None:
     kept, other = space.come_in("alice"), space.come_in("alice")
     assert space.seen(kept)[0] == {"alice"}
