@@ -1,6 +1,6 @@
 // What Gradio says in English only, said again in the page's language: names of inputs for who hears the page, the
 // buttons to sign in and out, and that a file is of no kind that is read. The header brings pairs of templates,
-// ["Logout ({x})", "サインアウト({x})"]; in English none.
+// ["Sign out ({x})", "サインアウト({x})"]; in English none.
 let pairs = []; // the first header is English: it comes before its reader is known
 
 const again = (said) => {

@@ -159,5 +159,36 @@ document.addEventListener('click', ({target}) => {
   draw({...drawn.value, writing: ''});
 });
 
-draw(props.value);
-watch('value', () => { if (!stopped || props.value.writing !== stopped) draw(props.value); });
+// A reload forgets the texts, for they are the server's. This browser keeps what stood here and shows it once more, to be
+// read and copied; the first words stand in their field again.
+const KEY = 'lm-written';
+const field = () => document.querySelector('#prompt textarea');
+let left = null;
+try {
+  if (performance.getEntriesByType('navigation')[0]?.type === 'reload') left = JSON.parse(sessionStorage.getItem(KEY));
+  sessionStorage.removeItem(KEY);
+} catch { /* a private window */ }
+addEventListener('pagehide', () => {
+  const {prompt, samples, writing} = drawn.value;
+  const texts = samples.map(({tokens}) => prompt + tokens.join(''));
+  const typed = field()?.value || '';
+  try { sessionStorage.setItem(KEY, JSON.stringify({typed, texts, isBroken: Boolean(writing)})); } catch { /* full, or private */ }
+});
+
+const show = (value) => {
+  const isFirst = left && value.words.left;
+  if (!isFirst || value.samples.length) { draw(value); return; }
+  const {typed, texts, isBroken} = left;
+  left = null;
+  draw(value);
+  if (typed && !field().value) {
+    field().value = typed;
+    field().dispatchEvent(new Event('input', {bubbles: true}));
+  }
+  if (!texts.length) return;
+  const said = make('p', {class: 'note calm', role: 'status'}, isBroken ? value.words.broken : value.words.left);
+  root.replaceChildren(said, ...texts.map((text) => make('div', {class: 'written'}, text)));
+};
+
+show(props.value);
+watch('value', () => { if (!stopped || props.value.writing !== stopped) show(props.value); });

@@ -18,7 +18,7 @@ const show = (at) => {
   const steps = state.maxSteps ? words.of.replace('{steps}', state.maxSteps.toLocaleString()) : '';
   title.textContent = words.title.replace('{step}', step().toLocaleString() + steps);
   slider.value = state.at;
-  slider.style.setProperty('--range_progress', `${last() ? 100 * state.at / last() : 100}%`);
+  slider.style.setProperty('--range_progress', `${last() ? 100 * state.at / last() : 0}%`);
   slider.setAttribute('aria-valuetext', words.at.replace('{step}', step()).replace('{n}', state.at + 1).replace('{all}', last() + 1));
   given.textContent = prompt;
   made.textContent = text;

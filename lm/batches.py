@@ -61,9 +61,10 @@ def check_enough(n_train: int, n_val: int, block_size: int) -> None:
     """
     if n_train <= block_size:
         shorter = f"use block_size={max(1, n_train // 4)} or less, " if n_train > 1 else ""
+        less = ", or hold out less (val_fraction)" if n_val else ""
         raise CorpusError(
-            f"the training text has {n_train:,} tokens and one window of block_size={block_size:,} needs "
-            f"{block_size + 1:,}; {shorter}add more text, or hold out less than {n_val:,} tokens (val_fraction)"
+            f"the training text has {n_train:,} of the {block_size + 1:,} tokens that one window of "
+            f"block_size={block_size:,} needs; {shorter}add more text{less}"
         )
     if n_val == 1:
         raise CorpusError(

@@ -45,7 +45,7 @@ from playground.spoken import Spoken
 from playground.start_page import StartPage
 from playground.statics import Statics, plotly_address
 from playground.tabs import compare, corpus, generate, inside, share, train
-from playground.visitor import is_on_space, keep_own_token
+from playground.visitor import is_on_space, keep_own_token, sign_in_button
 from playground.watch import SIGHT_SECONDS, Watcher
 from playground.workspace import SERVED, Workspace
 from playground.workspaces import Workspaces
@@ -78,7 +78,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
         with gr.Column(elem_id="frame"):
             page.frame.header = frame.component("header", frame.header("", "en"))
             if is_on_space():  # that of the Share tab is drawn only when the tab is opened
-                gr.LoginButton(elem_id="account", visible="hidden")
+                sign_in_button("account", visible="hidden")
             with gr.Column(elem_id="library"):
                 page.frame.library = frame.component("runs")
                 page.frame.told = gr.HTML(elem_id="library-told", apply_default_css=False)

@@ -42,7 +42,7 @@ _SEAL = (
 
 def component(name: str, value: str = "") -> gr.HTML:
     """A part of the frame as a component; a click on a run is a `select` event that carries it."""
-    scripts = ["frame.js", *(["keys.js", "again.js"] if name == "header" else [])]
+    scripts = ["frame.js", *(["keys.js", "reload.js", "again.js"] if name == "header" else [])]
     script = "\n".join(asset(one).read_text(encoding="utf-8") for one in scripts)
     return gr.HTML(value, js_on_load=script, elem_id=name, apply_default_css=False)
 

@@ -33,7 +33,8 @@ Seen = tuple[int, int, int]  # inode, nanoseconds of the last change, bytes; -1 
 def glance(space: Workspace, selected: str, language: str) -> Glance:
     """What tells one look from the next; take it before the look, so that nothing is missed between them."""
     run = RunDir(space.runs_dir / selected) if selected and space.library.has(selected) else None
-    of_page = selected, language, str(space.root), space.share.limits, space.share.only, space.device
+    share = space.share
+    of_page = selected, language, str(space.root), share.limits, share.only, sorted(share.linked), space.device
     lines_are_known = run is not None and references(run) is not None
     folders = (space.models, space.runs_dir / SHELF, space.runs_dir / TRASH)
     return (

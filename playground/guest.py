@@ -16,6 +16,7 @@ from playground.edge import Edge
 from playground.look import Look
 from playground.markup import duration, escape
 from playground.text import say
+from playground.watch import Cursor
 from playground.workspace import Workspace
 from playground.workspaces import WATCH
 
@@ -24,9 +25,10 @@ FOLLOWS = ("about", "show", "hide")
 
 def follow(look: Look) -> dict[str, Any]:
     """What is shown below the library, by the names of `FOLLOWS`."""
-    share, language = look.space.share, look.language
+    share = look.space.share
     is_own = share.queue is not None and look.row is not None
-    return dict(about=about(look.space, language), show=is_own, hide=is_own)
+    is_linked = look.selected in share.linked
+    return dict(about=about(look.space, look.language), show=is_own and not is_linked, hide=is_own and is_linked)
 
 
 def about(space: Workspace, language: str) -> str:
@@ -75,14 +77,22 @@ def build() -> SimpleNamespace:
 
 def connect(page: SimpleNamespace, on: Edge) -> None:
     """The events of the link."""
-    w = page.guest
+    w, watcher = page.guest, page.watcher
+    seen = [page.selected, page.cursor, page.language]
 
-    def show(space: Workspace, request: gr.Request, run: str, language: str) -> str:
-        return link(request.headers.get("origin", ""), on.workspaces.show(space, run), language)
+    def known(space: Workspace, request: gr.Request, run: str, language: str) -> str:
+        token = space.share.linked.get(run)
+        return link(request.headers.get("origin", ""), token, language) if token else ""
 
-    def hide(space: Workspace, run: str, language: str) -> str:
+    def show(space: Workspace, request: gr.Request, run: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
+        on.workspaces.show(space, run)
+        return known(space, request, run, language), *watcher.watch(space, run, cursor, language)
+
+    def hide(space: Workspace, run: str, cursor: Cursor, language: str) -> tuple[Any, ...]:
         on.workspaces.hide(space, run)
-        return markup.note("calm", say("guest.hidden", language))
+        return markup.note("calm", say("guest.hidden", language)), *watcher.watch(space, run, cursor, language)
 
-    on(w.show.click, show, [page.selected, page.language], w.told, told=w.told)
-    on(w.hide.click, hide, [page.selected, page.language], w.told, told=w.told)
+    for pressed, act, other in ((w.show, show, "hide-run"), (w.hide, hide, "show-run")):
+        done = on(pressed.click, act, seen, [w.told, *page.watched], told=w.told)
+        done.then(None, js=f"() => document.getElementById('{other}')?.focus()", api_visibility="private")
+    on(page.selected.change, known, [page.selected, page.language], w.told, trigger_mode="always_last")

@@ -13,13 +13,15 @@ from playground.turns import Turns
 class Share:
     """One visitor's share; on one's own machine it is nobody's, and everything.
 
-    `turns` is one for all visitors of an app; `only` names the one run that a spectator is shown.
+    `turns` is one for all visitors of an app; `linked` has the token of the link that shows a run to others,
+    `only` names the one run that a spectator is shown.
     """
 
     visitor: str = ""
     limits: Limits | None = None
     queue: TrainingQueue | None = None
     turns: Turns = field(default_factory=Turns)
+    linked: dict[str, str] = field(default_factory=dict)
     only: str = ""
 
     @property

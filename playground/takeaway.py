@@ -28,16 +28,15 @@ def choices(space: Workspace) -> list[str]:
 
 def chosen(space: Workspace, run: str | None, language: str) -> RunDir:
     """The run that is to be shared; `RunError` where there is none."""
-    if not run or run not in choices(space):
-        raise RunError(say("share.no_run", language))
+    there = choices(space)
+    if run not in there:
+        raise RunError(say("share.no_run" if there else "share.empty", language))
     return run_dir.find(space.runs_dir, run)
 
 
 def zip_run(space: Workspace, run: str | None, language: str) -> str:
     """Inputs: the name of a run. Outputs: the path of a zip of its best model."""
-    if not run:
-        raise RunError(say("share.no_run", language))
-    return str(space.zip(run))
+    return str(space.zip(chosen(space, run, language).name))
 
 
 def report(space: Workspace, run: str | None, language: str) -> str:
@@ -52,9 +51,7 @@ def report(space: Workspace, run: str | None, language: str) -> str:
 
 def export(space: Workspace, run: str | None, folder: str, language: str) -> str:
     """Inputs: the name of a run, and of a folder (may be empty). Outputs: where it is and how to open it, as HTML."""
-    if not run:
-        raise RunError(say("share.no_run", language))
-    path = space.export(run, folder.strip()).resolve()
+    path = space.export(chosen(space, run, language).name, folder.strip()).resolve()
     rows = "".join(
         f"<tr><td>{escape(file.name)}</td><td>{file.stat().st_size / KILOBYTE:,.0f} kB</td></tr>"
         for file in sorted(path.iterdir())

@@ -14,6 +14,7 @@ from huggingface_hub import constants, get_token
 
 from lm import hub
 from lm.errors import LMError
+from playground.text import say
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Visitor:
 def is_on_space() -> bool:
     """Whether this app is a Space on the Hub, where strangers visit."""
     return "SPACE_ID" in os.environ
+
+
+def sign_in_button(elem_id: str, visible: bool | str = True) -> gr.LoginButton:
+    """Gradio's button to sign in and, once that is done, out; `assets/again.js` says it in the page's language."""
+    return gr.LoginButton(logout_value=say("gradio.sign_out", "en").format(x="{}"), elem_id=elem_id, visible=visible)
 
 
 def keep_own_token() -> None:

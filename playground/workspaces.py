@@ -37,6 +37,7 @@ from playground.signed_out import SignedOut
 from playground.text import language_of, say
 from playground.workspace import Workspace
 
+LINKS = "links"  # beside the visitors' folders
 WATCH = "watch"  # in the page's address, before the token of a link for spectators
 SIGN_OUT = "/logout"  # Gradio's own address
 LINK = re.compile(r"[\w-]{22,64}")
@@ -136,7 +137,7 @@ class Workspaces:
     def _open(self, who: Person) -> Workspace:
         space = self._spaces.get(who.key)
         if space is None or space.share.limits != who.limits:
-            share = Share(who.key, who.limits, self.queue, self._turns)
+            share = Share(who.key, who.limits, self.queue, self._turns, self._linked(who.key))
             folder = self._folder(who.key)
             space = self._spaces[who.key] = Workspace(folder / "workspace", folder / "runs", share)
             space.device = self.own.device
@@ -186,6 +187,7 @@ class Workspaces:
                 return path.stem
         token = secrets.token_urlsafe(24)
         run_dir.write_json(self._links() / f"{token}.json", record)
+        space.share.linked[run] = token
         return token
 
     def hide(self, space: Workspace, run: str) -> None:
@@ -194,6 +196,7 @@ class Workspaces:
             if _link(path) == dict(visitor=space.share.visitor, run=run):
                 path.unlink(missing_ok=True)
                 self._spaces.pop(f"{WATCH}:{path.stem}", None)
+        space.share.linked.pop(run, None)
 
     def _watched(self, token: str, language: str) -> Workspace:
         record = _link(self._links() / f"{token}.json") if LINK.fullmatch(token) else None
@@ -210,9 +213,15 @@ class Workspaces:
         runs_dir = self._folder(record["visitor"]) / "runs"
         return Workspace(self._links() / "nothing", runs_dir, Share(limits=ANONYMOUS, only=record["run"]))
 
+    def _linked(self, visitor: str) -> dict[str, str]:
+        """A visitor's runs that links show, each with its token."""
+        there = (self.visitors.parent / LINKS).glob("*.json")  # on a read-only disk there may be no such folder
+        records = ((path.stem, _link(path)) for path in there)
+        return {record["run"]: token for token, record in records if record and record["visitor"] == visitor}
+
     def _links(self) -> Path:
         assert self.visitors is not None, "only on a shared machine"
-        folder = self.visitors.parent / "links"
+        folder = self.visitors.parent / LINKS
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -15,7 +15,7 @@ from playground.markup import count, escape
 from playground.text import say
 from playground.theme import asset
 
-WORDS = ("tokens", "alternatives", "chosen", "drawn", "own", "empty", "sample", "copied")
+WORDS = ("tokens", "alternatives", "chosen", "drawn", "own", "empty", "left", "broken", "sample", "copied")
 LISTED_PASSAGES = 12
 QUOTED_CHARACTERS = 160
 

@@ -96,11 +96,17 @@ def test_a_full_disk_leaves_the_old_tokens(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_text_shorter_than_a_window_is_told_in_numbers() -> None:
-    with pytest.raises(CorpusError, match=r"has 9 tokens.*block_size=256 needs 257; use block_size=2 or less"):
+    with pytest.raises(CorpusError, match=r"has 9 of the 257 tokens.*block_size=256 needs; use block_size=2 or less"):
         check_enough(9, 1, 256)
-    with pytest.raises(CorpusError, match="has 256 tokens"):
+    with pytest.raises(CorpusError, match="has 256 of the 257 tokens"):
         check_enough(256, 50, 256)
     check_enough(257, 50, 256)
+
+
+@pytest.mark.parametrize(("n_val", "end"), [(0, "add more text"), (1, r"or hold out less \(val_fraction\)")])
+def test_only_who_holds_something_out_is_told_to_hold_out_less(n_val: int, end: str) -> None:
+    with pytest.raises(CorpusError, match=f"{end}$"):
+        check_enough(1, n_val, 256)
 
 
 def test_one_held_out_token_is_too_few_and_none_is_a_choice() -> None:

@@ -61,6 +61,15 @@ def test_on_ones_own_machine_no_limit_is_spoken_of(tmp_path: Path) -> None:
     assert page["generate.limits"] == page["guest.about"] == "" and "minutes" not in page["train.note"]
 
 
+def test_a_run_is_shown_to_others_or_hidden_again_never_both(space: Workspace, line: TrainingQueue) -> None:
+    fabricate(space.runs_dir, "mine")
+    workspaces = Workspaces(space, space.root.parent.parent, line)
+    for act, is_linked in ((workspaces.show, True), (workspaces.hide, False)):
+        act(space, "mine")
+        page = told(space, "mine")
+        assert (page["guest.show"]["visible"], page["guest.hide"]["visible"]) == (not is_linked, is_linked)
+
+
 def test_a_spectator_is_told_of_no_limits(tmp_path: Path) -> None:
     fabricate(tmp_path, "shown")
     page = told(Workspace(tmp_path / "nothing", tmp_path, Share(limits=ANONYMOUS, only="shown")), "shown")

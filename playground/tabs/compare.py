@@ -32,7 +32,7 @@ KINDS = dict(ModelConfig=ModelConfig, TrainConfig=TrainConfig)
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 EMPTY = dict(runs=[], words={})
 OVERLAY = (
-    '<div class="switches"></div><div class="plot" role="figure"></div><p class="hint"></p>'
+    '<div class="switches"></div><div class="stage"><div class="plot" role="figure"></div><p class="hint"></p></div>'
     '<details class="as-table" hidden><summary></summary>'
     '<div class="scroll" tabindex="0"><table class="lab"></table></div></details>'
 )
@@ -80,7 +80,7 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
     shown = dict(
         picker=overlay.picker(list(rows.values()), chosen, language),
         chart=dict(runs=overlay.series(runs), words=_words(language)),
-        table=overlay.table(runs, language),
+        table=overlay.table(runs, language) if rows else "",
         tree=overlay.tree(origins, language),
     )
     return (*(gr.skip() if told.get(name) == value else value for name, value in shown.items()), shown)

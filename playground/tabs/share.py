@@ -19,7 +19,7 @@ from playground.takeaway import choices, chosen
 from playground.text import say
 from playground.transfer import Work
 from playground.translate import translated
-from playground.visitor import Visitor, is_on_space, must_type_token, name_of, visitor
+from playground.visitor import Visitor, is_on_space, must_type_token, name_of, sign_in_button, visitor
 from playground.workspace import Workspace
 
 # What texts here are mostly written in; any other code of ISO 639-1 may be typed.
@@ -320,7 +320,7 @@ def _to_the_hub(w: SimpleNamespace) -> None:
         visible=False, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
     )  # fmt: skip
     if is_on_space():
-        w.sign_in = gr.LoginButton(elem_id="sign-in")
+        w.sign_in = sign_in_button("sign-in")
     with gr.Row(elem_classes="pair"):
         w.push = gr.Button(text.label("share.push"), variant="primary", elem_id="push")
         w.preview = gr.Button(text.label("share.preview"), elem_id="preview")

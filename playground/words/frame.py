@@ -37,9 +37,9 @@ WORDS = {
     "keys.close": ("Close", "閉じる"),
     "header.language": ("English", "日本語"),
     "header.dark": ("Light or dark", "明るい画面・暗い画面"),
-    # What Gradio itself says, in English only: recognised by `assets/again.js`.
+    # What Gradio says in English only, or is told to: recognised by `assets/again.js`.
     "gradio.sign_in": ("Sign in with Hugging Face", "Hugging Face でサインイン"),
-    "gradio.sign_out": ("Logout ({{x}})", "サインアウト({{x}})"),
+    "gradio.sign_out": ("Sign out ({{x}})", "サインアウト({{x}})"),
     "gradio.upload": ("Click to upload or drop files", "クリックしてファイルを選ぶか、ここに入れる"),
     "gradio.remove": ("Remove this file", "このファイルを外す"),
     "gradio.file_type": (

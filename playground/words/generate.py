@@ -64,6 +64,14 @@ WORDS = {
         "have stood there.",
         "モデルの書く文が、一文字ずつここに現れます。書けたら文字や語を押すと、ほかの候補が見えます。",
     ),
+    "written.left": (
+        "This stood here before the page was reloaded. It can be read and copied; press Write to write anew.",
+        "再読み込みの前に書かれていた文です。読んだりコピーしたりできます。「書く」で新しく書けます。",
+    ),
+    "written.broken": (
+        "The page was reloaded while this was being written, so it ends here. Press Write to write it anew.",
+        "書いている途中で再読み込みされたため、文はここまでです。「書く」でもう一度書けます。",
+    ),
     "written.sample": ("Sample", "見本"),
     "written.place": (
         "line {line}, character {column} · in {times} {times:place|places}",

@@ -40,10 +40,10 @@ WORDS = {
     ),
     "inside.attention": ("Attention", "注意"),
     "inside.attention.teach": (
-        "Every token looks back at those before it and takes something from each: the darker, the more. "
+        "Every token looks back at those before it and takes something from each: the stronger its colour, the more. "
         "Point at a token, then try other heads: one looks at the token before, another for the last time this letter "
         "stood there.",
-        "どのトークンも前のトークンを振り返り、それぞれから何かを受け取ります。濃いほど多く受け取っています。"
+        "どのトークンも前のトークンを振り返り、それぞれから何かを受け取ります。色が濃いほど多く受け取っています。"
         "トークンを指してから、別のヘッドも試してください。直前を見るヘッドも、同じ文字が前に出た所を探すヘッドもあります。",
     ),
     "inside.embeddings": ("Embeddings", "埋め込み"),

@@ -132,10 +132,11 @@ ROWS = {
         "{path} が壊れています。{most} 以上の番号が含まれています。テキストから学習し直してください"
     ),
     "use block_size={wise} or less, ": "「文脈長」を {wise} 以下にするか、",
-    "the training text has {n} tokens and one window of block_size={size} needs {need}; {shorter}add more text, or hold "
-    "out less than {held} tokens (val_fraction)": (
-        "学習テキストは {n} トークンですが、「文脈長」{size} の窓一つに {need} トークン必要です。{shorter}テキストを増やすか、"
-        "「取り置く割合」を減らしてください(いまは {held} トークン)"
+    ", or hold out less (val_fraction)": "。「取り置く割合」を減らす手もあります",
+    "the training text has {n} of the {need} tokens that one window of block_size={size} needs; "
+    "{shorter}add more text{less}": (
+        "学習テキストは {n} トークンですが、「文脈長」{size} の窓一つに {need} トークン必要です。{shorter}"
+        "テキストを増やしてください{less}"
     ),
     "the held-out text has 1 token and measuring needs 2; add more text, raise val_fraction, or set val_fraction=0 to "
     "train without measuring": (

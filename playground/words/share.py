@@ -10,7 +10,7 @@ WORDS = {
         "このプログラムがなくても、誰でも transformers で読み込めます。",
     ),
     "share.repo": ("Repository", "リポジトリ"),
-    "share.repo_info": ("user/name; pushing there again renews it.", "ユーザー名/名前。もう一度送ると更新します。"),
+    "share.repo_info": ("user/name; push again to renew it.", "ユーザー名/名前。もう一度送ると更新します。"),
     "share.which": ("Model", "モデル"),
     "share.which_info": ("Best on unseen text, or the last one.", "未見テキストで最良のもの、または最新のもの。"),
     "share.license": ("Licence", "ライセンス"),

@@ -102,7 +102,7 @@ def test_every_tab_is_japanese(reader) -> None:
 
 def test_what_gradio_knows_in_english_only_is_said_again(reader) -> None:
     for says, ours in (
-        ("Logout (alice)", "サインアウト(alice)"),
+        ("Sign out (alice)", "サインアウト(alice)"),
         ("Sign in with Hugging Face", "Hugging Face でサインイン"),
     ):
         reader.page.evaluate(
