@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sleep_at_barriers()
     for name, value in (QUIET_GRADIO | dict(HF_HUB_DISABLE_TELEMETRY="1")).items():
         os.environ.setdefault(name, value)
-    if is_on_space():
+    if is_on_space() or arguments.multi_user:
         keep_own_token()
     backup.start(arguments.runs_dir)
     workspaces = _workspaces(arguments)

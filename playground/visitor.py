@@ -1,7 +1,7 @@
 """Whose token goes to the Hub: this machine's own, the visitor's sign-in on a Space, or one typed for a single use.
 
-On a Space the machine's token is that of the Space's owner, and no visitor may act with it: `keep_own_token` takes it
-out of reach of the client there. A typed token lives as long as the one transfer it was typed for, and only in memory.
+Where strangers visit, on a Space or with `--multi-user`, the machine's token is that of its owner, and no visitor may act
+with it: `keep_own_token` takes it out of reach of the client there. A typed token lives as long as the one transfer it was typed for, and only in memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def keep_own_token() -> None:
 
 def has_own_token() -> bool:
     """Whether this machine has a token (`HF_TOKEN` or `hf auth login`) that its visitors act with."""
-    return not is_on_space() and get_token() is not None
+    return not (is_on_space() or constants.HF_HUB_DISABLE_IMPLICIT_TOKEN) and get_token() is not None
 
 
 def must_type_token() -> bool:

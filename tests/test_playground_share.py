@@ -98,6 +98,17 @@ def test_on_a_space_the_owners_token_never_fetches_for_a_stranger(hub: Hub, spac
     assert not any("authorization" in request.headers for request in hub.requests)
 
 
+def test_where_many_visit_a_machine_nobody_acts_with_its_own_token(hub: Hub, space: Workspace, monkeypatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    keep_own_token()  # as `--multi-user` does
+    hub.add_repo("alice/secret", {"config.json": b"{}"}, private=True)
+    assert must_type_token() and name_of(visitor(REQUEST)) == ""
+    assert "no token" in told(space, visitor(REQUEST)) and "no repository alice/secret" in fetched(space, "alice/secret")
+    assert not any("authorization" in request.headers for request in hub.requests)
+    assert f"{hub.endpoint}/alice/fox" in told(space, visitor(REQUEST, "hf_alice"))
+
+
 def test_a_space_has_a_button_to_sign_in_and_a_machine_has_not(space: Workspace, monkeypatch) -> None:
     def has_button() -> bool:
         return any(isinstance(block, gr.LoginButton) for block in page.build_app(Workspaces(space)).blocks.values())
