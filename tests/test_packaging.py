@@ -61,6 +61,14 @@ def test_every_room_in_the_readme_exists() -> None:
     assert files <= set(named), files - set(named)
 
 
+def test_every_file_that_a_promise_names_exists() -> None:
+    promises = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    keepers = re.findall(r"`((?:lm|playground|benchmarks)/\w+\.py)`", promises)
+    tests = [f"tests/{name}" for name in re.findall(r"`((?:browser/)?test_\w+\.py)`", promises)]
+    assert len(keepers) > 15 and len(tests) > 30
+    assert [name for name in keepers + tests if not (ROOT / name).is_file()] == []
+
+
 def test_a_wheel_carries_the_page_and_the_sample_texts(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
     built = subprocess.run(command, capture_output=True, text=True)
