@@ -1,7 +1,8 @@
 """Whose token goes to the Hub: this machine's own, the visitor's sign-in on a Space, or one typed for a single use.
 
-Where strangers visit, on a Space or with `--multi-user`, the machine's token is that of its owner, and no visitor may act
-with it: `keep_own_token` takes it out of reach of the client there. A typed token lives as long as the one transfer it was typed for, and only in memory.
+Where strangers visit, on a Space or with `--multi-user`, the machine's token is that of its owner, and no visitor may
+act with it: `keep_own_token` takes it out of reach of the client there. A typed token lives as long as the one transfer
+it was typed for, and only in memory.
 """
 
 from __future__ import annotations
