@@ -65,6 +65,7 @@ def test_asking_twice_or_where_nobody_answers_does_no_harm(monkeypatch) -> None:
     keep_freed_memory()
     monkeypatch.setattr(sys, "platform", "darwin")
     keep_freed_memory()
+    assert not any(bytearray(1 << 20))  # memory is had as before
 
 
 def test_a_large_block_holds_what_was_written_to_it_until_its_last_user_is_gone() -> None:

@@ -217,4 +217,6 @@ def test_the_line_of_python_does_what_the_panel_does(trained: Workspace, name: s
 
     shown = inside.show(trained, name, checkpoint, TEXT, "en")[-2]
     lines = html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", shown, re.DOTALL)[1])
-    exec(compile(lines, "lines", "exec"), dict(text=TEXT))
+    made = dict(text=TEXT)
+    exec(compile(lines, "lines", "exec"), made)
+    assert made.keys() > {"text", "__builtins__"}, "nothing was computed"
