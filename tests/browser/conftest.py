@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,11 +85,44 @@ def running_over_a_model(folder: Path, steps: int) -> Iterator[App]:
         yield app
 
 
+@pytest.fixture(scope="session")
+def lasting_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app over a model that recites some, `fox`, for all files whose tests end with their runs."""
+    with running_over_a_model(tmp_path_factory.mktemp("lasting"), steps=120) as app:
+        yield app
+
+
+@contextmanager
+def lent(app: App, is_empty: bool = False) -> Iterator[App]:
+    """The app for one file, without its own runs where it `is_empty`; what the file added is gone afterwards."""
+    from lm import launch, run_dir
+
+    own = [run.path for run in run_dir.list_runs(app.runs_dir)]
+    aside = app.folder / "aside"
+    aside.mkdir(exist_ok=True)
+    for path in own if is_empty else ():
+        path.rename(aside / path.name)
+    yield app
+    for run in run_dir.list_runs(app.runs_dir):
+        if is_empty or run.path not in own:
+            launch.kill(run)
+            while run_dir.is_owned(run):
+                time.sleep(0.02)
+            shutil.rmtree(run.path)
+    for path in aside.iterdir():
+        path.rename(app.runs_dir / path.name)
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     """An app of its own; a file whose tests only read a run has one for all of them."""
     with running(tmp_path) as app:
         yield app
+
+
+def sizes_of(scheme: str, sizes: Sequence[tuple[int, int]] = SIZES) -> Sequence[tuple[int, int]]:
+    """In which windows a page is looked at: colours move nothing, so in the dark the last, unless pictures are taken."""
+    return sizes if scheme == "light" or os.environ.get("LM_SCREENSHOTS") else sizes[-1:]
 
 
 class Visitor:
@@ -117,6 +151,11 @@ class Visitor:
         """Open the page anew; of the one that was left, an event was on its way."""
         self.open()
         self.complaints.clear()
+
+    def forget(self) -> None:
+        """Open the page anew in a browser that remembers nothing of it: sooner there than a browser of its own."""
+        self.page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        self.reopen()
 
     def leave(self) -> None:
         """Close the browser: it complained about nothing, and nothing left this machine."""
@@ -163,7 +202,7 @@ class Visitor:
     def fits(self, name: str, sizes: Sequence[tuple[int, int]] = SIZES) -> None:
         """Nothing stands out of the page in windows of these sizes, light and dark."""
         for scheme in ("light", "dark"):
-            for width, height in sizes:
+            for width, height in sizes_of(scheme, sizes):
                 self.page.set_viewport_size(dict(width=width, height=height))
                 assert self.overflowing() == [], f"{name} at {width}×{height}, {scheme}"
                 self.screenshot(f"{name}-{width}-{scheme}")

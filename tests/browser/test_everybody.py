@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import App, running_over_a_model
+from conftest import App, lent
 from fabricated_runs import fabricate
 
 from lm import run_dir
@@ -37,9 +37,9 @@ SMALL = """() => [...document.querySelectorAll('#work :is(button, summary, input
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(lasting_app: App) -> Iterator[App]:
     """One app for the file, over a small model."""
-    with running_over_a_model(tmp_path_factory.mktemp("everybody"), steps=60) as app:
+    with lent(lasting_app) as app:
         yield app
 
 
@@ -77,6 +77,7 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     page.wait_for_selector("#resume")
 
     keys.press("Alt+3")
+    visitor.wait("document.querySelector('#checkpoint input').value !== ''")
     reach(visitor, "#prompt textarea")
     keys.type("The ")
     keys.press("Control+Enter")
