@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from conftest import SIZES, App, running
+from conftest import SIZES, App, Visitor, running, visiting
 from hub_server import Hub, User
+
+from lm.run_dir import RunDir
 
 pytestmark = pytest.mark.browser
 
@@ -16,12 +18,26 @@ TOKEN = "hf_secretOfAlice"
 DESK_AND_PHONE = SIZES[::2]
 
 
-@pytest.fixture
-def app(hub: Hub, fox, tmp_path: Path) -> Iterator[App]:
-    """A running app over one finished run, `fox`; its Hub is ours, and nobody is logged in."""
-    hub.tokens[TOKEN] = User("alice")
-    with running(tmp_path, HF_HOME=str(tmp_path / "hf"), HF_HUB_DISABLE_TELEMETRY="1") as app:
+@pytest.fixture(scope="module")
+def hub(lasting_hub: Hub) -> Hub:
+    lasting_hub.tokens[TOKEN] = User("alice")
+    return lasting_hub
+
+
+@pytest.fixture(scope="module")
+def app(hub: Hub, shared_fox: RunDir, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for the file, over one finished run, `fox`; its Hub is ours, and nobody is logged in."""
+    folder = tmp_path_factory.mktemp("share")
+    shutil.copytree(shared_fox.path, folder / "runs" / "fox")
+    with running(folder, HF_HOME=str(folder / "hf"), HF_HUB_DISABLE_TELEMETRY="1") as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def visitor(browser, app: App) -> Iterator[Visitor]:
+    """One browser for the file."""
+    with visiting(browser, app, color_scheme="light", reduced_motion="reduce") as visitor:
+        yield visitor
 
 
 def to_share(visitor) -> None:
@@ -36,10 +52,24 @@ def fill(visitor, token: str, repo: str = "alice/fox") -> None:
     visitor.fill("token", token)
 
 
-def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub) -> None:
-    visitor = visit(color_scheme="light", reduced_motion="reduce")
-    page, addresses = visitor.page, []
+def test_a_push_can_be_cancelled_and_its_page_closed(visitor, hub: Hub) -> None:
+    held = hub.fault("PUT /upload/", hold=threading.Event())
+    page = visitor.page
+    to_share(visitor)
+    fill(visitor, TOKEN, "alice/held")
+    page.click("#push")
+    page.wait_for_selector("#pushed .transfer:has-text('sending')")
+    visitor.screenshot("share-under-way")
+    page.click("#cancel")
+    page.wait_for_selector("#pushed .note.attention:has-text('is still empty')")
+    held.hold.set()
+    assert list(hub.repo("alice/held").files) == [".gitattributes"]
+
+
+def test_a_run_becomes_a_link_a_demo_and_a_model_again(visitor, app: App, hub: Hub) -> None:
+    page, addresses, before = visitor.page, [], set(hub.repos)
     page.on("request", lambda request: addresses.append(request.url))
+    visitor.forget()
     to_share(visitor)
     assert visitor.value("repo") == "fox"
     visitor.fits("share-empty", DESK_AND_PHONE)
@@ -62,7 +92,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     # A wrong token is told beside the button, and gone.
     page.click("#push")
     page.wait_for_selector("#pushed .note.wrong:has-text('does not accept this token')")
-    assert visitor.value("token") == "" and not hub.repos
+    assert visitor.value("token") == "" and set(hub.repos) == before
     visitor.fits("share-wrong", DESK_AND_PHONE)
 
     # One press for both: a link to the model, and one to try it.
@@ -93,7 +123,7 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
     visitor.fill("source", f"{hub.endpoint}/alice/fox")
     page.click("#fetch")
     page.wait_for_selector("#fetched .note.calm")
-    assert page.input_value("#checkpoint input") == "alice/fox"
+    visitor.wait("document.querySelector('#checkpoint input').value === 'alice/fox'")
     visitor.fill("prompt", "The fox ")
     page.click("#write")
     page.wait_for_selector("#told .fine")
@@ -111,17 +141,3 @@ def test_a_run_becomes_a_link_a_demo_and_a_model_again(visit, app: App, hub: Hub
         assert TOKEN not in told
     for path in app.folder.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
-
-
-def test_a_push_can_be_cancelled_and_its_page_closed(visit, app: App, hub: Hub) -> None:
-    held = hub.fault("PUT /upload/", hold=threading.Event())
-    visitor = visit()
-    to_share(visitor)
-    fill(visitor, TOKEN)
-    visitor.page.click("#push")
-    visitor.page.wait_for_selector("#pushed .transfer:has-text('sending')")
-    visitor.screenshot("share-under-way")
-    visitor.page.click("#cancel")
-    visitor.page.wait_for_selector("#pushed .note.attention:has-text('is still empty')")
-    held.hold.set()
-    assert list(hub.repo("alice/fox").files) == [".gitattributes"]

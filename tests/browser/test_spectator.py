@@ -59,51 +59,52 @@ def visitor(browser, app: App) -> Iterator[Visitor]:
     visitor.leave()
 
 
-def spectate(visitor: Visitor) -> None:
-    visitor.page.goto(f"{visitor.app.address}?{WATCH}={TOKEN}")
+@pytest.fixture(scope="module")
+def spectator(browser, app: App) -> Iterator[Visitor]:
+    """One that has followed the link to the run."""
+    visitor = Visitor(browser, app)
+    visitor.page.goto(f"{app.address}?{WATCH}={TOKEN}")
     visitor.page.wait_for_selector("#chart .plot .main-svg")
     visitor.page.wait_for_selector("#headline h3:text-is('shown')")
+    yield visitor
+    visitor.leave()
 
 
-def shows(visitor: Visitor, place: str, words: str = EVIL) -> None:
-    """Wait until the words stand there as words."""
+def is_shown(visitor: Visitor, place: str, words: str = EVIL) -> bool:
+    """Wait until the words stand there as words; whether nothing of them has been run."""
     visitor.page.wait_for_function(STANDS, arg=[place, words])
-    ran_nothing(visitor)
+    return ran_nothing(visitor)
 
 
-def ran_nothing(visitor: Visitor) -> None:
-    assert visitor.page.evaluate("window.ran ?? null") is None
-    assert visitor.page.locator("img[onerror], a[href^='javascript']").count() == 0
+def ran_nothing(visitor: Visitor) -> bool:
+    has_run = visitor.page.evaluate("window.ran ?? null") is not None
+    return not has_run and visitor.page.locator("img[onerror], a[href^='javascript']").count() == 0
 
 
-def test_markup_in_a_run_that_is_watched_is_shown_and_the_page_goes_on(visitor, app) -> None:
-    spectate(visitor)
+def test_what_only_its_owner_may_read_is_not_sent_to_a_spectator(spectator, app) -> None:
+    assert is_shown(spectator, "#timeline .made")
+    page = spectator.page.content()
+    assert "hidden" not in spectator.page.inner_text("#library") and str(app.folder) not in page and OWNER not in page
+    for button in ("#stop", "#resume", "#train", "#show-run"):
+        assert not spectator.page.locator(button).is_visible(), button
+
+
+def test_markup_in_a_run_that_is_watched_is_shown_and_the_page_goes_on(spectator, app) -> None:
     for place in ("#timeline .given", "#timeline .made"):
-        shows(visitor, place)
+        assert is_shown(spectator, place), place
     run = RunDir(app.folder / "visitors" / OWNER / "runs" / "shown")
     run_dir.append_record(run.samples, dict(step=240, prompt="fresh ", text=f"fresh {EVIL}"))
-    shows(visitor, "#timeline .made", f"fresh {EVIL}")
-    visitor.page.evaluate(
+    assert is_shown(spectator, "#timeline .made", f"fresh {EVIL}")
+    spectator.page.evaluate(
         "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran=1\">')"
     )
-    visitor.wait("window.ran === 1")  # it would have run
-
-
-def test_what_only_its_owner_may_read_is_not_sent_to_a_spectator(visitor, app) -> None:
-    said: list[str] = []
-    visitor.page.on("response", lambda answer: said.append(answer.url))
-    spectate(visitor)
-    shows(visitor, "#timeline .made")
-    page = visitor.page.content()
-    assert "hidden" not in visitor.page.inner_text("#library") and str(app.folder) not in page and OWNER not in page
-    for button in ("#stop", "#resume", "#go", "#show-run"):
-        assert not visitor.page.locator(button).is_visible()
+    spectator.wait("window.ran === 1")  # it would have run
 
 
 def test_a_link_that_is_none_says_so_and_is_no_script(visitor, app) -> None:
     for token in (EVIL, "../" * 8 + "etc/passwd", "w" * 31, "%00", "＜script＞"):
         visitor.page.goto(f"{app.address}?{WATCH}={token}")
         visitor.page.wait_for_function(STANDS, arg=["body", "This link shows nothing any more"])
-        ran_nothing(visitor)
+        assert ran_nothing(visitor), token
         visitor.page.goto("about:blank")  # the words that are waited for are gone
         visitor.complaints.clear()  # the page that was left was in the middle of its events
