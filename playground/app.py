@@ -21,7 +21,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
-from lm.errors import RunError
+from lm.errors import LMError, RunError
+from lm.files import refusal
 from lm.threads import sleep_at_barriers
 from playground import (
     choosing,
@@ -133,15 +134,19 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
     Inputs: the visitor's language. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
     the plan, then those of `Watcher.open`.
     """
+    told = markup.fine(limits.upload_words(space.share.limits, language))
     if not (space.names() or space.share.is_shown):
-        corpus.read_sample(space, FIRST_SAMPLES[language])
+        try:
+            corpus.read_sample(space, FIRST_SAMPLES[language])
+        except (LMError, OSError) as error:  # where nothing can be written, what is there is looked at all the same
+            told = markup.fault(error if isinstance(error, LMError) else refusal(error), language)
     names = space.names()
     return (
         language,
         gr.update(choices=names, value=names[0] if names else None),
         gr.update(choices=corpus.sample_choices(language)),
         _tokenizers_title(language),
-        markup.fine(limits.upload_words(space.share.limits, language)),
+        told,
         generate.empty(language),
         *choosing.first_words(language),
         *WATCHER.open(space, language),
