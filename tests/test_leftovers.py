@@ -27,6 +27,7 @@ from lm.pull import pull
 from lm.push import PushConfig, push
 from lm.run_dir import RunDir
 from lm.scratch import scratch
+from playground.tabs import corpus
 from playground.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="killed in a fork, which this system does not have")
@@ -122,8 +123,8 @@ class Place:
         for run in runs:
             assert shown(run.path) == self.fox, run.name
         for name in self.space.names():
-            corpus = self.space.corpus(name)
-            assert len(corpus.path.read_text(encoding="utf-8")) == corpus.statistics.characters
+            text = self.space.corpus(name)
+            assert len(text.path.read_text(encoding="utf-8")) == text.statistics.characters
         for path in self.home.glob("workspace/exports/[!.]*"):
             assert {file.name for file in path.iterdir()} == set(checkpoint.FILES), path
         for path in self.home.glob("workspace/downloads/[!.]*.zip"):
@@ -174,6 +175,29 @@ def paste(space: Workspace) -> Any:
     return space.add_text(STORY)
 
 
+def bring(space: Workspace) -> Any:
+    """Two files that a browser has brought, read into one text."""
+    brought = [space.root.parent.parent / f"brought-{n}.txt" for n in range(2)]
+    for path in brought:
+        path.write_text(STORY, encoding="utf-8")
+    return corpus.read_files(space, [str(path) for path in brought], "auto", "", "en")
+
+
+def deleted(space: Workspace) -> str:
+    """The run's place in the trash; who was killed after the deletion finds it there."""
+    return (library.trash(space.runs_dir) or [library.delete(space.runs_dir, "fox")])[0].entry
+
+
+def delete_and_undo(space: Workspace) -> Any:
+    return library.restore(space.runs_dir, deleted(space))
+
+
+def delete_for_good(space: Workspace) -> Any:
+    if space.library.has("fox"):
+        deleted(space)
+    return library.empty_trash(space.runs_dir, kept_seconds=0.0)
+
+
 DEEDS = {
     rename: lambda space: space.library.has("vixen") and "vixen" in library.pins(space.runs_dir),
     delete: lambda space: bool(library.trash(space.runs_dir)),
@@ -181,6 +205,11 @@ DEEDS = {
     export: lambda space: (space.exports / "taken").is_dir(),
     pack: lambda space: (space.downloads / "fox.zip").is_file(),
     paste: lambda space: bool(space.names()),
+    bring: lambda space: bool(space.names()),
+    delete_and_undo: lambda space: (
+        space.library.has("fox") and not library.trash(space.runs_dir) and library.pins(space.runs_dir) == ["fox"]
+    ),
+    delete_for_good: lambda space: not space.library.has("fox") and not library.trash(space.runs_dir),
 }
 
 
