@@ -9,6 +9,7 @@ const SPAN = 0.02; // the smooth line fits a straight one to this share of the p
 const MOST_DRAWN = 1600; // points of the raw line; the plot is 800 wide
 const MOST_SMOOTH = 400; // of the smooth one: eight for what is fitted at once
 const NARROW = 520;
+const MARGIN = {r: 12, t: 26, b: 34}; // around the plot, and to the left what the numbers need
 const CHOICES = {unit: ['nats', 'bits'], scale: ['linear', 'log', 'loglog'], axis: ['step', 'time', 'tokens', 'epoch']};
 const TOGGLES = ['lines', 'table'];
 const REFERENCES = ['uniform', 'unigram', 'bigram', 'gzip', 'xz'];
@@ -94,8 +95,11 @@ const segment = (name) => {
 bench.innerHTML = Object.keys(CHOICES).map(segment).join('') + '<div class="seg loose">'
   + TOGGLES.map((name) => `<button type="button" data-toggle="${name}"></button>`).join('') + '</div>';
 
+let labelled = ''; // by what the switches are labelled
 const label = () => {
-  const {words} = state;
+  const {words} = state, hasBits = isWaiting() || bitsOfNat() > 0, wanted = JSON.stringify([chosen, hasBits, words]);
+  if (wanted === labelled) return;
+  labelled = wanted;
   for (const group of bench.querySelectorAll('[data-group]')) group.setAttribute('aria-label', words[`by_${group.dataset.group}`]);
   for (const button of bench.querySelectorAll('button')) {
     const {to, toggle} = button.dataset, name = button.dataset.switch;
@@ -103,7 +107,7 @@ const label = () => {
     button.title = words[`about_${toggle || to}`] || '';
     button.setAttribute('aria-pressed', String(toggle ? chosen[toggle] : chosen[name] === to));
   }
-  bench.querySelector('[data-to=bits]').disabled = !isWaiting() && !bitsOfNat();
+  bench.querySelector('[data-to=bits]').disabled = !hasBits;
 };
 
 bench.addEventListener('click', (event) => {
@@ -136,7 +140,16 @@ const sparse = (list, most = MOST_DRAWN) => {
   return size <= 1 ? list : list.filter((_, i) => (list.length - 1 - i) % size === 0);
 };
 
-const colour = (name) => getComputedStyle(element).getPropertyValue(name).trim();
+// What a drawing needs to know of the page, read before it writes: after a change to it each question costs a new styling
+// of the whole page.
+const COLOURS = ['--blue', '--blue-soft', '--red', '--gold', '--ink', '--soft', '--panel', '--line', '--edge'];
+let page = null;
+const readPage = () => {
+  const style = getComputedStyle(element);
+  const colours = Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(name).trim()]));
+  page = {colours, family: style.fontFamily, width: plot.clientWidth, height: plot.clientHeight};
+};
+const colour = (name) => page.colours[name];
 
 const traces = () => {
   const {words, raw, held} = state, heldX = along(held), best = bestAt();
@@ -181,8 +194,8 @@ const shapes = () => {
 };
 
 // Names stand on the right end of their lines; where two lines lie close, the upper name moves to the left.
-const annotations = (height) => {
-  const {words} = state, isLog = chosen.scale !== 'linear', span = plot.layout?.yaxis?.range;
+const annotations = () => {
+  const height = page.height - MARGIN.t - MARGIN.b, {words} = state, isLog = chosen.scale !== 'linear', span = plot.layout?.yaxis?.range;
   const at = (y) => (isLog ? Math.log10(y) : y);
   const perPixel = span && !isWaiting() ? (span[1] - span[0]) / height : 0;
   let below = -Infinity, shift = 0;
@@ -193,15 +206,19 @@ const annotations = (height) => {
     return {xref: 'paper', x: 1, xanchor: 'right', xshift: -shift, y, text: words[name], showarrow: false, borderpad: 1, bgcolor: colour('--panel'),
       hovertext: `${words[`about_${name}`]} ${inUnit(state.references.lines[name]).toFixed(3)}`, font: {size: 11, color: colour('--soft')}};
   });
-  return [...placed, ...bestLabel(at)];
+  const isTaken = (y) => perPixel && names.some(([, other]) => Math.abs(other - y - LABEL_ABOVE * perPixel) < 15 * perPixel);
+  return [...placed, ...bestLabel(at, isTaken)];
 };
 
-const bestLabel = (at) => {
+// Above its point; at the right end, where a line has its name there, below.
+const LABEL_ABOVE = 16; // pixels from the point to the middle of the label
+const bestLabel = (at, isTaken) => {
   const i = bestAt(), {held, words} = state;
   if (i < 0 || held.step[i] === 0) return [];
   const x = along(held)[i], hasRoom = state.maxSteps ? held.step[i] < state.maxSteps * 0.85 : false;
   const anchor = !hasRoom ? 'right' : i === held.step.length - 1 ? 'left' : 'center'; // no curve beyond the last one
-  return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y: at(inUnit(held.nats[i])), yanchor: 'bottom', yshift: 9, showarrow: false,
+  const y = at(inUnit(held.nats[i])), isBelow = anchor === 'right' && isTaken(y);
+  return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y, yanchor: isBelow ? 'top' : 'bottom', yshift: isBelow ? -9 : 9, showarrow: false,
     xanchor: anchor, xshift: anchor === 'left' ? 9 : 0, text: `${words.best} ${inUnit(held.nats[i]).toFixed(3)}`, font: {size: 11, color: colour('--gold')}}];
 };
 
@@ -216,16 +233,16 @@ const axisX = (axis, narrow) => {
 };
 
 const layout = () => {
-  const narrow = plot.clientWidth < NARROW, {words} = state, isLog = chosen.scale !== 'linear';
+  const narrow = page.width < NARROW, {words} = state, isLog = chosen.scale !== 'linear';
   const axis = {gridcolor: colour('--line'), linecolor: colour('--line'), zeroline: false, tickfont: {size: 11}, showticklabels: !isWaiting()};
-  const margin = {l: narrow ? 34 : 46, r: 12, t: 26, b: 34};
+  const margin = {...MARGIN, l: narrow ? 34 : 46};
   return {
     uirevision: [state.run, ...Object.keys(CHOICES).map((name) => chosen[name])].join('|'), datarevision: state.revision,
     autosize: true, hovermode: 'x unified', margin, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
-    font: {family: getComputedStyle(element).fontFamily, color: colour('--soft'), size: 12},
+    font: {family: page.family, color: colour('--soft'), size: 12},
     hoverlabel: {bgcolor: colour('--panel'), bordercolor: colour('--line'), font: {color: colour('--ink')}},
     legend: {orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: {size: 12}},
-    xaxis: axisX(axis, narrow), shapes: shapes(), annotations: annotations(plot.clientHeight - margin.t - margin.b),
+    xaxis: axisX(axis, narrow), shapes: shapes(), annotations: annotations(),
     yaxis: {...axis, type: isLog ? 'log' : 'linear', ...(isLog ? {dtick: 'D1', minor: {nticks: 5}} : {}),
       title: {text: narrow ? '' : isBits() ? words.loss_bits : words.loss, standoff: 8, font: {size: 11}}},
   };
@@ -257,6 +274,7 @@ const told = () => {
 
 const draw = () => {
   if (!window.Plotly || !state || document.hidden) return;
+  readPage();
   const waiting = isWaiting();
   hint.textContent = waiting ? (state.run ? state.words.waiting : state.words.empty) : '';
   plot.setAttribute('aria-label', told());
@@ -265,7 +283,7 @@ const draw = () => {
   label();
   const sheet = layout();
   window.Plotly.react(plot, traces(), sheet, config());
-  const placed = layout().annotations; // the range is known now, and with it which names would lie on one another
+  const placed = annotations(); // the range is known now, and with it which names would lie on one another
   if (JSON.stringify(placed) !== JSON.stringify(sheet.annotations)) window.Plotly.relayout(plot, {annotations: placed});
   drawTable();
   drawPanels();
