@@ -5,28 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import App, running
+from conftest import App, Visitor, lent, visiting
 from fabricated_runs import fabricate
-from runs import request, write_text
 
-from lm import run_dir, trainer
+from lm import run_dir
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for the file; what a test compares are the newest runs."""
-    with running(tmp_path_factory.mktemp("compare")) as app:
+def app(lasting_app: App) -> Iterator[App]:
+    """One app for the file, over the run `fox` and three newer ones, which a page that opens compares."""
+    with lent(lasting_app) as app:
+        for name, steps, parted in (("small", 200, 10**9), ("wide", 280, 160), ("older", 120, 10**9)):
+            fabricate(app.runs_dir, name, steps=steps, max_steps=steps, parted_at=parted)
+        config = app.runs_dir / "wide" / "config.json"
+        said = run_dir.read_json(config)
+        run_dir.write_json(config, said | dict(model=said["model"] | dict(n_embd=384)))
         yield app
 
 
-def test_runs_are_laid_over_one_another(visit, app) -> None:
-    for name, steps, parted in (("small", 200, 10**9), ("wide", 280, 160), ("older", 120, 10**9)):
-        fabricate(app.runs_dir, name, steps=steps, max_steps=steps, parted_at=parted)
-    config = run_dir.read_json(app.runs_dir / "wide" / "config.json")
-    run_dir.write_json(app.runs_dir / "wide" / "config.json", config | dict(model=config["model"] | dict(n_embd=384)))
-    visitor = visit(color_scheme="light")
+@pytest.fixture(scope="module")
+def visitor(browser, app: App) -> Iterator[Visitor]:
+    """One page for the file, whose tests say what they look at."""
+    with visiting(browser, app, color_scheme="light") as visitor:
+        yield visitor
+
+
+def test_runs_are_laid_over_one_another(visitor) -> None:
     page = visitor.page
     visitor.tab("compare")
     page.wait_for_selector("#compared td:has-text('384')")
@@ -37,15 +43,15 @@ def test_runs_are_laid_over_one_another(visit, app) -> None:
     page.click("#overlay button:has-text('nats per token')")
     page.click("#overlay button:has-text('minutes')")
     visitor.wait("document.querySelector('#overlay .plot').layout.xaxis.title.text === 'minutes'")
+    assert page.evaluate("document.querySelector('#overlay .plot').layout.yaxis.title.text") == "nats per token"
     visitor.fits("compare")
 
 
-def test_a_branch_is_trained_and_a_race_run(visit, app) -> None:
-    run = run_dir.create(app.runs_dir, "fox")
-    trainer.train(run, request(write_text(app.folder / "fox.txt")))
-    visitor = visit()
+def test_a_branch_is_trained_and_a_race_run(visitor, app) -> None:
     page = visitor.page
     visitor.tab("compare")
+    page.wait_for_selector("#picker button[data-run=fox]")  # the tab has opened: there are settings to choose from
+    page.click("#library .run[data-run=fox]")
     page.wait_for_selector("#fork-parent:has-text('fox')")
 
     page.click("#race")  # too early: a race needs a difference
