@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import SIZES, Visitor, running_over_a_model, visiting
+from conftest import SIZES, App, Visitor, lent, visiting
 
 from playground.insight import PANELS
 
@@ -13,9 +13,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory):
+def app(lasting_app: App) -> Iterator[App]:
     """One app for the file, over a small model."""
-    with running_over_a_model(tmp_path_factory.mktemp("inside"), steps=60) as app:
+    with lent(lasting_app) as app:
         yield app
 
 
@@ -52,7 +52,7 @@ def test_the_bars_answer_to_the_sliders_without_the_server(visitor) -> None:
     enter(visitor)
     open_panel(visitor, "next")
     requests = []
-    page.on("request", lambda request: "tick" not in request.url and requests.append(request.url))
+    page.on("request", lambda request: "queue/join" in request.url and requests.append(request.url))
     top = page.locator(".bars button b").first
     before = top.inner_text()
     page.locator(".sliders input").first.fill("0")
@@ -60,6 +60,7 @@ def test_the_bars_answer_to_the_sliders_without_the_server(visitor) -> None:
     page.locator(".sliders input").first.fill("2")
     page.locator(".sliders input").nth(1).fill("3")
     assert page.locator(".bars .cut").count() == page.locator(".bars button").count() - 3
+    assert requests == []
     text = page.input_value("#inside-text textarea")
     token = page.locator(".bars button:enabled").first
     page.locator(".bars button").first.click()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import App, running
+from conftest import App, Visitor, lent, visiting
 from fabricated_runs import add_tokens, fabricate, record, write_lines
 
 from lm import run_dir
@@ -42,10 +42,28 @@ NO_FRAMES = "() => { const before = window.before; window.before = window.frames
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for the file."""
-    with running(tmp_path_factory.mktemp("live")) as app:
+def app(lasting_app: App) -> Iterator[App]:
+    """One app for the file, over no run."""
+    with lent(lasting_app, is_empty=True) as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def browsing(browser, app: App) -> Iterator[Visitor]:
+    """One browser for the file."""
+    with visiting(browser, app) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def visit(browsing: Visitor):
+    """Opens the page in it as if for the first time."""
+
+    def visit() -> Visitor:
+        browsing.forget()
+        return browsing
+
+    return visit
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +161,7 @@ def test_the_timeline_goes_back_plays_and_is_kept(visit, app) -> None:
     player.focus("input")
     player.keyboard.press("Home")
     assert "40" in player.locator("h2").inner_text()
+    player.close()
 
 
 def test_the_first_minute_is_explained_and_the_coach_offers_to_stop(visit, app) -> None:
@@ -177,14 +196,14 @@ def watched(visit, app):
 def test_a_page_that_nobody_sees_looks_seldom(watched) -> None:
     visitor, run, looks = watched
     visitor.page.evaluate(HIDE, True)
-    visitor.page.wait_for_timeout(1000)  # what was on its way
+    visitor.page.wait_for_timeout(500)  # what was on its way
     looks.clear()
-    visitor.page.wait_for_timeout(4000)
+    visitor.page.wait_for_timeout(3000)
     assert not looks
     grow(run, 41, 80)
-    visitor.page.evaluate(HIDE, False)
-    visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")  # at once
-    assert len(looks) == 1
+    with visitor.page.expect_request(lambda request: "run/predict" in request.url, timeout=10_000):  # at once
+        visitor.page.evaluate(HIDE, False)
+    visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")
 
 
 def test_nothing_is_drawn_between_two_looks(watched) -> None:
