@@ -114,8 +114,8 @@ def connect(token: str | None = None) -> HfApi:
 
 def account(api: HfApi, should_stop: Callable[[], bool] = never) -> Account:
     """Whose token this is; fails at once where there is none, a wrong one, or no network."""
-    if api.token is None and constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:  # which `whoami` does not ask about
-        raise LocalTokenNotFoundError("this machine's own token is not for those who visit it")
+    if api.token is None and constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:  # `whoami` would take the machine's own token
+        raise LocalTokenNotFoundError
     return promptly(lambda: _account(api.whoami()), should_stop)
 
 
