@@ -23,7 +23,8 @@ from lm.errors import RunError
 
 # The user's situation: a disk that is full, read-only, not ours or broken; what was deleted or moved meanwhile.
 FULL = (errno.ENOSPC, errno.EDQUOT)
-REFUSALS = (*FULL, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+REFUSALS = (*FULL, *FORBIDDEN, errno.EFBIG, errno.EIO)
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 REPLACE_SECONDS = 5.0  # assumed: nobody reads a file for longer
 # assumed: far more than a vocabulary of 200,000 tokens (20 MB) or two million lines of metrics take
@@ -124,7 +125,10 @@ def refusal(error: OSError) -> RunError:
         )
     if error.errno not in REFUSALS:
         raise error
-    where = error.filename or "the disk"
+    # of a file that was to be replaced, not of what was written beside it
+    where = re.sub(r"\.([^/\\]+)\.\d+\.tmp$", r"\1", str(error.filename or "the disk"))
+    if error.errno in FORBIDDEN:
+        return RunError(f"cannot read or write {where}: {error.strerror}; make it writable or choose another place")
     return RunError(f"cannot read or write {where}: {error.strerror}; free some space or choose another place")
 
 

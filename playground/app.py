@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -226,8 +228,8 @@ def _queued(app: gr.Blocks) -> gr.Blocks:
 def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     """One workspace beside the runs; one for each visitor on a Space, or where it was asked for."""
     home = arguments.runs_dir.parent
-    # What a browser may fetch lies here, each file under a name that nobody can guess, and here alone.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str((home / "workspace" / SERVED).resolve()))
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = _served((home / "workspace" / SERVED).resolve())
     own = Workspace(home / "workspace", arguments.runs_dir)
     own.clean()
     threading.Thread(target=own.look_at_device, daemon=True).start()
@@ -242,6 +244,16 @@ def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     for work in (queue.keep_going, workspaces.keep_clean):
         threading.Thread(target=work, daemon=True).start()
     return workspaces
+
+
+def _served(folder: Path) -> str:
+    """Where all lies that a browser brings or may fetch, each under a name that nobody can guess, and nothing else.
+
+    That is `folder`; where it cannot be written to, one among the system's temporary files.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return str(folder) if os.access(folder, os.W_OK) else tempfile.mkdtemp(prefix="lm-playground-")
 
 
 def _lasting() -> Path:

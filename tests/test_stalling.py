@@ -204,8 +204,9 @@ def test_the_page_gives_up_a_fetch_that_stalls(odd: Hub, tmp_path: Path, patient
     odd.fault("GET /api/models", hold=threading.Event())
     space, asked = Workspace(tmp_path / "workspace", tmp_path / "runs"), SimpleNamespace(session_hash="page")
     looks = generate.fetch(space, asked, "alice/odd", "en")
+    next(looks)
     while not odd.requests:
-        next(looks)
+        time.sleep(0.01)
     generate.cancel(space, asked)
     began = time.monotonic()
     *_, (_, told, can_fetch, can_cancel) = looks
@@ -219,7 +220,10 @@ def test_ctrl_c_ends_a_command_that_stalls_without_a_traceback(odd: Hub, tmp_pat
     odd.fault("GET /signed", stalls=threading.Event())
     command = [sys.executable, "-m", "lm", "pull", "alice/odd", "--runs-dir", str(tmp_path / "runs")]
     environment = os.environ | dict(HF_ENDPOINT=odd.endpoint, HF_HOME=str(tmp_path / "home"), OMP_NUM_THREADS="1")
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )  # fmt: skip
     while not odd.asked("GET /signed"):
         assert process.poll() is None
         time.sleep(0.05)

@@ -39,6 +39,9 @@ ROWS = {
         "モデルカードのメタデータが Hub に拒否されました({why})。二つの --- の間の行を直してください"
     ),
     "the cache": "キャッシュ",
+    "cannot read or write {path}: {why}; make it writable or choose another place": (
+        "{path} を読み書きできません({why})。書き込めるようにするか、別の場所を選んでください"
+    ),
     "cannot read or write {path}: {why}; free some space or choose another place": (
         "{path} を読み書きできません({why})。空きを作るか、別の場所を選んでください"
     ),
