@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,18 @@ def test_another_visitors_upload_and_event_have_names_that_nobody_guesses(shared
         for place in (folder, f"{folder}/", ".", ""):
             reply = await wire.get(f"/gradio_api/file={shared.folder / 'workspace' / 'served' / place}")
             assert reply.status_code in (403, 404)
+        await page.close()
+
+    shared.visit(visit)
+
+
+def test_nobody_shares_with_the_token_of_the_machine(shared: SharedApp, shared_fox: run_dir.RunDir) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        page = await Page(wire).open()
+        shutil.copytree(shared_fox.path, home_of(page, shared.folder) / "runs" / "fox")
+        await page.tick()  # now it can be chosen
+        await page.send("push", "click", share_run="fox", repo="alice/fox")
+        assert "no token" in page.shown("pushed")
         await page.close()
 
     shared.visit(visit)
