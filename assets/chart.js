@@ -280,6 +280,7 @@ const draw = () => {
   plot.setAttribute('aria-label', told());
   plot.dataset.points = state.raw.step.length; // what a test, or a curious person, can read
   plot.dataset.run = state.run;
+  if (!element.clientWidth) return; // another tab is open: drawn when this one appears
   label();
   const sheet = layout();
   window.Plotly.react(plot, traces(), sheet, config());

@@ -175,16 +175,22 @@ addEventListener('pagehide', () => {
   try { sessionStorage.setItem(KEY, JSON.stringify({typed, texts, isBroken: Boolean(writing)})); } catch { /* full, or private */ }
 });
 
+const retype = (typed) => { // the field comes after what is written
+  const box = field();
+  if (!box) setTimeout(() => retype(typed), 100);
+  else if (!box.value) {
+    box.value = typed;
+    box.dispatchEvent(new Event('input', {bubbles: true}));
+  }
+};
+
 const show = (value) => {
   const isFirst = left && value.words.left;
   if (!isFirst || value.samples.length) { draw(value); return; }
   const {typed, texts, isBroken} = left;
   left = null;
   draw(value);
-  if (typed && !field().value) {
-    field().value = typed;
-    field().dispatchEvent(new Event('input', {bubbles: true}));
-  }
+  if (typed) retype(typed);
   if (!texts.length) return;
   const said = make('p', {class: 'note calm', role: 'status'}, isBroken ? value.words.broken : value.words.left);
   root.replaceChildren(said, ...texts.map((text) => make('div', {class: 'written'}, text)));

@@ -119,6 +119,6 @@ start((value) => {
     slider(words.temperature, 'temperature', {min: 0, max: HOTTEST, step: 0.05}, (t) => t.toFixed(2), changed),
     slider(words.top_k, 'k', {min: 0, max: Math.min(100, size), step: 1}, (k) => (k ? String(k) : words.all), changed),
     slider(words.top_p, 'p', {min: 0, max: 1, step: 0.01}, (p) => (p < 1 ? p.toFixed(2) : words.all), changed));
-  root.append(make('p', {class: 'after'}, `${words.after} `, make('q', {}, visible(value.end))), sliders, live);
+  root.append(make('p', {class: 'after'}, `${words.after} `, make('q', {}, visible(value.end).replace(/␣/g, '␣\u200b'))), sliders, live);
   changed();
 });

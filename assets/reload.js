@@ -11,11 +11,11 @@
     try { sessionStorage.setItem(KEY, at); } catch { /* a private window */ }
   });
   if (open === null) return;
-  const drawn = new MutationObserver(() => { // the tabs come after the header
+  const ready = new MutationObserver(() => {
     const tab = tabs()[open];
-    if (!tab) return;
-    drawn.disconnect();
+    if (!tab || !document.querySelector('#library .new')) return; // until then Gradio opens the tab it always opens first
+    ready.disconnect();
     tab.click();
   });
-  drawn.observe(document.body, {childList: true, subtree: true});
+  ready.observe(document.body, {childList: true, subtree: true});
 })();
