@@ -73,6 +73,7 @@ watch('value', () => { update(); listen(); });
 // Plotly's own script may arrive after the first value.
 document.addEventListener('load', (event) => { if (event.target.tagName === 'SCRIPT') redraw(); }, true);
 new MutationObserver(redraw).observe(document.body, {attributes: true, attributeFilter: ['class']});
-// A hidden tab has no width: draw again when it appears.
-new ResizeObserver(() => { if (plot.clientWidth) redraw(); }).observe(plot);
+// A hidden tab has no width, nor has the plot while the table stands in its place: draw again when they appear.
+const widths = new ResizeObserver(() => { if (element.clientWidth) redraw(); });
+[element, plot].forEach((one) => widths.observe(one));
 document.addEventListener('visibilitychange', redraw);
