@@ -54,6 +54,8 @@ from playground.workspace import SERVED, Workspace
 from playground.workspaces import Workspaces
 
 MAX_FILE_SIZE = "1gb"  # LM_MAX_FILE_SIZE says otherwise
+# Of the address space; with 1.2 GB no thread begins and the page stays empty, with 2.5 GB it trains. measured on Linux
+LEAST_ADDRESS_BYTES = 2_000_000_000
 FIRST_SAMPLES = dict(en="tales", ja="tales_ja")
 TABS = dict(corpus=corpus, train=train, generate=generate, compare=compare, inside=inside, share=share)
 WATCHER = Watcher(
@@ -193,6 +195,7 @@ def _tokenizers_title(language: str) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """`python app.py`: open the playground and stay until it is ended. Trainings go on without it."""
     arguments = _parser().parse_args(argv)
+    _check_room()
     sleep_at_barriers()
     for name, value in (QUIET_GRADIO | dict(HF_HUB_DISABLE_TELEMETRY="1")).items():
         os.environ.setdefault(name, value)
@@ -244,6 +247,20 @@ def _workspaces(arguments: argparse.Namespace) -> Workspaces:
     for work in (queue.keep_going, workspaces.keep_clean):
         threading.Thread(target=work, daemon=True).start()
     return workspaces
+
+
+def _check_room() -> None:
+    """End with the reason where this process may have so little memory that its page would stay empty."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most not in (-1, resource.RLIM_INFINITY) and most < LEAST_ADDRESS_BYTES:
+        raise SystemExit(
+            f"app.py: `ulimit -v` leaves this process {most / 1e9:.1f} GB of memory, and the page takes "
+            f"{LEAST_ADDRESS_BYTES / 1e9:.0f} GB, most of it only by name; raise the limit"
+        )
 
 
 def _served(folder: Path) -> str:

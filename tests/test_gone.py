@@ -163,6 +163,20 @@ def test_a_name_that_is_taken_over_brings_no_stop_request_along(run: RunDir) -> 
     assert not run_dir.create(run.path.parent, "fox").stop.exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is kept on Linux")
+def test_a_page_that_may_have_too_little_memory_does_not_begin_and_says_so(tmp_path: Path) -> None:
+    import resource
+
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--no-browser", "--runs-dir", str(tmp_path / "runs")],
+        cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE, text=True, env=os.environ | dict(OMP_NUM_THREADS="1"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000, 1_500_000_000)),
+    )  # fmt: skip
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 1 and "leaves this process 1.5 GB" in said and "raise the limit" in said
+    assert "Traceback" not in said
+
+
 def test_no_room_for_temporary_files_is_said_with_the_setting(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """Injected, for a system has many folders for them."""
 
