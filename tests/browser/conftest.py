@@ -194,8 +194,8 @@ class Visitor:
         return self.page.evaluate(
             """() => [...document.querySelectorAll('#frame *')].filter((e) => {
                 const box = e.getBoundingClientRect();
-                const hidden = getComputedStyle(e).visibility === 'hidden' || e.closest('svg');
-                return box.width > 0 && box.right > innerWidth + 1 && !hidden;
+                if (!box.width || box.right <= innerWidth + 1) return false;
+                return getComputedStyle(e).visibility !== 'hidden' && !e.closest('svg');
             }).map((e) => `${e.tagName}#${e.id}.${e.className}`)"""
         )
 

@@ -36,10 +36,11 @@ ENGLISH = r"""() => {
     const isEnglish = (one) => sentence.test(one) || (words_of_it.test(one) && !japanese.test(one));
     const found = [];
     for (const element of document.querySelectorAll('#frame, #frame *')) {
-        if (element.closest(own) || !element.checkVisibility({visibilityProperty: true})) continue;
         const words = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data);
         for (const name of ['title', 'aria-label', 'placeholder', 'alt', 'aria-valuetext']) words.push(element.getAttribute(name) || '');
-        for (const one of words) if (isEnglish(one.replace('hf auth login', ''))) found.push(one.trim());
+        const left = words.filter((one) => isEnglish(one.replace('hf auth login', ''))).map((one) => one.trim());
+        const isSeen = left.length && !element.closest(own) && element.checkVisibility({visibilityProperty: true});
+        if (isSeen) found.push(...left);
     }
     return found;
 }"""
@@ -69,14 +70,15 @@ def reader(browser, app: App) -> Iterator[Visitor]:
         yield visitor
 
 
-def is_japanese(visitor, name: str) -> None:
-    """Nothing that is shown is English, nothing stands out of the page, on a desk and on a phone."""
+def is_japanese(visitor, name: str) -> bool:
+    """Nothing that is shown is English, nothing stands out of the page, on a desk and on a phone; else it says what."""
     for width, height in SIZES[::2]:
         visitor.page.set_viewport_size(dict(width=width, height=height))
         visitor.screenshot(f"ja-{name}-{width}")
         assert visitor.page.evaluate(ENGLISH) == [], name
         assert name in SCROLLED or visitor.overflowing() == [], f"{name} at {width}"
     visitor.page.set_viewport_size(DESK)
+    return True
 
 
 def test_every_tab_is_japanese(reader) -> None:
@@ -85,19 +87,19 @@ def test_every_tab_is_japanese(reader) -> None:
     for run in ("fox", "damaged", "wild"):
         page.click(f"[data-run={run}]")
         page.wait_for_selector(f"#headline h3:has-text('{run}')")
-        is_japanese(reader, f"train-{run}")
+        assert is_japanese(reader, f"train-{run}")
     page.click("#recipe .recipes summary")
     page.click("[data-recipe=bigram]")  # the smallest there is
     page.click("#recipe .more-about summary")
     page.click(".settings .label-wrap >> nth=0")
-    is_japanese(reader, "recipes")
+    assert is_japanese(reader, "recipes")
     page.click("[data-do=keys]")
-    is_japanese(reader, "keys")
+    assert is_japanese(reader, "keys")
     page.keyboard.press("Escape")
     for name in TABS:
         reader.tab(name)
         page.wait_for_selector("#tabs > .tabitem:visible")
-        is_japanese(reader, name)
+        assert is_japanese(reader, name)
 
 
 def test_what_gradio_knows_in_english_only_is_said_again(reader) -> None:
@@ -113,15 +115,14 @@ def test_what_gradio_knows_in_english_only_is_said_again(reader) -> None:
         reader.page.evaluate("document.getElementById('sign-in').remove()")
 
 
-def refused(visitor, name: str, button: str, place: str, words: str, **filled: str) -> None:
+def is_refused(visitor, name: str, button: str, place: str, words: str, **filled: str) -> bool:
     """Fill in fields and press a button: it is told there, in these words, what is wrong; what was filled in stays."""
     for field, value in filled.items():
         visitor.fill(field, value)
     visitor.page.click(button)
     visitor.page.wait_for_selector(f"{place} >> text={words}")
-    is_japanese(visitor, name)
     kept = {field: value for field, value in filled.items() if field != "token"}  # which is forgotten at once
-    assert {field: visitor.value(field) for field in kept} == kept
+    return is_japanese(visitor, name) and {field: visitor.value(field) for field in kept} == kept
 
 
 def test_mistakes_with_texts_are_told_in_japanese(reader, tmp_path: Path) -> None:
@@ -130,12 +131,12 @@ def test_mistakes_with_texts_are_told_in_japanese(reader, tmp_path: Path) -> Non
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
     table.write_text("a,b\nthe fox sings of lamps,the owl sings of stars\n" * 9, encoding="utf-8")
     reader.tab("corpus")
-    refused(reader, "no-file", "#read-files", "#read-told", "ファイルが選ばれていません")
+    assert is_refused(reader, "no-file", "#read-files", "#read-told", "ファイルが選ばれていません")
     page.set_input_files("#files input[type=file]", [picture, table])
     page.wait_for_selector("#files .file-preview")
-    refused(reader, "not-a-text", "#read-files", "#read-told", "photo.txt はテキストではありません(PNG 画像)")
+    assert is_refused(reader, "not-a-text", "#read-files", "#read-told", "photo.txt はテキストではありません(PNG 画像)")
     page.click(".ways button[role=tab]:has-text('貼り付け')")
-    refused(reader, "nothing-pasted", "#read-pasted", "#read-told", "読み込む文がありません")
+    assert is_refused(reader, "nothing-pasted", "#read-pasted", "#read-told", "読み込む文がありません")
 
 
 def test_mistakes_with_models_are_told_in_japanese(reader, lasting_hub: Hub) -> None:
@@ -143,11 +144,11 @@ def test_mistakes_with_models_are_told_in_japanese(reader, lasting_hub: Hub) -> 
     reader.tab("generate")
     page.click("#checkpoint input")
     page.click("#checkpoint [role=option]:has-text('broken') >> nth=0")
-    refused(reader, "broken-model", "#write", "#told", "model.safetensors を読めません")
+    assert is_refused(reader, "broken-model", "#write", "#told", "model.safetensors を読めません")
     page.click(".label-wrap:has-text('Hub やフォルダから')")
-    refused(reader, "no-repository", "#fetch", "#fetched", "リポジトリ名でもありません", source="a b")
+    assert is_refused(reader, "no-repository", "#fetch", "#fetched", "リポジトリ名でもありません", source="a b")
     lasting_hub.add_repo("bob/old", {"config.json": b"{}", "pytorch_model.bin": b"x"})
-    refused(reader, "a-pickle", "#fetch", "#fetched", "pickle です(pytorch_model.bin)", source="bob/old")
+    assert is_refused(reader, "a-pickle", "#fetch", "#fetched", "pickle です(pytorch_model.bin)", source="bob/old")
     assert not lasting_hub.asked("GET .*pytorch_model.bin"), "not even fetched"
 
 
@@ -156,26 +157,31 @@ def test_mistakes_with_branches_and_names_are_told_in_japanese(reader) -> None:
     reader.tab("compare")
     page.click("[data-run=fox]")
     page.wait_for_selector("#headline h3:has-text('fox')", state="attached")
-    refused(reader, "no-difference", "#race", "#fork-told", "競走には違いが要ります")
-    refused(reader, "no-setting", "#fork-change", "#fork-told", "先に変える設定を選んでください")
+    page.wait_for_selector("#picker button[data-run=fox]")  # the tab is open: there are settings to choose from
+    assert is_refused(reader, "no-difference", "#race", "#fork-told", "競走には違いが要ります")
+    assert is_refused(reader, "no-setting", "#fork-change", "#fork-told", "先に変える設定を選んでください")
     page.click("#fork-setting input")
     page.click("#fork-setting [role=option]:has-text('n_layer')")
-    refused(reader, "no-number", "#fork-change", "#fork-told", "「many」は数ではありません", **{"fork-value": "many"})
+    assert is_refused(
+        reader, "no-number", "#fork-change", "#fork-told", "「many」は数ではありません", **{"fork-value": "many"}
+    )
     page.focus("[data-run=wild]")
     page.keyboard.press("F2")
     page.fill(".menu input", "fox")
-    refused(reader, "a-name-twice", ".menu form button", "#library-told", "という学習はすでに")
+    assert is_refused(reader, "a-name-twice", ".menu form button", "#library-told", "という学習はすでに")
 
 
 def test_mistakes_with_tokens_are_told_in_japanese(reader) -> None:
     reader.tab("share")
+    reader.page.wait_for_selector("#token input")  # the tab is open; the run that was chosen has named the repository
+    reader.wait("document.querySelector('#repo :is(input, textarea)').value !== ''")
     tokens = (
         ("two words", "これはトークンではありません"),
         ("hf_wrong", "受け付けません(401)"),
         ("hf_reader", "読み取り専用です"),
     )
     for token, words in tokens:
-        refused(reader, f"token-{token[:6]}", "#push", "#pushed", words, repo="alice/fox", token=token)
+        assert is_refused(reader, f"token-{token[:6]}", "#push", "#pushed", words, repo="alice/fox", token=token)
 
 
 def test_the_language_is_chosen_by_hand_and_remembered(visit, app: App) -> None:

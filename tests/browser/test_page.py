@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import SIZES, running
+from conftest import DESK, App, Visitor, lent, sizes_of, visiting
 from fabricated_runs import fabricate
 from runs import request, write_text
 
@@ -18,19 +18,33 @@ LONG_NAME = "a-run-with-quite-a-long-name-that-has-to-be-cut-somewhere"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+def app(lasting_app: App) -> Iterator[App]:
     """One app for the file: over `slow`, whose model takes a dozen seconds for 2,000 tokens, and a newer run."""
-    folder = tmp_path_factory.mktemp("page")
     slow = dict(n_layer=32, n_head=4, n_embd=256, block_size=64)
-    text = write_text(folder / "fox.txt")
-    trainer.train(run_dir.create(folder / "runs", "slow"), request(text, model=slow, steps=1, eval_windows=1))
-    fabricate(folder / "runs", LONG_NAME, steps=300, max_steps=900)
-    with running(folder) as app:
+    with lent(lasting_app, is_empty=True) as app:
+        text = write_text(app.folder / "fox.txt")
+        trainer.train(run_dir.create(app.runs_dir, "slow"), request(text, model=slow, steps=1, eval_windows=1))
+        fabricate(app.runs_dir, LONG_NAME, steps=300, max_steps=900)
         yield app
 
 
-def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
-    visitor = visit()
+@pytest.fixture(scope="module")
+def visitor(browser, app: App) -> Iterator[Visitor]:
+    """One page for a desk."""
+    with visiting(browser, app, color_scheme="light") as visitor:
+        yield visitor
+
+
+def test_the_curve_is_that_of_the_run_that_was_chosen(visitor) -> None:
+    """Both runs begin at the same revision of the chart: Plotly kept the curve of the first under the second's name."""
+    longest = "Math.max(...document.querySelector('#chart .plot').calcdata.map((line) => line.length))"
+    visitor.wait(f"{longest} > 200")
+    visitor.page.click("#library .run[data-run=slow]")
+    visitor.wait("document.querySelector('#chart .plot').dataset.points === '1'")
+    assert visitor.page.evaluate(longest) < 10
+
+
+def test_a_long_text_can_be_stopped_in_the_middle(visitor) -> None:
     page = visitor.page
     page.click("#library .run[data-run=slow]")
     page.wait_for_selector("#headline h3:text-is('slow')")
@@ -44,6 +58,7 @@ def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
     page.wait_for_selector("#stop-writing", state="hidden")
     page.click("#library .new")  # an answer of the server later, nothing more is written
     page.wait_for_selector("#library .new[aria-current]")
+    page.wait_for_selector("#written .pages[data-state=still]")
     so_far = page.locator("#written").inner_text()
     page.click("#library .run[data-run=slow]")
     page.wait_for_selector("#library .run[aria-current]")
@@ -51,27 +66,18 @@ def test_a_long_text_can_be_stopped_in_the_middle(visit) -> None:
     assert 0 < len(so_far) < 2000
 
 
-def test_the_curve_is_that_of_the_run_that_was_chosen(visit) -> None:
-    """Both runs begin at the same revision of the chart: Plotly kept the curve of the first under the second's name."""
-    visitor = visit()
-    longest = "Math.max(...document.querySelector('#chart .plot').calcdata.map((line) => line.length))"
-    visitor.wait(f"{longest} > 200")
-    visitor.page.click("#library .run[data-run=slow]")
-    visitor.wait("document.querySelector('#chart .plot').dataset.points === '1'")
-    assert visitor.page.evaluate(longest) < 10
-
-
-def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visit) -> None:
-    visitor = visit(color_scheme="light")
+def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visitor) -> None:
+    visitor.page.click(f"#library .run[data-run={LONG_NAME}]")
     visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) > 100")
     for scheme in ("light", "dark"):
-        for width, height in SIZES:
+        for width, height in sizes_of(scheme):
             visitor.page.set_viewport_size(dict(width=width, height=height))
             for name in TABS:
                 visitor.tab(name)
                 visitor.page.wait_for_selector("#tabs > .tabitem >> visible=true")
                 assert visitor.overflowing() == [], f"{name} at {width}×{height}"
                 visitor.screenshot(f"{name}-{width}-{scheme}")
+        visitor.page.set_viewport_size(DESK)
         visitor.page.click("[data-do=dark]")
     assert visitor.page.evaluate("localStorage.getItem('lm-dark')") == "0"  # switched twice
 

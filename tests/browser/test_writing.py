@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from conftest import SIZES, Visitor, running_over_a_model, visiting
+from conftest import SIZES, App, Visitor, lent, visiting
 
 pytestmark = pytest.mark.browser
 
@@ -14,9 +14,9 @@ STILL = "#written .pages[data-state=still] .tok"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory):
+def app(lasting_app: App) -> Iterator[App]:
     """One app for the file, over a model that recites some."""
-    with running_over_a_model(tmp_path_factory.mktemp("writing"), steps=120) as app:
+    with lent(lasting_app) as app:
         yield app
 
 
@@ -52,7 +52,7 @@ def test_a_token_is_exchanged_and_the_text_regrows_from_there(visitor) -> None:
     visitor.screenshot("generate-alternatives")
     page.locator(".alternatives button:not(.chosen)").first.click()
     page.wait_for_selector(".alternatives", state="detached")
-    page.wait_for_selector("#told:has-text('tokens / s')")
+    visitor.wait(f"document.querySelector('#written .written').innerText !== {json.dumps(first)}")
     page.wait_for_selector(STILL)
     second = text(visitor)
     assert second != first and second[:30] == first[:30]
