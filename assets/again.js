@@ -1,7 +1,7 @@
 // What Gradio says in English only, said again in the page's language: names of inputs for who hears the page, the
-// buttons to sign in and out, and that a file is of no kind that is read. The header brings pairs of templates,
-// ["Sign out ({x})", "サインアウト({x})"]; in English none.
-let pairs = []; // the first header is English: it comes before its reader is known
+// buttons to sign in and out, and that a file is of no kind that is read, which is said better in English too. The header
+// brings pairs of templates, ["Sign out ({x})", "サインアウト({x})"].
+let pairs = [], known = ''; // the first header is English: it comes before its reader is known
 
 const again = (said) => {
   for (const [english, ours] of pairs) {
@@ -28,10 +28,11 @@ const watcher = new MutationObserver((changes) => changes.forEach(({target, adde
 }));
 const begin = () => {
   const brought = element.querySelector('[data-again]')?.dataset.again;
-  if (pairs.length || !brought || brought === '[]') return;
+  if (!brought || brought === known) return;
+  known = brought;
   pairs = JSON.parse(brought);
   sayAgain(document.body);
   watcher.observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['aria-label']});
 };
-new MutationObserver(begin).observe(element, {childList: true, subtree: true});
+new MutationObserver(begin).observe(element, {childList: true, subtree: true, attributeFilter: ['data-again']});
 begin();

@@ -22,6 +22,10 @@ from playground.views import Row, progress
 GIGABYTE = 1e9
 FOLLOWS = ("header", "library", "status_bar", "pace")
 
+# Where our English is not Gradio's own.
+GRADIO_SAYS = {
+    "gradio.file_type": "Invalid file type: {x}. Only .txt, .text, .md, .csv, .tsv, .jsonl, .html, .htm allowed."
+}
 # What `assets/keys.js` listens to.
 KEYS = dict(go="Ctrl + Enter", stop="Esc", tab="Alt + 1 … 6", rename="F2", delete="Delete", help="?")
 
@@ -79,8 +83,8 @@ def header(device: str, language: str) -> str:
 def _said_again(language: str) -> str:
     """What Gradio says in English only and what we say instead, for `assets/again.js`."""
     keys = [key for key in text.WORDS if key.startswith("gradio.")]
-    pairs = [[say(key, "en"), say(key, language)] for key in keys if language != "en"]
-    return json.dumps(pairs, ensure_ascii=False)
+    pairs = ((GRADIO_SAYS.get(key, say(key, "en")), say(key, language)) for key in keys)
+    return json.dumps([pair for pair in pairs if pair[0] != pair[1]], ensure_ascii=False)
 
 
 def _keys(language: str) -> str:

@@ -43,8 +43,10 @@ WORDS = {
     "gradio.upload": ("Click to upload or drop files", "クリックしてファイルを選ぶか、ここに入れる"),
     "gradio.remove": ("Remove this file", "このファイルを外す"),
     "gradio.file_type": (
-        "Invalid file type: {{x}}. Only .txt, .text, .md, .csv, .tsv, .jsonl, .html, .htm allowed.",
-        "{{x}} は読めない種類のファイルです。使えるのは .txt .md .csv .tsv .jsonl .html です。",
+        "{{x}} is a file of another kind: only text files are read, .txt .md .csv .tsv .jsonl .html. "
+        "Save the words of a PDF or a document as .txt, take those of an archive out of it, and drop them here.",
+        "{{x}} は読めない種類のファイルです。使えるのは .txt .md .csv .tsv .jsonl .html です。"
+        "PDF や文書は .txt で保存し、圧縮ファイルは中身を取り出してから入れてください。",
     ),
     "gradio.number": ("number input for {{x}}", "{{x}}(数値)"),
     "gradio.range": ("range slider for {{x}}", "{{x}}(つまみ)"),
