@@ -37,7 +37,7 @@ PACE = dict(batch_size=4, eval_interval=25, eval_windows=8, sample_tokens=8, che
 # enough for the run to get on, short enough for kills to fall into starts too.
 LIFE = 2.0
 FINISH_SECONDS = 240.0
-LOOK_SECONDS = 0.05  # between two looks at how far an attempt is
+SHORTER = 0.85  # lives, while a run is ahead of its kills: one that became faster would end before it was killed enough
 
 
 @dataclass
@@ -75,9 +75,10 @@ def kill_at_random(run: RunDir, source: Path, steps: int, kills: int, dice: rand
         _kill(first, run, outcome)
         while outcome.kills < kills and run_dir.state(run) != "finished" and not outcome.faults:
             process = _started(run, source, steps)
-            share = steps * (outcome.kills + dice.random()) / kills
-            _wait(process, run, dice.uniform(0.0, longest), share)
+            process.join(dice.uniform(0.0, longest))
             _kill(process, run, outcome)
+            is_ahead = run_dir.read_status(run).step * kills > steps * outcome.kills
+            longest *= SHORTER if is_ahead else 1 / SHORTER
         last = _started(run, source, steps)
         last.join(FINISH_SECONDS)
         last.kill()
@@ -97,13 +98,6 @@ def _seconds_until_saved(run: RunDir, process: Any) -> float:
     while process.exitcode is None and not (run.resume / checkpoint.STATE).exists():
         time.sleep(0.01)
     return time.perf_counter() - started
-
-
-def _wait(process: Any, run: RunDir, seconds: float, step: float) -> None:
-    """For so long, or until the run is beyond `step`: one that became faster would end before it was killed enough."""
-    deadline = time.monotonic() + seconds
-    while process.exitcode is None and time.monotonic() < deadline and run_dir.read_status(run).step <= step:
-        time.sleep(min(LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
 def _kill(process: Any, run: RunDir, outcome: Outcome) -> None:

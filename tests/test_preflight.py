@@ -63,7 +63,7 @@ def test_the_published_runs_recite_where_they_did() -> None:
 
 
 def test_the_forecast_of_a_real_run_comes_true(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Within a factor of ten on a machine that may be busy: it says minutes, not hours."""
+    """Within a factor of ten, and half a minute that a busy machine may add: it says minutes, not hours."""
     text = write_text(tmp_path / "fox.txt")
     argv = ["--data", str(text), *SMALL, "--steps", "300", "--minutes", "0", "--sample-tokens", "0", "--json"]
     assert main(["plan", *argv]) == 0
@@ -72,7 +72,7 @@ def test_the_forecast_of_a_real_run_comes_true(tmp_path: Path, capsys: pytest.Ca
     result = json.loads(capsys.readouterr().out)
     assert planned["rehearsal"]["parameters"] == result["parameters"]
     assert planned["steps"] == result["steps"] == 300
-    assert planned["seconds"] / 10 < result["elapsed_seconds"] < 10 * planned["seconds"]
+    assert planned["seconds"] / 10 < result["elapsed_seconds"] < 10 * planned["seconds"] + 30
 
 
 def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
