@@ -54,6 +54,7 @@ def test_a_page_over_a_folder_that_can_only_be_read_shows_what_is_there_and_says
         page.click("#read-files")
         said = page.wait_for_selector("#read-told .wrong").inner_text()
         assert re.search(f"cannot write to .*corpora: ({WHY})", said)
+        assert page.eval_on_selector("#read-told .wrong", "note => note.scrollWidth <= note.clientWidth"), "a long path"
         visitor.screenshot("read-only-upload")
         page.click("#runs [data-more=fox]")
         page.click(".menu [data-deed=pin]")
