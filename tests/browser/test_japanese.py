@@ -189,10 +189,11 @@ def test_the_language_is_chosen_by_hand_and_remembered(visit, app: App) -> None:
     page = visitor.page
     assert page.get_attribute("html", "lang") == "en"
     page.click("[data-do=ja]")
-    for _ in range(2):  # at once, and after the page was opened again
+    for is_opened_again in (False, True):
+        if is_opened_again:
+            visitor.reopen()
         page.wait_for_selector("html[lang=ja] #train:has-text('学習をはじめる')")
         page.wait_for_selector("#library .new:has-text('新しい学習')")
-        visitor.reopen()
     page.click("[data-do=en]")
     page.wait_for_selector("html[lang=en] #train:has-text('Train')")
     page.wait_for_selector("#library .new:has-text('New run')")
