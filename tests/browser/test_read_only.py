@@ -35,9 +35,9 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_page_over_a_folder_that_can_only_be_read_shows_what_is_there_and_says_why_not_more(
-    browser, read_only: Path
+    browser, read_only: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with running(read_only) as app, visiting(browser, app) as visitor:
+    with running(read_only, TMPDIR=str(tmp_path_factory.mktemp("temporary"))) as app, visiting(browser, app) as visitor:
         page = visitor.page
         page.click("#runs [data-run=fox]")
         visitor.wait("Number(document.querySelector('#chart .plot')?.dataset.points || 0) >= 79")
