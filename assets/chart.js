@@ -218,7 +218,7 @@ const bestLabel = (at, isTaken) => {
   const x = along(held)[i], hasRoom = state.maxSteps ? held.step[i] < state.maxSteps * 0.85 : false;
   const anchor = !hasRoom ? 'right' : i === held.step.length - 1 ? 'left' : 'center'; // no curve beyond the last one
   const y = at(inUnit(held.nats[i])), isBelow = anchor === 'right' && isTaken(y);
-  return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y, yanchor: isBelow ? 'top' : 'bottom', yshift: isBelow ? -9 : 9, showarrow: false,
+  return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y, yanchor: isBelow ? 'top' : 'bottom', yshift: isBelow ? -9 : 9, showarrow: false, bgcolor: isBelow ? colour('--panel') : undefined,
     xanchor: anchor, xshift: anchor === 'left' ? 9 : 0, text: `${words.best} ${inUnit(held.nats[i]).toFixed(3)}`, font: {size: 11, color: colour('--gold')}}];
 };
 
