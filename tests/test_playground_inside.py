@@ -7,6 +7,7 @@ import json
 import math
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from runs import request, write_text
@@ -79,6 +80,13 @@ def test_without_a_text_a_passage_is_taken_that_the_model_never_saw(trained: Wor
 def test_without_a_model_it_says_how_to_get_one(trained: Workspace) -> None:
     with pytest.raises(CheckpointError, match="train one first"):
         inside.show(trained, "surprise", None, TEXT, "en")
+
+
+def test_a_panel_opened_without_a_model_says_so_calmly(trained: Workspace) -> None:
+    *unchanged, said = inside.opened(trained, "surprise", None, TEXT, "en")
+    assert unchanged == [gr.skip()] * len(unchanged)
+    assert "train one first" in said and 'class="note calm"' in said
+    assert inside.opened(trained, "pairs", FOX, "", "en") == inside.show(trained, "pairs", FOX, "", "en")
 
 
 def test_a_model_from_elsewhere_is_looked_into_too(trained: Workspace, tmp_path) -> None:

@@ -16,7 +16,7 @@ from playground import elsewhere, equivalents, insight, text
 from playground.edge import Edge
 from playground.insight import PANELS, PASSAGE_CHARACTERS, Subject
 from playground.look import Look
-from playground.markup import fault
+from playground.markup import fault, note
 from playground.models import choices, load
 from playground.text import say
 from playground.theme import asset
@@ -75,6 +75,13 @@ def show(space: Workspace, panel: str, checkpoint: str | None, passage: str, lan
         value, wrong = dict(words=words, empty=True), fault(error, language)
     shown = [value if name == panel else gr.skip() for name in PANELS]
     return subject.text, *shown, _python(panel, checkpoint, language), wrong
+
+
+def opened(space: Workspace, panel: str, checkpoint: str | None, passage: str, language: str) -> tuple[Any, ...]:
+    """A panel is opened: as `show`, but where there is no model yet nothing is wrong, and it is said calmly."""
+    if checkpoint:
+        return show(space, panel, checkpoint, passage, language)
+    return (gr.skip(),) * (len(PANELS) + 2) + (note("calm", say("generate.no_model", language)),)
 
 
 def _subject(space: Workspace, checkpoint: str, model: Any, tokenizer: Any, passage: str, language: str) -> Subject:
@@ -170,16 +177,16 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
     asked = [w.panel, w.checkpoint, w.text, language]
     shown = [w.text, *w.panels, w.elsewhere, w.told]
 
-    def opened(space: Workspace, panel: str, *rest: Any) -> tuple[Any, ...]:
-        return panel or FIRST_PANEL, *show(space, panel or FIRST_PANEL, *rest)
+    def entered(space: Workspace, panel: str, *rest: Any) -> tuple[Any, ...]:
+        return panel or FIRST_PANEL, *opened(space, panel or FIRST_PANEL, *rest)
 
     for name, tab in w.tabs.items():
 
         def chosen(space: Workspace, *rest: Any, name: str = name) -> tuple[Any, ...]:
-            return name, *show(space, name, *rest)
+            return name, *opened(space, name, *rest)
 
         on(tab.select, chosen, asked[1:], [w.panel, *shown], told=w.told)
-    on(w.tab.select, opened, asked, [w.panel, *shown], told=w.told)
+    on(w.tab.select, entered, asked, [w.panel, *shown], told=w.told)
     on([w.go.click, w.text.submit, w.checkpoint.change], show, asked, shown, told=w.told, trigger_mode="always_last")
     next_panel = w.panels[list(PANELS).index("next")]
     on(next_panel.select, longer, asked, shown, told=w.told)
