@@ -6,7 +6,7 @@ Theirs is nanoGPT's own model and the step of its `train.py` as its README runs 
 clipped at 1, no compile. Ours is one step of `lm.trainer`, once as `--precision auto` decides and once in float32.
 
 Each contestant is a process of its own, with the memory allocator and the waiting threads that it has when a person
-starts it: `lm train` keeps freed memory and lets waiting threads sleep (`lm/heap.py`, `lm/threads.py`), nanoGPT's
+starts it: `lm train` keeps freed memory and lets waiting threads sleep soon (`lm/heap.py`, `lm/threads.py`), nanoGPT's
 `train.py` does neither. (In one process nanoGPT would train with our allocator; `--kept` adds nanoGPT with freed memory
 kept, which says how much of the ratio that is.) Where the environment sets `GOMP_SPINCOUNT` it holds for all. Before
 anything is timed both must have the same number of parameters and the same loss on the same batch.
@@ -30,7 +30,7 @@ from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.heap import keep_freed_memory
 from lm.model import GPT
 from lm.prepare import Request, Setup
-from lm.threads import sleep_at_barriers
+from lm.threads import spin_at_barriers
 from sidebyside import (
     Spread, answer_turns, as_nanogpt, finish, nanogpt, quietly, ratio, table, take_turns, waiting_processes,
 )  # fmt: skip
@@ -79,7 +79,7 @@ def start(name: str, size: int, arguments: argparse.Namespace) -> tuple[list[str
     """The command of a contestant and its environment: ours as `lm train` makes it, theirs as it is."""
     environment = dict(os.environ)
     if name in OURS:
-        sleep_at_barriers(environment)
+        spin_at_barriers(environment)
     what = ["--contestant", name, "--sizes", str(size), "--nanogpt", str(arguments.nanogpt)]
     return [sys.executable, __file__, *what, "--text", str(arguments.text)], environment
 

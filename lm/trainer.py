@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,7 @@ from lm.run_dir import RunDir, Status
 from lm.shard import shard, whole, whole_model
 from lm.stages import Keeper
 from lm.team import ALONE, END, GO_BACK, SAVE, SHOW, Team
+from lm.threads import considerate
 from lm.tokenizer import Tokenizer, load_tokenizer
 from lm.track import followed
 
@@ -73,7 +75,9 @@ def train(
             setup = extend(run, changes) if changes else load(run)
         with signals_as_stop(run), followed(run, setup.train.track, say):
             team.share(str(run.path.resolve()))
-            return Trainer(run, setup, on_record, say, team).run()
+            trainer = Trainer(run, setup, on_record, say, team)
+            with considerate() if torch.get_num_threads() > 1 else nullcontext():
+                return trainer.run()
 
 
 class Trainer:

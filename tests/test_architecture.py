@@ -65,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/merging.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "lm.tokenizer_json", "tokenizers"},
-    "lm/threads.py": set(),
+    "lm/threads.py": {"torch"},
     "lm/recipes.py": {"lm.errors", "lm.config", "lm.settings"},
     "lm/prepare.py": {
         "lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
@@ -87,7 +87,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
         "lm.errors", "lm.config", "lm.run_dir", "lm.ending", "lm.batches", "lm.checkpoint", "lm.compiled", "lm.device", 
-        "lm.health", "lm.heap", "lm.memory", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.stages", "lm.state", "lm.team", "lm.tokenizer", "lm.track", "torch",
+        "lm.health", "lm.heap", "lm.memory", "lm.model", "lm.observe", "lm.optim", "lm.prepare", "lm.progress", "lm.recompute", "lm.shard", "lm.stages", "lm.state", "lm.team", "lm.threads", "lm.tokenizer", "lm.track", "torch",
     },
     "lm/track.py": {"lm.launch", "lm.run_dir", "tensorboard", "trackio", "wandb"},
     "lm/team.py": {"lm.errors", "torch"},
