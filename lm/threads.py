@@ -80,7 +80,7 @@ class SecondTeam:
 
     def __init__(self) -> None:
         self._is_over = threading.Event()
-        self._leader = threading.Thread(target=self._lead, daemon=True, name="second team")
+        self._leader = threading.Thread(target=self._lead, daemon=True, name="second-team")
         self._leader.start()
 
     def _lead(self) -> None:

@@ -24,7 +24,7 @@ def becomes(condition: Callable[[], bool]) -> bool:
 
 
 def has_second_team() -> bool:
-    return any(thread.name == "second team" for thread in threading.enumerate())
+    return any(thread.name == "second-team" for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_main_job_from_upload_to_text(visit, app, story: Path) -> None:
     page.click("#write")
     page.wait_for_selector("#told .note.wrong:has-text('train one first')")
     visitor.tab("inside")
-    page.wait_for_selector("#inside-told .note.wrong:has-text('train one first')")
+    page.wait_for_selector("#inside-told .note.calm:has-text('train one first')")
 
     upload(visitor, story)
     visitor.screenshot("corpus")
