@@ -60,9 +60,8 @@ class Bags:
         _, B, n_kv, self.block_size, D = cache.keys.shape
         self.cache, self.width = cache, 0
         self.turned = cache.keys[..., : cache.length, :].transpose(-2, -1)  # (n_layer, B, H_kv, D, width)
-        self.owner = torch.arange(B * n_kv).repeat_interleave(
-            n_head // n_kv
-        )  # whose keys and values a head reads, (B H)
+        # whose keys and values each head reads, (B H)
+        self.owner = torch.arange(B * n_kv).repeat_interleave(n_head // n_kv)
         self.key_rows = (self.owner.unsqueeze(1) * D + torch.arange(D)).flatten()  # (B H D)
         self.key_bags = torch.arange(len(self.owner)) * D
         self.values = [values.view(-1, D) for values in cache.values]  # of each layer (B H_kv block_size, D)

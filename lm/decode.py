@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm.attend import Bags, Products, has_embedding_bags
-from lm.fast_block import has_onednn
+from lm.fast_block import has_onednn, onednn_linear
 from lm.model import GPT, RMS_NORM_EPS, KVCache
 
 Step = Callable[[Tensor], Tensor]  # (B, in) → (B, out)
@@ -60,7 +60,7 @@ def plain_product(weight: Tensor, bias: Tensor | None, batch_size: int, is_copie
     weight, bias = weight.detach(), None if bias is None else bias.detach()
     if batch_size > 1 and has_onednn():
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, batch_size) if is_copied else weight
-        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+        return lambda x: onednn_linear(x, packed, bias)
     turned = weight.t().contiguous() if is_copied else weight.t()  # (in, out)
     return (lambda x: x @ turned) if bias is None else (lambda x: torch.addmm(bias, x, turned))
 

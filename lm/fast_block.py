@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lm.attention import LONGEST_PLAIN, attention_forward, attention_backward
+from lm.attention import LONGEST_PLAIN, attention_backward, attention_forward
 
 Weight = Tensor | None
 Rotary = tuple[Tensor, Tensor]  # cos and sin, (T, D) each
@@ -166,8 +166,13 @@ def as_rows(x: Tensor) -> Tensor:
 def linear(x: Tensor, weight: Tensor, bias: Weight) -> Tensor:
     """x (N, in) bf16 → (N, out), adding the float32 bias while the product is written, where oneDNN can."""
     if bias is not None and has_onednn():
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias.bfloat16(), "none", [], "")
+        return onednn_linear(x, weight, bias.bfloat16())
     return F.linear(x, weight, None if bias is None else bias.bfloat16())
+
+
+def onednn_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (…, in) → x Wᵀ + b (…, out) by oneDNN, in the type of all three; the weight (out, in) as it lies or packed."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, None if bias is None else bias.detach(), "none", [], "")
 
 
 def linear_backward(gradient: Tensor, x: Tensor, weight: Tensor, has_bias: bool) -> tuple[Tensor, Tensor, Weight]:

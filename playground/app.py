@@ -24,7 +24,6 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
 from lm.errors import LMError, RunError
-from lm.files import refusal
 from lm.threads import spin_at_barriers
 from playground import (
     choosing,
@@ -41,7 +40,7 @@ from playground import (
     theme,
 )
 from playground.door import Door
-from playground.edge import Edge
+from playground.edge import Edge, situation
 from playground.installable import Installable
 from playground.queue import TrainingQueue, slots_here
 from playground.spoken import Spoken
@@ -143,7 +142,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
         try:
             corpus.read_sample(space, FIRST_SAMPLES[language])
         except (LMError, OSError) as error:  # where nothing can be written, what is there is looked at all the same
-            told = markup.fault(error if isinstance(error, LMError) else refusal(error), language)
+            told = markup.fault(situation(error), language)
     names = space.names()
     return (
         language,

@@ -87,7 +87,7 @@ class Edge:
                     for made in call(*args):
                         yield values.of(made)
                 except (LMError, OSError) as error:
-                    yield values.wrong(_situation(error), _language(args[at]))
+                    yield values.wrong(situation(error), _language(args[at]))
 
         else:
 
@@ -95,7 +95,7 @@ class Edge:
                 try:
                     return values.of(call(*args))
                 except (LMError, OSError) as error:
-                    return values.wrong(_situation(error), _language(args[at]))
+                    return values.wrong(situation(error), _language(args[at]))
 
         return _with_parameters(guarded, call, handler)
 
@@ -156,7 +156,7 @@ def _language(request: gr.Request | None) -> str:
     return language_of(request.headers if request else {})
 
 
-def _situation(error: LMError | OSError) -> LMError:
+def situation(error: LMError | OSError) -> LMError:
     """A full or read-only disk is the visitor's situation, wherever it is met; any other failure is a bug of ours."""
     return error if isinstance(error, LMError) else refusal(error)
 

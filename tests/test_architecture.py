@@ -298,7 +298,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.errors", "lm.files", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
+        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
         "playground.sessions", "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

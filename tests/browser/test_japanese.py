@@ -112,6 +112,7 @@ def test_what_gradio_knows_in_english_only_is_said_again(reader) -> None:
             says,
         )
         reader.wait(f"document.getElementById('sign-in').textContent === '{ours}'")
+        assert reader.page.text_content("#sign-in") == ours
         reader.page.evaluate("document.getElementById('sign-in').remove()")
 
 
