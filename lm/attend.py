@@ -65,7 +65,6 @@ class Bags:
         self.key_rows = (self.owner.unsqueeze(1) * D + torch.arange(D)).flatten()  # (B H D)
         self.key_bags = torch.arange(len(self.owner)) * D
         self.values = [values.view(-1, D) for values in cache.values]  # of each layer (B H_kv block_size, D)
-        self.newest_values = [values.unbind(2) for values in cache.values]  # of each layer and place (B, H_kv, D)
 
     def begin(self, position: int) -> None:
         """The next calls of `mix`, one for each layer, are about the token at `position`."""
@@ -76,19 +75,19 @@ class Bags:
     def _widen(self, position: int) -> None:
         """Room for the keys and values up to `position` and some more; those that are not there yet are zero."""
         self.width = min(self.block_size, (position // WIDER + 1) * WIDER)
-        wider = self.turned.new_zeros(*self.turned.shape[:-1], self.width)
+        wider = self.turned.new_empty(*self.turned.shape[:-1], self.width)
         wider[..., :position] = self.turned[..., :position]
+        wider[..., position:] = 0
         self.cache.values[..., position : self.width, :] = 0
         self.turned = wider
         self.keys = [keys.view(-1, self.width) for keys in wider]  # of each layer (B H_kv D, width)
-        self.newest_keys = [keys.unbind(3) for keys in wider]  # of each layer and place (B, H_kv, D)
         self.value_rows = (self.owner.unsqueeze(1) * self.block_size + torch.arange(self.width)).flatten()
         self.value_bags = torch.arange(len(self.owner)) * self.width
 
     def mix(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Scaled queries q (B, H, D), keys and values k, v (B, H_kv, D) of the token → the mixture, (B, C)."""
-        self.newest_keys[layer][self.position].copy_(k)
-        self.newest_values[layer][self.position].copy_(v)
+        self.turned[layer].select(-1, self.position).copy_(k)
+        self.cache.values[layer].select(-2, self.position).copy_(v)
         scores = _bags(self.keys[layer], self.key_rows, self.key_bags, q)  # (B H, width)
         scores[:, self.position + 1 :].fill_(-math.inf)
         return _bags(self.values[layer], self.value_rows, self.value_bags, scores.softmax(dim=-1)).view(len(q), -1)

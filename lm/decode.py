@@ -74,6 +74,11 @@ def plain_norm(norm: nn.Module) -> Step:
     return lambda x: torch.layer_norm(x, shape, weight, bias, norm.eps, False)
 
 
+def turned_gelu(x: Tensor, approximate: str) -> Tensor:
+    """`F.gelu` of x (B, inner). Rows as they lie would go to oneDNN, which takes 38 µs for eight of 1,024, not 10."""
+    return F.gelu(x.t(), approximate=approximate).t()
+
+
 @dataclass(frozen=True)
 class Layer:
     """One block: its norms and its products."""
@@ -130,7 +135,7 @@ class Decoder:
         for i, layer in enumerate(self.layers):
             x += layer.out(self.attention.mix(i, *self._heads(layer.qkv(layer.norm1(x)), position)))
             wide = layer.up(layer.norm2(x))
-            x += layer.down(F.gelu(wide, approximate=self.gelu) if self.gelu else F.relu(wide).square_())
+            x += layer.down(turned_gelu(wide, self.gelu) if self.gelu else F.relu(wide).square_())
         self.cache.length += 1
         logits = self.head(self.final_norm(x))
         return cap * torch.tanh(logits / cap) if (cap := self.config.logit_softcap) else logits
