@@ -5,7 +5,9 @@ BIN := .venv/Scripts
 else
 BIN := .venv/bin
 endif
-# Of some 15,000 modules few are ever imported: Python compiles those when they are.
+# Of some 15,000 modules few are ever imported: Python compiles those when they are, once, also where it was told to keep
+# nothing, as images of containers do. Without what it keeps every process compiles PyTorch and Gradio anew, for seconds.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable
 
 .PHONY: run test clean
