@@ -65,6 +65,7 @@ const startOverlay = () => {
       const button = document.createElement('button');
       button.textContent = words[name];
       button.setAttribute('aria-pressed', asked[key] === name);
+      button.dataset.name = name;
       button.addEventListener('click', () => { asked[key] = name; remember(`lm-compare-${key}`, name); draw(); });
       box.append(button);
     }
@@ -95,7 +96,9 @@ const startOverlay = () => {
     if (!window.Plotly || !words.label) return;
     const over = document.createElement('small');
     over.textContent = words.over;
+    const held = switches.contains(document.activeElement) ? document.activeElement.dataset.name : '';
     switches.replaceChildren(group('measure', MEASURES, words), beside(over, group('axis', AXES, words)));
+    if (held) switches.querySelector(`[data-name=${held}]`).focus();
     hint.textContent = runs.length ? '' : words.empty;
     plot.setAttribute('aria-label', words.label);
     plot.dataset.runs = runs.map((run) => run.name).join(' '); // what a test, or a curious person, can read

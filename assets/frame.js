@@ -27,12 +27,13 @@ const switches = {
 // ---- the menu of a run
 
 let menu = null;
+let awaited = null; // {gone, next}, selectors: what stands in the library now, and what will stand there instead
 
 function closeMenu(isBack) {
   if (!menu) return;
   const {run} = menu.dataset;
   menu.remove();
-  menu = null;
+  menu = awaited = null;
   if (isBack) element.querySelector(`[data-more="${CSS.escape(run)}"]`)?.focus();
 }
 
@@ -60,7 +61,11 @@ function openMenu(button) {
   if (isActive) item('stop', () => edit('stop'));
   else {
     item('rename', () => askName(run, words, edit));
-    item('delete', () => { closeMenu(); trigger('delete', {run}); });
+    item('delete', () => {
+      closeMenu(true);
+      goOn(`[data-run="${CSS.escape(run)}"]`, '[data-undo]');
+      trigger('delete', {run});
+    });
   }
   place(button.getBoundingClientRect());
   menu.firstChild.focus();
@@ -72,7 +77,14 @@ function askName(run, words, edit) {
   field.setAttribute('aria-label', words.rename);
   const save = Object.assign(document.createElement('button'), {textContent: words.save});
   form.append(field, save);
-  form.addEventListener('submit', (event) => { event.preventDefault(); edit('rename', field.value); });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const to = field.value.trim();
+    if (to === run) { closeMenu(true); return; }
+    // The form stays, with what was typed, until the run has its name: another may have it.
+    goOn(`[data-run="${CSS.escape(run)}"]`, `[data-run="${CSS.escape(to)}"]`);
+    trigger('edit', {run, deed: 'rename', to});
+  });
   menu.replaceChildren(form);
   menu.setAttribute('role', 'dialog');
   field.select();
@@ -107,7 +119,10 @@ element.addEventListener('click', (event) => {
   if (!button) return;
   const {dataset} = button;
   if (dataset.do) switches[dataset.do]();
-  if (dataset.undo) trigger('undo', {entry: dataset.undo});
+  if (dataset.undo) {
+    goOn(`[data-undo="${CSS.escape(dataset.undo)}"]`, '.run[aria-current]');
+    trigger('undo', {entry: dataset.undo});
+  }
   if (dataset.more) openMenu(button);
   if (dataset.run === undefined) return;
   frame().dataset.drawer = '';
@@ -123,6 +138,17 @@ element.addEventListener('keydown', (event) => {
   if (wanted) menu.querySelector(`[data-deed=${wanted}]`)?.click();
 });
 
+// When what was there is gone, the focus belongs to what came of it: a run's new name, the way back to a deleted one.
+const goOn = (gone, next) => { awaited = {gone, next}; };
+const arrive = () => {
+  const found = awaited && !element.querySelector(awaited.gone) && element.querySelector(awaited.next);
+  if (!found) return false;
+  awaited = null;
+  closeMenu();
+  found.focus();
+  return true;
+};
+
 // Focus stays with its run when what holds it is replaced, or becomes another run's.
 let focused = null;
 element.addEventListener('focusin', ({target}) => {
@@ -131,10 +157,11 @@ element.addEventListener('focusin', ({target}) => {
 });
 element.addEventListener('focusout', ({relatedTarget}) => { if (relatedTarget) focused = null; });
 new MutationObserver(() => {
+  if (arrive()) return;
   const holder = document.activeElement;
   const isLost = holder === document.body || (focused && element.contains(holder) && !holder.matches(focused));
   if (focused && isLost) element.querySelector(focused)?.focus();
-}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-run', 'data-more']});
+}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-run', 'data-more', 'data-undo']});
 
 // The dot of the run that is trained beats with the looks at it.
 if (element.closest('#status-bar')) {

@@ -52,7 +52,16 @@ const isLonger = (value) => drawn && value.writing && drawn.value.writing && val
   && value.samples.length === drawn.samples.length
   && value.samples.every((sample, n) => sample.tokens.length >= drawn.samples[n].count && sample.seed === drawn.value.samples[n].seed);
 
+// Where the focus is among the tokens; in their alternatives it is the token's that was exchanged.
+const placeOf = (token) => ({sample: Number(token.closest('[data-sample]').dataset.sample), index: Number(token.dataset.index)});
+const focusedPlace = () => {
+  const holder = document.activeElement, token = holder.closest('.tok');
+  if (!drawn || !root.contains(holder)) return null;
+  return token ? placeOf(token) : drawn.value.open || null;
+};
+
 const draw = (value) => {
+  const held = focusedPlace();
   if (!isLonger(value)) {
     drawn = {value, samples: value.samples.map((sample, n) => page(sample, n, value))};
     root.replaceChildren(...drawn.samples.map(({box}) => box));
@@ -64,6 +73,7 @@ const draw = (value) => {
     add(shown, value.samples[n]);
     if (value.writing) shown.text.append(make('i', {class: 'caret'}));
   });
+  if (held && !root.contains(document.activeElement)) tokenAt(held.sample, held.index)?.focus({preventScroll: true});
   root.dataset.state = value.writing ? 'writing' : 'still'; // what a test waits for
   unfold(value);
 };
@@ -113,7 +123,7 @@ const shut = () => {
 
 const ask = (token) => {
   if (drawn.value.writing) return;
-  const sample = Number(token.closest('[data-sample]').dataset.sample), index = Number(token.dataset.index);
+  const {sample, index} = placeOf(token);
   const {open} = props.value; // asked before and shut: an equal answer would not be told again
   if (!open || open.sample !== sample || open.index !== index) { trigger('select', {sample, index}); return; }
   root.querySelector('.alternatives')?.remove();

@@ -25,10 +25,39 @@ function help() {
 }
 switches.keys = help;
 
+// A button that goes when it is pressed leaves the focus to the one that comes in its place.
+const FOLLOWERS = {train: ['#stop'], stop: ['#resume', '#train'], resume: ['#stop'], 'stop-writing': ['#write']};
+const LOOK_MS = 200, MOST_LOOKS = 150;
+const goAlong = (id, looks = 0) => {
+  const holder = document.activeElement;
+  if (looks > MOST_LOOKS || (holder !== document.body && holder.id !== id)) return; // the reader has gone on
+  const next = !shown(`#${id}`) && FOLLOWERS[id].map(shown).find(Boolean);
+  if (next) next.focus(); else setTimeout(goAlong, LOOK_MS, id, looks + 1);
+};
+document.addEventListener('click', ({target, detail}) => {
+  const {id} = target.closest('button') || {};
+  if (!detail && FOLLOWERS[id]) setTimeout(goAlong, LOOK_MS, id); // pressed with a key
+});
+
+// A list of choices is walked through with arrows from its field. As it scrolls, the Tab key would stop at it too.
+const skipLists = () => document.querySelectorAll('.option-list').forEach((list) => { list.tabIndex = -1; });
+
+// Gradio gives each of its radio buttons a name of its own, so the browser does not know which belong together.
+const turnRadio = ({key, target}) => {
+  const turn = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[key];
+  const box = turn && target.matches('input[type=radio]') && target.closest('fieldset, [role=radiogroup], .block');
+  const all = box ? [...box.querySelectorAll('input[type=radio]:enabled')] : [];
+  const next = all[(all.indexOf(target) + turn + all.length) % all.length];
+  next?.focus();
+  next?.click();
+  return Boolean(next);
+};
+
 document.addEventListener('keydown', (event) => {
   const {key, altKey, ctrlKey, metaKey} = event;
-  let isDone = false;
-  if ((ctrlKey || metaKey) && key === 'Enter') isDone = press('#write', '#train', '#fork', '#read-files');
+  let isDone = !(altKey || ctrlKey || metaKey) && turnRadio(event);
+  if (key === 'Tab') skipLists();
+  if ((ctrlKey || metaKey) && key === 'Enter') isDone = press('#write', '#train', '#fork', '#look', '#read-files', '#read-pasted', '#read-sample');
   else if (key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open], .menu')) {
     isDone = press('#stop-writing') || (!isTyping(event) && press('#stop'));
   } else if (altKey && /^[1-9]$/.test(key)) {

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.browser
 
 STILL = "#written .pages[data-state=still] .tok"
 MOST_STOPS = 60  # of the Tab key, on the way to anything
+MANY, LONG = 8, 2000  # texts and their tokens: more than is written before a key is pressed
 # Whether a person sees where the focus is: a line around the element, or around what it is the heart of.
 IS_RINGED = """() => {
     const isRinged = (e) => getComputedStyle(e).outlineStyle !== 'none' && parseFloat(getComputedStyle(e).outlineWidth) >= 1.5;
@@ -66,15 +67,14 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     keys.press("ArrowDown")
     keys.press("Escape")
     page.wait_for_selector(".menu", state="detached")
-    assert page.evaluate("document.activeElement.dataset.more") == "fox"
+    visitor.wait("document.activeElement.dataset.more === 'fox'")
 
     reach(visitor, "#train")
     keys.press("Enter")
     page.wait_for_selector(".entry.running")
-    page.wait_for_selector("#stop")
-    page.evaluate("document.activeElement.blur()")
+    visitor.wait("document.activeElement.id === 'stop'")  # it stands where the pressed one stood
     keys.press("Escape")
-    page.wait_for_selector("#resume")
+    visitor.wait("document.activeElement.id === 'resume'")
 
     keys.press("Alt+3")
     visitor.wait("document.querySelector('#checkpoint input').value !== ''")
@@ -82,6 +82,10 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     keys.type("The ")
     keys.press("Control+Enter")
     page.wait_for_selector(STILL)
+    reach(visitor, "#preset input", "Shift+Tab")
+    keys.press("ArrowRight")
+    page.wait_for_selector("#preset input[value=careful]:checked")
+    visitor.wait("document.querySelector('#set-SampleConfig-temperature input[type=number]').value === '0.5'")
     first = page.inner_text("#written .written >> nth=0")
     reach(visitor, ".tok")
     keys.press("ArrowRight")
@@ -94,6 +98,8 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     keys.press("Enter")
     page.wait_for_selector(".alternatives", state="detached")
     visitor.wait(f"document.querySelector('#written .written').innerText !== {first!r}")
+    page.wait_for_selector(STILL)
+    visitor.wait("document.activeElement.dataset.index === '1'")  # of the token that was exchanged
 
     keys.press("Alt+4")
     page.wait_for_selector("#picker button")
@@ -101,9 +107,37 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     before = page.get_attribute("#picker button[data-run=fox]", "aria-pressed")
     keys.press("Space")
     page.wait_for_selector(f"#picker button[data-run=fox]:not([aria-pressed={before}])")
+    reach(visitor, "#overlay [data-name=val_loss]")
+    keys.press("Enter")
+    visitor.wait("document.activeElement.matches('#overlay [data-name=val_loss][aria-pressed=true]')")
+    keys.press("Alt+5")
+    page.wait_for_selector("#panel-surprise .drawn[data-state=drawn] > *")
+    reach(visitor, "#insights button[role=tab]:nth-of-type(3)")
+    keys.press("Enter")
+    page.wait_for_selector("#panel-attention .drawn[data-state=drawn] > *")
+    reach(visitor, "#panel-attention .heads button")
     keys.press("Alt+6")
     page.wait_for_selector("#repo")
     reach(visitor, "#export")
+
+
+def test_escape_stops_what_is_written_and_a_stopped_button_leaves_the_focus_to_the_next(visit) -> None:
+    visitor = visit()
+    page, keys = visitor.page, visitor.page.keyboard
+    keys.press("Alt+3")
+    visitor.wait("document.querySelector('#checkpoint input').value !== ''")
+    page.click(".group .label-wrap:has-text('More ways')")
+    for name, value in (("num_samples", MANY), ("max_new_tokens", LONG)):
+        page.fill(f"#set-SampleConfig-{name} input[type=number]", str(value))
+    page.focus("#prompt textarea")
+    for stop in (lambda: keys.press("Escape"), lambda: (page.focus("#stop-writing"), keys.press("Enter"))):
+        keys.press("Control+Enter")
+        page.wait_for_selector("#written .pages[data-state=writing] .tok")
+        stop()
+        page.wait_for_selector(STILL)
+        assert page.locator("#written .tok").count() < MANY * LONG
+        page.wait_for_selector("#meter .note")  # the answer to the stop
+    visitor.wait("document.activeElement.id === 'write'")
 
 
 def test_every_drawing_is_there_in_numbers_too(visit, app: App) -> None:

@@ -93,20 +93,17 @@ def test_the_library_is_worked_with_keys_alone_and_gives_everything_back(visit, 
     page.fill(".menu input", "old")
     page.keyboard.press("Enter")
     page.wait_for_selector("#library-told .note:has-text('already exists')")
-    page.focus("[data-run=fox]")
-    page.keyboard.press("F2")
-    page.fill(".menu input", "vixen")
+    assert page.evaluate("document.activeElement.matches('.menu input') && document.activeElement.value") == "old"
+    page.fill(".menu input", "vixen")  # what was refused stands there until it is changed
     page.keyboard.press("Enter")
-    page.wait_for_selector("[data-run=vixen]")
-    assert run_dir.is_run(runs / "vixen")
+    visitor.wait("document.activeElement.matches('.run[data-run=vixen]')")
+    assert run_dir.is_run(runs / "vixen") and page.locator(".menu").count() == 0
 
-    page.focus("[data-run=vixen]")
     page.keyboard.press("Delete")
-    page.wait_for_selector("[data-undo]")
+    visitor.wait("document.activeElement.matches('[data-undo]')")
     assert [gone.name for gone in library.trash(runs)] == ["vixen"]
-    page.focus("[data-undo]")
     page.keyboard.press("Enter")
-    page.wait_for_selector("[data-run=vixen]")
+    visitor.wait("document.activeElement.matches('.run[data-run=vixen]')")
     assert library.trash(runs) == []
 
     # Focus stays while the library is written anew.
