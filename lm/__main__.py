@@ -26,7 +26,7 @@ from lm.config import RESUME_SETTINGS, DataConfig, ModelConfig, SampleConfig, Tr
 from lm.errors import LMError
 from lm.files import MOST_FETCHED_GIGABYTES, MOST_JSON_BYTES, SPARED_GIGABYTES, refusal
 from lm.settings import settings
-from lm.threads import spin_at_barriers
+from lm.threads import set_up_threads
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
 NETWORK_COMMANDS = ("push", "pull", "space")
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    spin_at_barriers()
+    set_up_threads()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console in another code page must not stop a Japanese sample
             stream.reconfigure(encoding="utf-8", errors="replace")

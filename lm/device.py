@@ -8,7 +8,6 @@ answer is kept in the run's `config.json`, so a resumed run never decides anew.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import psutil
 import torch
 
 from lm.errors import ConfigError
+from lm.processors import processors
 
 # bf16 must win by this factor before it is taken: below it, exactness is worth more than speed. assumed.
 WORTHWHILE_GAIN = 1.15
@@ -98,7 +98,7 @@ def describe(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = processors()
     return f"{cores} core{'' if cores == 1 else 's'}"
 
 

@@ -23,6 +23,7 @@ from lm.device import bf16_gain, choose_device, describe, free_bytes
 from lm.errors import RunError
 from lm.hub import endpoint
 from lm.memory import is_full
+from lm.processors import processors
 
 PACKAGES = ("torch", "numpy", "tiktoken", "tokenizers", "safetensors", "transformers", "gradio", "huggingface-hub")
 PROBE_ROWS, PROBE_WIDTH = 2048, 384  # a batch of 8 windows of 256 tokens, and the width of Karpathy's character model
@@ -69,7 +70,7 @@ def examine(runs_dir: Path, *, ask_hub: bool = True) -> Findings:
     return Findings(
         device=device.type,
         device_name=describe(device),
-        cores=os.cpu_count() or 1,
+        cores=processors(),
         threads=torch.get_num_threads(),
         bf16_gain=_gain() if device.type == "cpu" else 0.0,
         memory_bytes=psutil.virtual_memory().total,

@@ -7,7 +7,9 @@ spinner: beside one that never rests it did 0.4 times as many. So threads spin f
 to wait for a processor they hardly spin at all (`considerate`): 27,000 tokens a second alone, 11,500 beside the other
 program, where 1,000 turns gave 21,000 and 9,500.
 
-libgomp has no call for it. But it spins hardly at all while there are more threads than processors in all its teams: a
+There are as many threads as processors: torch counts them itself, but for a container's quota (`lm.processors`).
+
+libgomp has no call for spinning. But it spins hardly at all while there are more threads than processors in all its teams: a
 second team that does nothing is enough.
 """
 
@@ -19,6 +21,8 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from lm.processors import processors, visible_processors
+
 SPINS = "10000"
 LOOK_SECONDS = 1.0
 # Seconds that threads were ready and without a processor, in each second. Measured: 0.01 to 0.08 alone, up to 0.15 beside
@@ -27,8 +31,13 @@ CROWDED, CALM = 0.4, 0.2
 THREADS = Path("/proc/self/task")
 
 
-def spin_at_barriers(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Ask OpenMP for it, unless the environment says otherwise. Takes effect if torch has not been imported yet."""
+def set_up_threads(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tell OpenMP how many threads there shall be and how long they spin, unless the environment says otherwise.
+
+    Takes effect if torch has not been imported yet.
+    """
+    if (ours := processors()) < visible_processors():
+        environment.setdefault("OMP_NUM_THREADS", str(ours))
     if "OMP_WAIT_POLICY" not in environment:
         environment.setdefault("GOMP_SPINCOUNT", SPINS)
 

@@ -28,6 +28,7 @@ from lm.config import PUBLISHED_ENCODINGS, DataConfig
 from lm.corpus import Corpus, read_chunks
 from lm.errors import TokenizerError
 from lm.pipeline import mapped
+from lm.processors import processors
 from lm.tokenizer_json import REPLACEMENT
 
 # GPT-4's way to cut text into words, as published for cl100k_base before it was rewritten for speed.
@@ -132,7 +133,7 @@ class BPETokenizer:
 
         On every core (tiktoken holds no lock), in constant memory.
         """
-        dtype, threads = id_dtype(self.vocab_size), min(MOST_THREADS, os.cpu_count() or 1)
+        dtype, threads = id_dtype(self.vocab_size), min(MOST_THREADS, processors())
         pieces = cut_at_borders(chunks)
         return mapped(lambda piece: self._encode_piece(piece).astype(dtype, copy=False), pieces, threads)
 

@@ -24,7 +24,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lm import backup
 from lm.errors import LMError, RunError
-from lm.threads import spin_at_barriers
+from lm.threads import set_up_threads
 from playground import (
     choosing,
     frame,
@@ -195,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """`python app.py`: open the playground and stay until it is ended. Trainings go on without it."""
     arguments = _parser().parse_args(argv)
     _check_room()
-    spin_at_barriers()
+    set_up_threads()
     for name, value in (QUIET_GRADIO | dict(HF_HUB_DISABLE_TELEMETRY="1")).items():
         os.environ.setdefault(name, value)
     if is_on_space() or arguments.multi_user:

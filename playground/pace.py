@@ -7,11 +7,11 @@ next to nothing: the fewer processors there are, the sooner and the rarer.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import gradio as gr
 
+from lm.processors import processors
 from playground.look import Look
 from playground.theme import asset
 from playground.views import Row
@@ -32,7 +32,7 @@ def component() -> gr.HTML:
 def pace(look: Look, cores: int | None = None) -> dict[str, Any]:
     """The value of the component: how long to wait for the next look, and on a page that nobody sees."""
     shortest = SECONDS if look.space.share.limits is None else SHARED_SECONDS
-    longest = LOOK_PROCESSOR_SECONDS / SHARE / (cores or os.cpu_count() or 1)
+    longest = LOOK_PROCESSOR_SECONDS / SHARE / (cores or processors())
     wanted = [_seconds(row, shortest, longest) for row in look.rows if row.is_active]
     return dict(seconds=min(wanted, default=shortest), hidden_seconds=max(HIDDEN_SECONDS, longest))
 

@@ -14,7 +14,6 @@ what was written down, within the training's limit.
 from __future__ import annotations
 
 import heapq
-import os
 import sys
 import threading
 import time
@@ -29,6 +28,7 @@ from filelock import FileLock, Timeout
 
 from lm import launch, run_dir
 from lm.errors import LMError, RunError
+from lm.processors import processors
 from lm.run_dir import ACTIVE_STATES, START_GRACE_SECONDS, WAITING, RunDir, Status
 
 RESUME = ("resume",)
@@ -299,7 +299,7 @@ class TrainingQueue:
 
 def slots_here() -> int:
     """Trainings that run well side by side on this machine: one for every two processors."""
-    return max(1, (os.cpu_count() or 1) // 2)
+    return max(1, processors() // 2)
 
 
 def _remembered(path: Path) -> tuple[dict[str, float], list[Entry]]:

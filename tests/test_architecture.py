@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/records.py": set(),
     "lm/death.py": {"lm.records"},
     "lm/names.py": {"lm.errors"},
+    "lm/processors.py": set(),
     "lm/run_dir.py": {"lm.death", "lm.errors", "lm.files", "lm.names", "lm.records", "filelock"},
     "lm/texts.py": {"lm.errors", "lm.encodings", "lm.files", "tqdm"},
     "lm/encodings.py": {"lm.errors", "charset_normalizer"},
@@ -34,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/markup.py": {"lm.errors", "lm.webpage"},
     "lm/pipeline.py": set(),
     "lm/corpus.py": {"lm.errors", "lm.files", "lm.encodings", "lm.markup", "numpy"},
-    "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.pipeline", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
+    "lm/tokenizer.py": {"lm.errors", "lm.config", "lm.corpus", "lm.pipeline", "lm.processors", "lm.tokenizer_json", "numpy", "tiktoken", "tiktoken_ext"},
     "lm/tokenizer_json.py": {"lm.errors", "lm.files", "tokenizers"},
     "lm/batches.py": {"lm.errors", "lm.config", "lm.corpus", "lm.tokenizer", "numpy", "torch"},
     "lm/attention.py": {"torch"},
@@ -42,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/heap.py": set(),
     "lm/model.py": {"lm.config", "lm.settings", "lm.attention", "lm.fast_block", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
-    "lm/device.py": {"lm.errors", "psutil", "torch"},
+    "lm/device.py": {"lm.errors", "lm.processors", "psutil", "torch"},
     "lm/evaluate.py": {"numpy", "torch"},
     "lm/baselines.py": {"lm.errors", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/classes.py": {"lm.config"},
@@ -65,7 +66,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/merging.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "lm.tokenizer_json", "tokenizers"},
-    "lm/threads.py": {"torch"},
+    "lm/threads.py": {"lm.processors", "torch"},
     "lm/recipes.py": {"lm.errors", "lm.config", "lm.settings"},
     "lm/prepare.py": {
         "lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
@@ -122,7 +123,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/backup.py": {"lm.errors", "lm.library", "lm.run_dir", "lm.scratch", "lm.hub", "huggingface_hub"},
-    "lm/doctor.py": {"lm.device", "lm.errors", "lm.hub", "lm.memory", "psutil", "torch"},
+    "lm/doctor.py": {"lm.device", "lm.errors", "lm.hub", "lm.memory", "lm.processors", "psutil", "torch"},
     "lm/report.py": {"lm.errors", "lm.account", "lm.run_dir", "lm.card", "lm.figure"},
     "lm/account.py": set(),
     "lm/gguf.py": {
@@ -169,7 +170,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.limits", "playground.served", "playground.shares", "playground.planner", "playground.transfer", "playground.views", "psutil",
     },
     "playground/limits.py": {"lm.config", "lm.errors", "lm.files", "playground.markup", "playground.text"},
-    "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.run_dir"},
+    "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.processors", "lm.run_dir"},
     "playground/trainings.py": {
         "lm.config", "lm.errors", "lm.launch", "lm.names", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
     },
@@ -193,7 +194,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.library", "lm.run_dir", "playground.look", "playground.references", "playground.workspace",
     },
     "playground/look.py": {"lm.run_dir", "playground.views", "playground.workspace"},
-    "playground/pace.py": {"playground.look", "playground.theme", "playground.views", "gradio"},
+    "playground/pace.py": {"lm.processors", "playground.look", "playground.theme", "playground.views", "gradio"},
     "playground/markup.py": {"lm.run_dir", "playground.text", "playground.translate"},
     "playground/frame.py": {
         "playground.look", "playground.markup", "playground.pace", "playground.shelf", "playground.text", "playground.translate",
@@ -258,7 +259,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/words/compare.py": set(),
     "playground/overlay.py": {"lm.config", "lm.settings", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
-        "lm.errors", "lm.config", "lm.settings", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
+        "lm.errors", "lm.config", "lm.processors", "lm.settings", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/models.py": {"lm.errors", "playground.text", "playground.workspace"},
@@ -315,6 +316,7 @@ LIGHT = (
     "lm.run_dir",
     "lm.recipes",
     "lm.launch",
+    "lm.processors",
     "lm.threads",
     "lm.__main__",
 )

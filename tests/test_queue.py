@@ -52,9 +52,9 @@ def test_a_training_leaves_the_other_processor_to_the_pages(line, tmp_path, monk
     assert __main__.build_parser().parse_args(["train", "--data", "fox.txt", *given]).threads == 1
 
 
-@pytest.mark.parametrize(("processors", "trainings"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
-def test_one_training_for_every_two_processors(processors: int, trainings: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+@pytest.mark.parametrize(("here", "trainings"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)])
+def test_one_training_for_every_two_processors(here: int, trainings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "processors", lambda: here)
     assert queue.slots_here() == trainings
 
 

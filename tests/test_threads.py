@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lm import threads
-from lm.threads import SPINS, considerate, spin_at_barriers
+from lm.threads import SPINS, considerate, set_up_threads
 
 PATIENCE_SECONDS = 30.0
 
@@ -33,7 +33,7 @@ def has_second_team() -> bool:
     ids=["by itself", "as the user counts", "as the user waits"],
 )
 def test_how_threads_wait_is_said_unless_the_user_did(environment: dict[str, str], spins: str | None) -> None:
-    spin_at_barriers(environment)
+    set_up_threads(environment)
     assert environment.get("GOMP_SPINCOUNT") == spins
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ import gradio as gr
 from lm import run_dir
 from lm.config import ModelConfig, TrainConfig
 from lm.errors import ConfigError, RunError
+from lm.processors import processors
 from lm.recipes import flag
 from lm.settings import settings
 from playground import equivalents, overlay, text, trainings
@@ -136,7 +136,7 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
     _known(space, parent, language)
     if not changes:
         raise ConfigError(say("compare.race_needs", language))
-    threads = dict(threads=max(1, (os.cpu_count() or 1) // 2))  # each its own half of the machine
+    threads = dict(threads=max(1, processors() // 2))  # each its own half of the machine
     sides = ((f"{parent}-as-it-was", threads), (f"{parent}-{'-'.join(changes)}", threads | changes))
     return [_start(space, parent, name, "none", given, language) for name, given in sides]
 
