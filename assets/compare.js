@@ -30,7 +30,7 @@ const startOverlay = () => {
   };
 
   // A branch begins where its parent stood: on the axis of steps its line goes on from there.
-  const offset = (run) => (asked.axis === 'step' ? run.origin.step || 0 : 0);
+  const offset = (run) => (asked.axis === 'step' ? run.begins : 0);
 
   const line = (run, n) => ({
     x: run.points.map((point) => value(point, asked.axis) + offset(run)),

@@ -15,7 +15,7 @@ from typing import Any
 
 from lm import checkpoint, initial, prepare, run_dir
 from lm.batches import check_enough
-from lm.config import LENGTH_SETTINGS, TrainConfig
+from lm.config import LENGTH_SETTINGS, ModelConfig, TrainConfig
 from lm.device import choose_device
 from lm.errors import ConfigError, RunError
 from lm.run_dir import RunDir
@@ -33,6 +33,25 @@ def fork(run: RunDir, parent: RunDir, which: str = "best", asked: Mapping[str, A
     parent's. `RunError` when the parent has no tokens or no such checkpoint, `ConfigError` when the settings do not
     fit its weights.
     """
+    model, train, folder = fitting(parent, which, asked)
+    for name in (parent.tokenizer.name, parent.train_tokens.name, parent.val_tokens.name):
+        shutil.copyfile(parent.path / name, run.path / name)
+    if folder:
+        initial.save(folder, run.initial, model, load_tokenizer(run.path))
+    origin = dict(run=parent.name, checkpoint=folder.name if folder else FRESH, step=_step(folder))
+    said = run_dir.read_json(parent.config) | prepare.decided(model, train, choose_device(train.device))
+    said.pop("lengths", None)  # how the parent was prolonged is its own story
+    run_dir.write_json(run.config, said | dict(forked_from=origin, init_from=None))
+    return prepare.load(run)
+
+
+def fitting(
+    parent: RunDir, which: str = "best", asked: Mapping[str, Any] | None = None
+) -> tuple[ModelConfig, TrainConfig, Path | None]:
+    """What such a branch would be: its network, its training, the checkpoint it begins from (None: fresh weights).
+
+    Nothing is written; the errors are those of `fork`.
+    """
     asked = dict(asked or {})
     before = prepare.load(parent)
     if not (parent.train_tokens.exists() and parent.val_tokens.exists()):
@@ -45,15 +64,7 @@ def fork(run: RunDir, parent: RunDir, which: str = "best", asked: Mapping[str, A
     model = initial.fitted(folder, asked) if folder else _changed(before.model, asked)
     check(before.data, model, train)
     check_enough(before.train_tokens, before.val_tokens, model.block_size)
-    for name in (parent.tokenizer.name, parent.train_tokens.name, parent.val_tokens.name):
-        shutil.copyfile(parent.path / name, run.path / name)
-    if folder:
-        initial.save(folder, run.initial, model, load_tokenizer(run.path))
-    origin = dict(run=parent.name, checkpoint=folder.name if folder else FRESH, step=_step(folder))
-    said = run_dir.read_json(parent.config) | prepare.decided(model, train, choose_device(train.device))
-    said.pop("lengths", None)  # how the parent was prolonged is its own story
-    run_dir.write_json(run.config, said | dict(forked_from=origin, init_from=None))
-    return prepare.load(run)
+    return model, train, folder
 
 
 def _changed(before: Any, asked: Mapping[str, Any]) -> Any:

@@ -58,7 +58,7 @@ def problems(*configs: Any) -> list[str]:
     """Every fault of these configurations: wrong type, out of bounds, unknown choice, fields that do not fit."""
     found = []
     for config in configs:
-        single = [fault for f in settings(config) if (fault := _fault(f, getattr(config, f.name)))]
+        single = [said for f in settings(config) if (said := fault(f, getattr(config, f.name)))]
         found += single or (config.rules() if hasattr(config, "rules") else [])
     return found
 
@@ -66,7 +66,7 @@ def problems(*configs: Any) -> list[str]:
 def check(*configs: Any) -> None:
     """Raise one `ConfigError` that names every fault of these configurations; return silently if there is none."""
     if found := problems(*configs):
-        raise ConfigError(found[0] if len(found) == 1 else "\n".join(f"- {fault}" for fault in found))
+        raise ConfigError(found[0] if len(found) == 1 else "\n".join(f"- {said}" for said in found))
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def from_dict(kind: type[Config], values: dict[str, Any]) -> Config:
     return kind(**{name: value for name, value in values.items() if name in names})
 
 
-def _fault(f: dataclasses.Field, value: Any) -> str:
-    """What is wrong with one value, or an empty string."""
+def fault(f: dataclasses.Field, value: Any) -> str:
+    """What is wrong with a setting's value by itself, or an empty string."""
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)

@@ -16,6 +16,7 @@ from playground.markup import count, duration, escape, figure
 from playground.text import say, setting_key
 from playground.views import Curve, Row
 
+FRESH = "none"  # the checkpoint of a branch with weights of its own, as in lm.fork
 MOST_RUNS = 6  # as many as can be told apart by dash and colour
 AXES = ("step", "time_seconds", "tokens", "epoch")
 MEASURES = ("val_bits_per_byte", "val_loss")
@@ -34,23 +35,31 @@ class Compared:
     def name(self) -> str:
         return self.row.name
 
-    @property
-    def origin(self) -> Mapping[str, Any]:
-        """The run, the checkpoint and the step it branched off at; empty for a run of its own."""
-        return self.config.get("forked_from") or {}
 
+def series(runs: Sequence[Compared], origins: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the chart draws: of each run the lines of `AXES` and `MEASURES`, and the step at which it begins.
 
-def series(runs: Sequence[Compared]) -> list[dict[str, Any]]:
-    """What the chart draws: of each run the lines of `AXES` and `MEASURES`, and where it branched off."""
+    `origins` holds the `forked_from` of every run there is: a branch of a branch goes on from both.
+    """
     return [
         dict(
             name=one.name,
             is_active=one.row.is_active,
             points=[[record.get(key) for key in (*AXES, *MEASURES)] for record in one.curve.measured],
-            origin=dict(one.origin),
+            begins=begins(one.name, origins),
         )
         for one in runs
     ]
+
+
+def begins(name: str, origins: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many steps its weights had been trained for when the run began, by itself and by those before it."""
+    steps, known = 0, set()
+    while (origin := origins.get(name) or {}) and name not in known and origin.get("checkpoint") != FRESH:
+        known.add(name)
+        steps += origin.get("step") or 0
+        name = str(origin.get("run"))
+    return steps
 
 
 def differing(runs: Sequence[Compared]) -> list[tuple[str, type, list[Any]]]:
@@ -151,20 +160,29 @@ def tree(origins: Mapping[str, Mapping[str, Any]], language: str) -> str:
             children.setdefault(str(origin.get("run")), []).append(name)
     if not children:
         return ""
-    roots = [name for name in children if not origins.get(name)]
-    branches = "".join(_branch(root, children, origins, language) for root in sorted(roots))
+    shown: set[str] = set()
+    roots = sorted(name for name in children if not origins.get(name))
+    # The others stand below a root, but for a circle: a run may be called as one that it descends from was before.
+    every = (root for root in [*roots, *sorted(children)] if root not in shown)
+    branches = "".join(_branch(root, children, origins, shown, language) for root in every)
     return f'<h4>{escape(say("compare.branches", language))}</h4><ul class="branches">{branches}</ul>'
 
 
 def _branch(
-    name: str, children: Mapping[str, list[str]], origins: Mapping[str, Mapping[str, Any]], language: str
+    name: str,
+    children: Mapping[str, list[str]],
+    origins: Mapping[str, Mapping[str, Any]],
+    shown: set[str],
+    language: str,
 ) -> str:
+    shown.add(name)
     origin = origins.get(name) or {}
     where = ""
-    if origin.get("checkpoint") == "none":
+    if origin.get("checkpoint") == FRESH:
         where = say("compare.from_fresh", language)
     elif origin:
         where = say("compare.from_step", language, step=_whole(origin.get("step") or 0))
-    below = "".join(_branch(child, children, origins, language) for child in sorted(children.get(name, ())))
+    others = (child for child in sorted(children.get(name, ())) if child not in shown)
+    below = "".join(_branch(child, children, origins, shown, language) for child in others)
     told = f" <small>{escape(where)}</small>" if where else ""
     return f"<li><b>{escape(name)}</b>{told}{f'<ul>{below}</ul>' if below else ''}</li>"

@@ -10,6 +10,7 @@ from lm import launch, run_dir
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import RunError
 from lm.names import free_name
+from lm.recipes import flag
 from lm.run_dir import RunDir
 from playground import limits, queue
 from playground.queue import Place
@@ -44,19 +45,27 @@ def begin(
     return name
 
 
-def fork(
-    space: Workspace, parent: str, wanted: str, argv: Sequence[str], changes: Mapping[str, Any], language: str
-) -> str:
-    """Branch off `parent`: `lm fork PARENT *argv` in a run called `wanted` or much like it; its name.
+def fork(space: Workspace, parent: str, wanted: str, weights: str, changes: Mapping[str, Any], language: str) -> str:
+    """Branch off `parent`: `lm fork PARENT` in a run called `wanted` or much like it; its name.
 
-    `changes` are the settings that differ from the parent's, by their fields' names; `argv` says them as flags.
+    `weights` are those it begins from, `changes` the settings that differ from the parent's, by their fields' names.
+    What does not fit is refused before anything begins.
     """
+    from lm.fork import fitting
+
     run = _find(space, parent)
     said = run_dir.read_json(run.config)
     data, model, train = (_changed(kind, said.get(part), changes) for part, kind in PARTS)
     limits.check_training(space.share.limits, data, model, train, model.vocab_size, language)
+    fitting(run, weights, changes)
+    argv = ["--checkpoint", weights, *flags_of(changes)]
     command = ("fork", str(run.path.resolve()))
     return begin(space, wanted, argv, language, train.minutes, command)
+
+
+def flags_of(changes: Mapping[str, Any]) -> list[str]:
+    """Settings by their fields' names, as the command line says them."""
+    return [word for item in changes.items() for word in flag(*item)]
 
 
 def resume(space: Workspace, name: str, language: str) -> None:

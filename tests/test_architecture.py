@@ -172,7 +172,8 @@ ROOMS: dict[str, set[str]] = {
     "playground/limits.py": {"lm.config", "lm.errors", "lm.files", "playground.markup", "playground.text"},
     "playground/queue.py": {"filelock", "lm.errors", "lm.launch", "lm.processors", "lm.run_dir"},
     "playground/trainings.py": {
-        "lm.config", "lm.errors", "lm.launch", "lm.names", "lm.run_dir", "playground.limits", "playground.queue", "playground.workspace",
+        "lm.config", "lm.errors", "lm.fork", "lm.launch", "lm.names", "lm.recipes", "lm.run_dir", "playground.limits", "playground.queue",
+        "playground.workspace",
     },
     "playground/guest.py": {
         "lm.run_dir", "playground.edge", "playground.limits", "playground.look", "playground.markup", "playground.text",
@@ -181,6 +182,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/turns.py": {"playground.limits", "playground.text"},
     "playground/same.py": {"gradio"},
     "playground/start_page.py": {"playground.text"},
+    "playground/no_link.py": {"playground.markup", "playground.text", "playground.theme", "playground.workspaces"},
     "playground/sessions.py": {"gradio"},
     "playground/served.py": set(),
     "playground/signed_out.py": {"lm.errors", "lm.run_dir"},
@@ -299,7 +301,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
+        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.no_link", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
         "playground.sessions", "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

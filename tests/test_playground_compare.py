@@ -9,7 +9,7 @@ import pytest
 from fabricated_runs import fabricate
 
 from lm import launch, run_dir
-from lm.errors import ConfigError, RunError
+from lm.errors import ConfigError, LMError, RunError
 from lm.run_dir import RunDir
 from playground import overlay
 from playground.overlay import Compared
@@ -75,6 +75,25 @@ def test_branches_hang_below_their_parents(space: Workspace) -> None:
     assert overlay.tree(dict(small={}), "en") == ""
 
 
+def test_a_run_called_as_one_it_descends_from_does_not_hide_the_branches() -> None:
+    """`a` was deleted, its branch `b` was branched off, and that branch is called `a` again."""
+    shown = overlay.tree(dict(a=dict(run="b", step=2), b=dict(run="a", step=1), c=dict(run="b", step=3)), "en")
+    assert [shown.count(f"<b>{name}</b>") for name in "abc"] == [1, 1, 1]
+
+
+def test_a_branch_of_a_branch_goes_on_from_both() -> None:
+    origins = dict(
+        root={},
+        a=dict(run="root", checkpoint="best", step=100),
+        b=dict(run="a", checkpoint="last", step=20),
+        fresh=dict(run="b", checkpoint="none", step=0),
+        last=dict(run="fresh", checkpoint="best", step=7),
+        circle=dict(run="circle", checkpoint="best", step=1),
+    )
+    found = {name: overlay.begins(name, origins) for name in origins}
+    assert found == dict(root=0, a=100, b=120, fresh=0, last=7, circle=1)
+
+
 @pytest.mark.parametrize("shown", ["table", "tree", "picker"])
 def test_names_are_shown_and_never_run(space: Workspace, shown: str) -> None:
     [one] = compared(space, "small")
@@ -112,7 +131,7 @@ def test_a_run_that_is_gone_is_no_longer_compared(space: Workspace) -> None:
     ("setting", "typed", "value"),
     [
         ("TrainConfig.lr", "3e-4", 3e-4), ("ModelConfig.n_layer", "6", 6), ("TrainConfig.steps", "2e3", 2000),
-        ("ModelConfig.qkv_bias", "off", False), ("TrainConfig.optimizer", "adamw", "adamw"),
+        ("ModelConfig.qkv_bias", "off", False), ("TrainConfig.optimizer", "adamw", "adamw"), ("TrainConfig.lr", "０．５", 0.5),
     ],
 )  # fmt: skip
 def test_a_value_is_read_as_its_settings_type(setting: str, typed: str, value: object) -> None:
@@ -122,23 +141,49 @@ def test_a_value_is_read_as_its_settings_type(setting: str, typed: str, value: o
 
 
 @pytest.mark.parametrize(
-    ("setting", "typed"), [("TrainConfig.lr", "fast"), ("ModelConfig.qkv_bias", "perhaps"), ("TrainConfig.optimizer", "sgd")]
+    ("setting", "typed"),
+    [
+        ("TrainConfig.lr", "fast"), ("ModelConfig.qkv_bias", "perhaps"), ("TrainConfig.optimizer", "sgd"),
+        ("ModelConfig.n_layer", "2.5"), ("TrainConfig.lr", "nan"), ("TrainConfig.lr", "inf"), ("ModelConfig.n_layer", "-3"),
+    ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_refused_with_its_name(setting: str, typed: str) -> None:
     with pytest.raises(ConfigError, match=typed):
         compare.change({}, setting, typed, "en")
 
 
-def test_a_branch_starts_with_its_changes_alone(space: Workspace, launched: list) -> None:
-    changes = dict(lr=1e-4, qkv_bias=False)
-    assert compare.fork(space, "small", "last", "", changes, "en") == "small-fork"
-    assert launched == [("small-fork", ["--checkpoint", "last", "--lr", "0.0001", "--no-qkv-bias"], "fork", "small")]
+@pytest.fixture
+def home(fox: RunDir) -> Workspace:
+    """A trained run, `fox`."""
+    return Workspace(fox.path.parent.parent / "workspace", fox.path.parent)
 
 
-def test_a_race_differs_in_the_changes_and_in_nothing_else(space: Workspace, launched: list) -> None:
-    compare.race(space, "small", dict(n_layer=6), "en")
+def test_a_branch_starts_with_its_changes_alone(home: Workspace, launched: list) -> None:
+    changes = dict(lr=1e-4, dropout=0.2)
+    assert compare.fork(home, "fox", "last", "", changes, "en") == "fox-fork"
+    assert launched == [("fox-fork", ["--checkpoint", "last", "--lr", "0.0001", "--dropout", "0.2"], "fork", "fox")]
+
+
+def test_a_race_differs_in_the_changes_and_in_nothing_else(home: Workspace, launched: list) -> None:
+    compare.race(home, "fox", dict(n_layer=6), "en")
     (_, as_it_was, *_), (_, changed, *_) = launched
     assert changed == [*as_it_was, "--n-layer", "6"] and as_it_was[:2] == ["--checkpoint", "none"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "changes", "said"),
+    [
+        ("best", dict(n_layer=3), "n_layer=3 does not fit the weights"),
+        ("none", dict(n_head=3), "n_embd"),
+        ("none", dict(block_size=4000), "tokens"),
+    ],
+)
+def test_a_branch_that_cannot_be_is_refused_before_anything_begins(
+    home: Workspace, launched: list, weights: str, changes: dict, said: str
+) -> None:
+    with pytest.raises(LMError, match=said):
+        compare.fork(home, "fox", weights, "", changes, "en")
+    assert launched == []
 
 
 def test_a_race_without_a_difference_is_refused(space: Workspace, launched: list) -> None:

@@ -185,7 +185,7 @@ def test_a_branch_is_held_to_the_limits_too(many: Workspaces) -> None:
     ann = many.of(asks(ANN))
     fabricate(ann.runs_dir, "diary", steps=40)
     with pytest.raises(LimitError, match="parameters"):
-        trainings.fork(ann, "diary", "huge", [], dict(n_embd=8192), "en")
+        trainings.fork(ann, "diary", "huge", "none", dict(n_embd=8192), "en")
 
 
 def test_no_part_of_the_page_starts_a_training_around_the_line() -> None:

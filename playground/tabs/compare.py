@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import unicodedata
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from lm.config import ModelConfig, TrainConfig
 from lm.errors import ConfigError, RunError
 from lm.processors import processors
 from lm.recipes import flag
-from lm.settings import settings
+from lm.settings import fault, settings
 from playground import equivalents, overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look
@@ -75,11 +75,11 @@ def show(space: Workspace, chosen: list[str], told: Changes, language: str) -> t
     rows = {row.name: row for row in space.library.rows()}
     configs = {name: run_dir.shown_settings(run_dir.RunDir(space.runs_dir / name)) for name in rows}
     chosen = [name for name in chosen if name in rows]
-    runs = [Compared(rows[name], space.library.curve(name), configs[name]) for name in chosen]
     origins = {name: config.get("forked_from") or {} for name, config in configs.items()}
+    runs = [Compared(rows[name], space.library.curve(name), configs[name]) for name in chosen]
     shown = dict(
         picker=overlay.picker(list(rows.values()), chosen, language),
-        chart=dict(runs=overlay.series(runs), words=_words(language)),
+        chart=dict(runs=overlay.series(runs, origins), words=_words(language)),
         table=overlay.table(runs, language) if rows else "",
         tree=overlay.tree(origins, language),
     )
@@ -128,7 +128,7 @@ def changes_shown(changes: Changes, language: str) -> str:
 def fork(space: Workspace, parent: str, weights: str, name: str | None, changes: Changes, language: str) -> str:
     """Start a branch. Inputs: the run, the weights to begin from, a name, the changes. Outputs: the new run's name."""
     _known(space, parent, language)
-    return _start(space, parent, _name(name, parent), weights, changes, language)
+    return trainings.fork(space, parent, _name(name, parent), weights, changes, language)
 
 
 def race(space: Workspace, parent: str, changes: Changes, language: str) -> list[str]:
@@ -138,28 +138,19 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
         raise ConfigError(say("compare.race_needs", language))
     threads = dict(threads=max(1, processors() // 2))  # each its own half of the machine
     sides = ((f"{parent}-as-it-was", threads), (f"{parent}-{'-'.join(changes)}", threads | changes))
-    return [_start(space, parent, name, "none", given, language) for name, given in sides]
+    return [trainings.fork(space, parent, name, "none", given, language) for name, given in sides]
 
 
 def equivalent(parent: str, weights: str, name: str | None, changes: Changes, language: str) -> str:
     """Inputs: those of `fork`. Outputs: the command and the Python lines that do the same, as HTML."""
     if not parent:
         return ""
-    return equivalents.of_fork(parent, _name(name, parent), weights, _flags(changes), changes, language)
+    return equivalents.of_fork(parent, _name(name, parent), weights, trainings.flags_of(changes), changes, language)
 
 
 def _name(typed: str | None, parent: str) -> str:
     """What the branch is to be called; Gradio has no value for a field that was not drawn yet."""
     return (typed or "").strip() or f"{parent}-fork"
-
-
-def _flags(changes: Changes) -> list[str]:
-    return [word for item in changes.items() for word in flag(*item)]
-
-
-def _start(space: Workspace, parent: str, wanted: str, weights: str, changes: Changes, language: str) -> str:
-    argv = ["--checkpoint", weights, *_flags(changes)]
-    return trainings.fork(space, parent, wanted, argv, changes, language)
 
 
 def _known(space: Workspace, parent: str, language: str) -> None:
@@ -168,7 +159,7 @@ def _known(space: Workspace, parent: str, language: str) -> None:
 
 
 def _typed(setting: str, value: str, language: str) -> Any:
-    """What was typed, as the setting's type; whether it is allowed is the trainer's to say, with all others."""
+    """What was typed, as the setting's type; whether it fits the parent's other settings is found when it begins."""
     kind, name = setting.split(".")
     [f] = [f for f in settings(KINDS[kind]) if f.name == name]
     told = dict(label=say(setting_key(KINDS[kind], name, "label"), language), value=value)
@@ -176,19 +167,18 @@ def _typed(setting: str, value: str, language: str) -> Any:
         if value.strip().lower() not in SWITCH:
             raise ConfigError(say("compare.not_a_switch", language, **told))
         return SWITCH[value.strip().lower()]
-    if isinstance(f.default, str):
-        return _chosen_word(f, value.strip())
     try:
-        return type(f.default)(float(value)) if float(value).is_integer() else float(value)
+        typed = value.strip() if isinstance(f.default, str) else _number(value, type(f.default))
     except (ValueError, OverflowError):
         raise ConfigError(say("compare.not_a_number", language, default=f.default, **told)) from None
+    if wrong := fault(f, typed):
+        raise ConfigError(wrong)
+    return typed
 
 
-def _chosen_word(f: dataclasses.Field, word: str) -> str:
-    choices = f.metadata["choices"]
-    if choices and word not in choices:
-        raise ConfigError(f"{f.name}={word!r} is none of {', '.join(filter(None, choices))}")
-    return word
+def _number(value: str, kind: type) -> Any:
+    number = float(unicodedata.normalize("NFKC", value))  # ０．５ as it comes from a Japanese keyboard
+    return kind(number) if number.is_integer() else number
 
 
 # ---------------------------------------------------------------------------------------------- layout and events
@@ -228,6 +218,7 @@ def _branching(w: SimpleNamespace) -> None:
         w.change = gr.Button(text.label("compare.change"), elem_id="fork-change")
         w.clear = gr.Button(text.label("compare.clear"), elem_id="fork-clear")
     w.changed = gr.HTML(elem_id="fork-changes", apply_default_css=False)
+    w.unchanged = gr.HTML(elem_id="change-told", apply_default_css=False)
     w.weights = gr.Radio(
         [(which, which) for which in WEIGHTS], value=WEIGHTS[0],
         label=text.label("compare.weights"), elem_id="fork-weights",
@@ -279,8 +270,8 @@ def _connect_branching(page: SimpleNamespace, on: Edge) -> None:
     changed = [w.changes, w.changed, w.value]
     told_elsewhere = [page.selected, w.weights, w.name, w.changes, language]
     on([one.change for one in told_elsewhere[:-1]], equivalent, told_elsewhere, w.elsewhere, trigger_mode="always_last")
-    on([w.change.click, w.value.submit], change, [w.changes, w.setting, w.value, language], changed, told=w.refused)
-    on(w.clear.click, lambda language: ({}, changes_shown({}, language), ""), language, changed, told=w.refused)
+    on([w.change.click, w.value.submit], change, [w.changes, w.setting, w.value, language], changed, told=w.unchanged)
+    on(w.clear.click, lambda language: ({}, changes_shown({}, language), ""), language, changed, told=w.unchanged)
     asked = [page.selected, w.weights, w.name, w.changes, w.chosen, language]
     on(w.go.click, start, asked, [w.changes, w.changed, w.chosen, *page.chosen], told=w.refused)
     on(w.race.click, start_race, [page.selected, w.changes, language], w.chosen, told=w.refused)
