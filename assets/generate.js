@@ -8,7 +8,7 @@ const make = (tag, attributes = {}, text = '') => {
   return made;
 };
 const percent = (share) => (share >= 0.0995 ? `${Math.round(100 * share)} %` : share >= 0.0005 ? `${(100 * share).toFixed(1)} %` : share > 0 ? '< 0.1 %' : '–');
-const visible = (text) => text.replace(/\n/g, '↵').replace(/ /g, '␣').replace(/\t/g, '⇥');
+const visible = (text) => text.replace(/\n/g, '↵').replace(/ /g, '␣').replace(/\u3000/g, '□').replace(/\t/g, '⇥');
 
 let drawn = null; // what stands on the page: the prompt, and of each sample its text's element and number of tokens
 

@@ -17,7 +17,10 @@ const vector = (tag, attributes = {}, text = '') => {
 };
 
 // A token for a reader: what would be invisible gets a sign.
-const visible = (text) => text.replace(/\n/g, '↵').replace(/ /g, '␣').replace(/\t/g, '⇥');
+const visible = (text) => text.replace(/\n/g, '↵').replace(/ /g, '␣').replace(/\u3000/g, '□').replace(/\t/g, '⇥');
+
+// The same between the quotation marks of the reader's language.
+const quoted = (text) => (document.documentElement.lang === 'ja' ? `「${visible(text)}」` : `“${visible(text)}”`);
 
 const percent = (share) => (share >= 0.0995 ? `${Math.round(100 * share)} %`
   : share >= 0.0005 ? `${(100 * share).toFixed(1)} %` : share > 0 ? '< 0.1 %' : '–');

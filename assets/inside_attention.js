@@ -14,9 +14,9 @@ const decoded = ({weights, tokens, layers, heads}) => {
   };
 };
 
-const thumbnail = (weight, layer, head, T) => {
-  const canvas = make('canvas', {width: T, height: T, 'aria-hidden': true});
+const paint = (canvas, weight, layer, head, T) => {
   const pen = canvas.getContext('2d');
+  pen.clearRect(0, 0, T, T);
   pen.fillStyle = getComputedStyle(element).getPropertyValue('--gold').trim();
   for (let from = 0; from < T; from += 1) {
     for (let to = 0; to <= from; to += 1) {
@@ -24,8 +24,10 @@ const thumbnail = (weight, layer, head, T) => {
       pen.fillRect(to, from, 1, 1);
     }
   }
-  return canvas;
 };
+
+let repaint = () => {}; // a picture keeps the gold of the light when the page turns dark
+new MutationObserver(() => repaint()).observe(document.body, {attributes: true, attributeFilter: ['class']});
 
 start((value) => {
   const {tokens, layers, heads, words} = value, weight = decoded(value), T = tokens.length;
@@ -47,7 +49,7 @@ start((value) => {
       span.setAttribute('aria-label', `${visible(tokens[i])} ${percent(shares[i])}`);
     });
     const most = shares.map((share, to) => [share, to]).sort((a, b) => b[0] - a[0]).slice(0, 4).filter(([share]) => share > 0.02);
-    readout.textContent = `“${visible(tokens[asking])}” ${words.looks} ${most.map(([share, to]) => `“${visible(tokens[to])}” ${percent(share)}`).join(' · ')}`;
+    readout.textContent = `${quoted(tokens[asking])} ${words.looks} ${most.map(([share, to]) => `${quoted(tokens[to])} ${percent(share)}`).join(' · ')}`;
   };
   const ask = ({target}) => { if (target.dataset.at) { asking = Number(target.dataset.at); look(); } };
   text.addEventListener('mouseover', ask);
@@ -55,7 +57,7 @@ start((value) => {
   text.addEventListener('click', ask);
   arrows(text, 'span', 8);
 
-  const grid = make('div', {class: 'heads', role: 'group', 'aria-label': words.grid});
+  const grid = make('div', {class: 'heads', role: 'group', 'aria-label': words.grid}), pictures = [];
   const choose = (layer, head) => {
     chosen = {layer, head};
     grid.querySelectorAll('button').forEach((button) => button.setAttribute('aria-pressed', button.dataset.head === `${layer}.${head}`));
@@ -65,7 +67,9 @@ start((value) => {
     const row = make('div', {}, make('span', {}, `${words.layer} ${layer + 1}`));
     for (let head = -1; head < heads; head += 1) {
       const name = head < 0 ? words.mean : `${words.head} ${head + 1}`;
-      const button = make('button', {'data-head': `${layer}.${head}`, 'aria-label': `${words.layer} ${layer + 1}, ${name}`, title: `${words.layer} ${layer + 1}, ${name}`}, thumbnail(weight, layer, head, T), make('small', {}, head < 0 ? '⌀' : head + 1));
+      const canvas = make('canvas', {width: T, height: T, 'aria-hidden': true});
+      pictures.push(() => paint(canvas, weight, layer, head, T));
+      const button = make('button', {'data-head': `${layer}.${head}`, 'aria-label': `${words.layer} ${layer + 1}, ${name}`, title: `${words.layer} ${layer + 1}, ${name}`}, canvas, make('small', {}, head < 0 ? '⌀' : head + 1));
       button.addEventListener('click', () => choose(layer, head));
       row.append(button);
     }
@@ -73,5 +77,7 @@ start((value) => {
   }
   const beginning = value.cut ? [make('p', {class: 'fine'}, value.cut)] : [];
   root.append(readout, text, ...beginning, inNumbers.box, make('h4', {}, words.grid), grid);
+  repaint = () => pictures.forEach((picture) => picture());
+  repaint();
   choose(chosen.layer, chosen.head);
 });

@@ -36,7 +36,7 @@ start(({tokens, stages, words}) => {
     }));
     names.forEach((name, n) => { name.classList.toggle('asking', n === i); name.classList.toggle('alike', near[i].includes(n)); });
     readout.classList.remove('hint');
-    readout.textContent = `“${visible(tokens[i])}” · ${words.near}: ${near[i].map((other) => `“${visible(tokens[other])}”`).join(' ')}`;
+    readout.textContent = `${quoted(tokens[i])} · ${words.near}: ${near[i].map((other) => quoted(tokens[other])).join(' ')}`;
     names[i].setAttribute('aria-label', readout.textContent);
   };
 

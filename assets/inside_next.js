@@ -82,9 +82,9 @@ const curves = (value) => {
   for (const t of [0.5, 1, 1.5, 2, 2.5]) plot.append(vector('text', {x: x(t), y: height - 6, 'text-anchor': 'middle'}, t));
   const heats = Array.from({length: 49}, (_, i) => COLDEST + i * (HOTTEST - COLDEST) / 48), found = heats.map((t) => heated(value, t).shares);
   const shown = value.tokens.slice(0, CURVES);
-  let above = height - bottom + 11; // names stand at the ends of their curves, each at least a line above the one below it
+  let above = height - bottom + 17; // names stand at the ends of their curves, each a line above the one below it, in any script
   const lines = shown.map((_, i) => y(found[48][i]) + 4).map((line, i) => [line, i]).sort((a, b) => b[0] - a[0])
-    .reduce((placed, [line, i]) => { above = Math.min(line, above - 11); placed[i] = above; return placed; }, []);
+    .reduce((placed, [line, i]) => { above = Math.min(line, above - 13); placed[i] = above; return placed; }, []);
   shown.forEach((token, i) => {
     plot.append(vector('path', {d: heats.map((t, n) => `${n ? 'L' : 'M'}${x(t).toFixed(1)} ${y(found[n][i]).toFixed(1)}`).join(''), class: `curve c${i}`}));
     plot.append(vector('text', {x: width - 36, y: lines[i], class: 'name'}, visible(token)));

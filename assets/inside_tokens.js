@@ -36,7 +36,7 @@ start((value) => {
       const isNew = last && last[3].some((joint) => joint > start && joint < places[i + 1]);
       return make('span', isNew ? {class: 'merged'} : {}, spelled(spelling.slice(start, places[i + 1])).replace(/\n/g, '↵\n'));
     }));
-    told.textContent = last ? `${words.step} ${n} / ${steps.length}:  “${visible(last[1])}” + “${visible(last[2])}” → “${visible(last[1] + last[2])}”  (${last[3].length}×, ${words.learnt} ${grouped(last[0] - 255)})` : words.none;
+    told.textContent = last ? `${words.step} ${n} / ${steps.length}:  ${quoted(last[1])} + ${quoted(last[2])} → ${quoted(last[1] + last[2])}  (${last[3].length}×, ${words.learnt.replace('#', grouped(last[0] - 255))})` : words.none;
     count.replaceChildren(make('b', {}, grouped(places.length - 1)), words.tokens);
     input.style.setProperty('--range_progress', `${100 * n / Math.max(1, steps.length)}%`);
     const size = last ? last[0] + 1 : 256;

@@ -42,6 +42,7 @@ from playground import (
 from playground.door import Door
 from playground.edge import Edge, situation
 from playground.installable import Installable
+from playground.no_link import NoLink
 from playground.queue import TrainingQueue, slots_here
 from playground.spoken import Spoken
 from playground.start_page import StartPage
@@ -117,6 +118,7 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
             middleware=[
                 *map(Middleware, (Statics, Installable)),
                 Middleware(Door, keeper=workspaces),
+                Middleware(NoLink, keeper=workspaces),
                 Middleware(StartPage),
                 packed,
                 Middleware(Spoken),

@@ -11,7 +11,7 @@ import gradio as gr
 from lm import library
 from lm.library import Deleted
 from lm.names import check_name
-from lm.run_dir import WAITING
+from lm.run_dir import WAITING, Status
 from playground import trainings
 from playground.edge import Edge
 from playground.markup import count, escape, figure, step_words
@@ -65,7 +65,7 @@ def sparkline(losses: tuple[float, ...], language: str = "en") -> str:
 def _item(row: Row, is_selected: bool, language: str) -> str:
     step = say("library.best_at", language, step=count(row.best_step)) if row.best_step is not None else ""
     if row.is_active:
-        step = step_words(row.status, language)
+        step = _how_far(row.status, language)
     about = " · ".join(filter(None, (say(f"state.{row.state}", language), step)))
     name, bits = escape(row.name), escape(say("library.bits", language))
     current = ' aria-current="true"' if is_selected else ""
@@ -80,6 +80,11 @@ def _item(row: Row, is_selected: bool, language: str) -> str:
         f'data-active="{int(row.is_active or row.state == WAITING)}" aria-haspopup="menu" aria-label="{more}" title="{more}">'
         f"<span></span></button></div>"
     )
+
+
+def _how_far(status: Status, language: str) -> str:
+    """Step and last step, shorter than elsewhere: the sparkline stands beside them."""
+    return f"{count(status.step)} / {count(status.max_steps)}" if status.max_steps else step_words(status, language)
 
 
 def _undo(gone: Deleted, language: str) -> str:

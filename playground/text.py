@@ -22,6 +22,7 @@ from playground.text_settings import GROUPS, SETTINGS
 from playground.words import choosing, compare, corpus, frame, generate, inside, limits, live, share, train
 
 LANGUAGES = ("en", "ja")
+NO_BREAK = "\u00a0"  # a space at which no line ends
 COOKIE = "lm-language"  # of who chose by hand; `assets/language.js` writes it
 CONFIGS = (DataConfig, ModelConfig, TrainConfig, SampleConfig)
 
@@ -97,6 +98,11 @@ def default_words(default: object, language: str) -> str:
     return (f" Default: {default}.", f"既定値: {default}。")[side] if default != "" else ""
 
 
+def unbroken(words: str, language: str) -> str:
+    """A line may end at any space: in Japanese help not at the one between a number and what belongs to it."""
+    return re.sub(r"(?<=\d) (?=[ぁ-ん])|(?<=[:±]) (?=\S)", NO_BREAK, words) if language == "ja" else words
+
+
 def _setting_words(language: str) -> dict[str, str]:
     """Labels and help of every setting, and the names of their groups."""
     words = {group_key(name): pair[LANGUAGES.index(language)] for name, pair in GROUPS.items()}
@@ -104,6 +110,6 @@ def _setting_words(language: str) -> dict[str, str]:
         for f in settings(config):
             english = (f.metadata["label"], f.metadata["help"])
             label, about = english if language == "en" else SETTINGS[config.__name__][f.name]
-            pair = (label, about + default_words(f.default, language))
+            pair = (label, unbroken(about + default_words(f.default, language), language))
             words |= {setting_key(config, f.name, part): word for part, word in zip(("label", "help"), pair)}
     return words

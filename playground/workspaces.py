@@ -198,8 +198,17 @@ class Workspaces:
                 self._spaces.pop(f"{WATCH}:{path.stem}", None)
         space.share.linked.pop(run, None)
 
+    def shows(self, token: str) -> bool:
+        """Whether a link with this token shows a run; on one's own machine links mean nothing, and none is refused."""
+        record = self._record(token) if self.is_shared else None
+        is_there = record is not None and (self._folder(record["visitor"]) / "runs" / record["run"]).is_dir()
+        return is_there or not self.is_shared
+
+    def _record(self, token: str) -> dict[str, str] | None:
+        return _link(self.visitors.parent / LINKS / f"{token}.json") if LINK.fullmatch(token) else None
+
     def _watched(self, token: str, language: str) -> Workspace:
-        record = _link(self._links() / f"{token}.json") if LINK.fullmatch(token) else None
+        record = self._record(token)
         if record is None:
             raise RunError(say("visitor.no_link", language))
         with self._lock:

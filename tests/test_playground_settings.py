@@ -119,4 +119,4 @@ def test_the_help_of_a_setting_ends_with_its_default(config: type, f: dataclasse
     elif isinstance(f.default, bool):
         assert english.endswith(f" Default: {'on' if f.default else 'off'}.") and "既定値" in japanese
     else:
-        assert english.endswith(f". Default: {f.default}.") and japanese.endswith(f"既定値: {f.default}。")
+        assert english.endswith(f". Default: {f.default}.") and japanese.endswith(f"既定値:{text.NO_BREAK}{f.default}。")

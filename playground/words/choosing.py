@@ -104,7 +104,7 @@ ADVICE = {
 # recipe: (title, about) in Japanese; the English stands in `lm.recipes`.
 RECIPES = {
     "quickstart": (
-        "クイックスタート:数分で最良のモデル",
+        "クイックスタート：数分で最良のモデル",
         "文字単位の小さな今風の GPT。2コア・数分に合わせてあります。",
     ),
     "chapter19": (
@@ -112,7 +112,7 @@ RECIPES = {
         "細い6層。cl100k_base の語彙のうち、テキストの最大番号までを使います。",
     ),
     "verdict": (
-        "書籍:The Verdict で GPT-2",
+        "書籍：The Verdict で GPT-2",
         "GPT-2 124M で短編を学びます。暗記は進み、検証損失はほとんど下がりません。",
     ),
     "bigram": ("バイグラム(基準)", "次に来る文字の表だけ。言語モデルが知りうる最小限です。"),

@@ -40,7 +40,7 @@ WORDS = {
     "compare.setting": ("Setting to change", "変える設定"),
     "compare.value": ("Its value", "その値"),
     "compare.change": ("Change it", "変える"),
-    "compare.clear": ("Clear all", "すべて元に戻す"),
+    "compare.clear": ("Clear all", "すべて戻す"),
     "compare.changes": ("What the branch changes", "変えるところ"),
     "compare.no_changes": ("Nothing yet.", "まだありません。"),
     "compare.go": ("Start the branch", "枝を学習する"),

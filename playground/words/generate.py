@@ -97,7 +97,7 @@ WORDS = {
     ),
     "meter.novelty": (
         "How much is new: runs of so many characters that the training text does not have",
-        "新しさ:学習テキストにない、連続する文字の割合",
+        "新しさ：学習テキストにない、連続する文字の割合",
     ),
     "meter.run": ("{n} characters", "{n} 文字"),
     "trials.grid": ("A range of settings", "設定をいろいろ"),

@@ -51,7 +51,7 @@ WORDS = {
         "Each token is a point in a space of many dimensions; at first they lie anywhere, and training moves together "
         "what is used alike. Press play, then look for the vowels, the capitals and the punctuation.",
         "どのトークンも多次元空間の一点です。初めはばらばらで、学習が、使われ方の似たものを近づけていきます。"
-        "再生してから、母音や大文字、句読点がどこに集まるかを探してみてください。",
+        "再生してから、仮名や漢字、句読点がどこに集まるかを探してみてください。",
     ),
     "inside.tokens": ("Tokens", "トークン"),
     "inside.tokens.teach": (
@@ -98,7 +98,7 @@ WORDS = {
     "insight.next.cut": ("left out", "除外"),
     "insight.next.heat": (
         "What temperature does: each curve is one token's probability",
-        "温度の働き:曲線は一つのトークンの確率",
+        "温度の働き：曲線は一つのトークンの確率",
     ),
     "insight.next.choices": ("choices, in effect", "実質の選択肢"),
     "insight.next.take": ("append to the text", "文に付け足す"),
@@ -118,7 +118,7 @@ WORDS = {
         "Drawn here: the first {n} {n:character|characters} of the text; {tokens} {tokens:token|tokens} fit.",
         "ここに示すのは、文の冒頭 {n} 文字({tokens} トークン)までです。",
     ),
-    "insight.attention.grid": ("Layers and heads: choose one", "層とヘッド:一つ選ぶ"),
+    "insight.attention.grid": ("Layers and heads: choose one", "層とヘッド：一つ選ぶ"),
     "insight.embeddings.map": ("Map of the tokens", "トークンの地図"),
     "insight.embeddings.hint": (
         "Point at a token to see which are most like it.",
@@ -139,7 +139,7 @@ WORDS = {
     "insight.tokens.step": ("Merge", "結合"),
     "insight.tokens.none": ("single bytes", "1バイトずつ"),
     "insight.tokens.cut": ("The text, cut into tokens", "トークンに切った文"),
-    "insight.tokens.learnt": ("merge number", "番目の結合"),
+    "insight.tokens.learnt": ("merge number #", "# 番目の結合"),
     "insight.tokens.size": ("What a vocabulary costs on this text", "この文での語彙の代償"),
     "insight.tokens.vocabulary": ("vocabulary", "語彙数"),
     "insight.tokens.tokens": ("tokens", "トークン数"),

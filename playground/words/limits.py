@@ -81,6 +81,12 @@ WORDS = {
         "This link shows nothing any more: its run was deleted, or is no longer shown.",
         "このリンクの学習は、削除されたか公開が終わっています。",
     ),
+    "guest.gone": ("This link shows nothing any more", "このリンクからは、もう何も見られません"),
+    "guest.gone_about": (
+        "The training it led to was deleted, or whoever trained it has stopped showing it.",
+        "リンク先の学習は削除されたか、公開が終わっています。",
+    ),
+    "guest.gone_own": ("Train a model of your own", "自分のモデルを学習する"),
     "guest.only_look": (
         "You are looking at a run that someone shows you, live: its curve and what it writes. Its text, its model and "
         "what is inside stay with them. <a>Train one of your own</a>, and everything is open to you.",

@@ -101,10 +101,17 @@ def test_markup_in_a_run_that_is_watched_is_shown_and_the_page_goes_on(spectator
     spectator.wait("window.ran === 1")  # it would have run
 
 
+def test_the_page_of_a_spectator_fits_and_keeps_no_place_empty(spectator) -> None:
+    spectator.fits("spectator")
+    below = "document.querySelector('#note').getBoundingClientRect().height > 0"
+    assert spectator.page.evaluate(below) == (spectator.page.locator("#note .note").count() > 0)
+
+
 def test_a_link_that_is_none_says_so_and_is_no_script(visitor, app) -> None:
     for token in (EVIL, "../" * 8 + "etc/passwd", "w" * 31, "%00", "＜script＞"):
         visitor.page.goto(f"{app.address}?{WATCH}={token}")
         visitor.page.wait_for_function(STANDS, arg=["body", "This link shows nothing any more"])
         assert ran_nothing(visitor), token
+        assert visitor.page.locator("#frame").count() == 0, "a frame in which nothing will ever stand"
         visitor.page.goto("about:blank")  # the words that are waited for are gone
         visitor.complaints.clear()  # the page that was left was in the middle of its events
