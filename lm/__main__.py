@@ -136,6 +136,7 @@ def _add_training(commands: Any) -> None:
         "--data", nargs="+", required=True, metavar="FILE", help="text files, or the name of a sample text"
     )
     train.add_argument("--name", help="what to call the run; by default it is made from the file's name")
+    _add_reserved(train)
     _add_beginnings(train)
     train.add_argument(
         "--init-from",
@@ -156,6 +157,7 @@ def _add_training(commands: Any) -> None:
 
     fork = _add(commands, "fork", "branch off a run: the same text and settings, but for those you give", run=True)
     fork.add_argument("--name", help="what to call the branch; by default NAME-fork")
+    _add_reserved(fork)
     fork.add_argument(
         "--checkpoint", choices=("best", "last", "none"), default="best", help="the weights to begin from; none: fresh"
     )
@@ -290,6 +292,11 @@ def _add_processes(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="share each batch among so many processes; see torchrun",
     )
+
+
+def _add_reserved(parser: argparse.ArgumentParser) -> None:
+    """Not for people: `lm.launch` says with it that the folder of the run is made."""
+    parser.add_argument("--reserved", action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_checkpoint_choice(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def train(arguments: argparse.Namespace) -> Result:
         model = initial.fitted(folder, vars(arguments))
     check(data, model, train_config)
     name = arguments.name or free_name(arguments.runs_dir, f"{sources[0].stem}-{recipe.name}")
-    run = run_dir.create(arguments.runs_dir, name)
+    run = run_dir.create(arguments.runs_dir, name, arguments.reserved)
     request = Request(sources, recipe.name, data, model, train_config, folder or None)
     try:
         return _trained(arguments, run, request=request)
@@ -70,7 +70,8 @@ def fork(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     parent = run_dir.find(arguments.runs_dir, arguments.run)
     asked = picked(ModelConfig, given) | picked(TrainConfig, given)
-    run = run_dir.create(arguments.runs_dir, arguments.name or free_name(arguments.runs_dir, f"{parent.name}-fork"))
+    name = arguments.name or free_name(arguments.runs_dir, f"{parent.name}-fork")
+    run = run_dir.create(arguments.runs_dir, name, arguments.reserved)
     try:
         with recording_failure(run):
             branch(run, parent, arguments.checkpoint, asked)

@@ -26,12 +26,13 @@ PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 def start(
     runs_dir: Path, name: str, argv: Sequence[str], command: Sequence[str] = ("train",), niceness: int = 0
 ) -> RunDir:
-    """Reserve `runs_dir/name` and train in it: `lm *command --name NAME --runs-dir DIR *argv` in a process of its own.
+    """Reserve `runs_dir/name` and train in it, by `lm *command --reserved --name NAME --runs-dir DIR *argv`, apart.
 
     With a `niceness` (0 to 19) it leaves the processors to whoever needs them more.
     """
     run = run_dir.create(Path(runs_dir), name)
-    return _spawn(run, [*command, "--name", name, "--runs-dir", str(Path(runs_dir).resolve()), *argv], niceness)
+    where = ["--reserved", "--name", name, "--runs-dir", str(Path(runs_dir).resolve())]
+    return _spawn(run, [*command, *where, *argv], niceness)
 
 
 def resume(run: RunDir, argv: Sequence[str] = (), niceness: int = 0) -> RunDir:

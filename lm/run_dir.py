@@ -140,8 +140,11 @@ class Status:
 # ---------------------------------------------------------------------------------------------- places
 
 
-def create(runs_dir: Path, name: str) -> RunDir:
-    """Make `runs_dir/name/`, or take over one that never got as far as its `config.json`: there is nothing to lose."""
+def create(runs_dir: Path, name: str, is_reserved: bool = False) -> RunDir:
+    """Make `runs_dir/name/`, or take over one that never got as far as its `config.json`: there is nothing to lose.
+
+    With `is_reserved` whoever launched this process has made it already; who asks it to stop since then is heard.
+    """
     run = RunDir(Path(runs_dir) / check_name(name))
     try:
         run.path.mkdir(parents=True, exist_ok=True)
@@ -155,7 +158,8 @@ def create(runs_dir: Path, name: str) -> RunDir:
             f"a run named {name!r} already exists in {runs_dir}; choose another --name, "
             f"or go on with `lm resume {name}`"
         )
-    run.stop.unlink(missing_ok=True)  # asked of an attempt before this one
+    if not is_reserved:
+        run.stop.unlink(missing_ok=True)  # asked of an attempt before this one
     return run
 
 

@@ -154,6 +154,20 @@ def test_stop_ends_a_launched_run_and_resume_finishes_it(folder: Path) -> None:
     assert answer(folder, "stop", "stopped")["state"] == "finished"  # nothing to stop is no error
 
 
+@pytest.mark.parametrize("command", ["train", "fork"])
+def test_a_stop_that_comes_before_the_trainer_has_begun_is_heard(folder: Path, command: str) -> None:
+    words, begun = {
+        "train": (["--data", str(folder / "fox.txt"), *TINY], ("train",)),
+        "fork": ([], ("fork", str(folder / "runs" / "fox"))),
+    }[command]
+    run = launch.start(folder / "runs", f"early-{command}", [*words, "--steps", "4000"], begun)
+    launch.stop(run)
+    while run_dir.state(run) in run_dir.ACTIVE_STATES:
+        time.sleep(0.02)
+    assert run_dir.state(run) == "stopped", run_dir.last_words(run)
+    assert run_dir.read_status(run).step == 1
+
+
 def test_a_killed_run_is_shown_as_dead_and_can_be_resumed(folder: Path) -> None:
     words = ["--data", str(folder / "fox.txt"), *TINY, "--steps", "4000", "--checkpoint-interval", "5"]
     run = launch.start(folder / "runs", "killed", words)
