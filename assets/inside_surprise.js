@@ -35,7 +35,7 @@ start(({pieces, hardest, bits, words}) => {
     });
     list.append(make('li', {}, button));
   });
-  const mean = make('p', {class: 'figure'}, make('b', {}, bits.toFixed(3)), words.bits);
+  const mean = make('p', {class: 'figure'}, make('b', {}, bits === null ? '–' : bits.toFixed(3)), words.bits);
   root.append(mean, legend, readout, text, make('h4', {}, words.hardest), list);
   readout.textContent = words.hint;
 });

@@ -30,6 +30,7 @@ from lm.threads import set_up_threads
 
 USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
 NETWORK_COMMANDS = ("push", "pull", "space")
+PANELS = ("surprise", "next", "attention", "embeddings", "tokens", "pairs")  # of `lm look`, as in lm.commands_look
 
 
 class UsageError(LMError):
@@ -84,6 +85,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from lm import commands_hub as commands
     elif arguments.command == "plan":
         from lm import commands_plan as commands
+    elif arguments.command == "look":
+        from lm import commands_look as commands
     else:
         from lm import commands
     if _is_follower() and arguments.command in ("train", "resume", "fork"):
@@ -183,6 +186,11 @@ def _add_using(commands: Any) -> None:
     _add_settings(generate, SampleConfig)
     _add_settings(generate, TrainConfig, only=("device",))
     _add_checkpoint_choice(generate)
+
+    look = _add(commands, "look", "look inside: what a checkpoint makes of a text", model=True)
+    look.add_argument("text", help="the text, in quotes")
+    look.add_argument("--panel", choices=PANELS, default=PANELS[0], help="what to look at (default: %(default)s)")
+    _add_checkpoint_choice(look)
 
     tokenize = _add(commands, "tokenize", "show how a text is cut into tokens")
     tokenize.add_argument("text", nargs="?", help="the text; read from --data when left out")

@@ -257,15 +257,15 @@ def _trained(arguments: argparse.Namespace, run: run_dir.RunDir, **asked: Any) -
 
 def _weights(arguments: argparse.Namespace) -> Path:
     """The folder of the weights to begin from."""
-    return _find(arguments.init_from, arguments.runs_dir, "best")
+    return find_model(arguments.init_from, arguments.runs_dir, "best")
 
 
 def _model(arguments: argparse.Namespace) -> Path:
     """The folder of the checkpoint that NAME means."""
-    return _find(arguments.run, arguments.runs_dir, arguments.checkpoint)
+    return find_model(arguments.run, arguments.runs_dir, arguments.checkpoint)
 
 
-def _find(name: str, runs_dir: Path, which: str) -> Path:
+def find_model(name: str, runs_dir: Path, which: str) -> Path:
     """A checkpoint of a run or a folder of this machine, else of a repository on the Hub, which is fetched."""
     from lm import checkpoint
 

@@ -108,7 +108,7 @@ def command(draft: Draft, title: str) -> str:
     """The `lm generate` that writes this text; `title` is what the model is called there."""
     flags = [f"--{name.replace('_', '-')} {value}" for name, value in _differences(draft).items()]
     which = ["--checkpoint last"] if draft.model.endswith("/last") else []
-    return " ".join(["lm generate", shlex.quote(title), *which, f"--prompt {shlex.quote(draft.prompt)}", *flags])
+    return " ".join(["lm generate", shlex.quote(title), *which, f"--prompt{'=' if draft.prompt.startswith('-') else ' '}{shlex.quote(draft.prompt)}", *flags])
 
 
 def python(draft: Draft, title: str) -> str:

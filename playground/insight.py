@@ -54,7 +54,7 @@ def surprise(subject: Subject, language: str) -> dict[str, Any]:
     pieces = [(one.text, None if one.nats is None else round(one.nats, 3), one.n_tokens) for one in found]
     nats = sum(one.nats for one in found if one.nats is not None)
     n_bytes = len("".join(one.text for one in found if one.nats is not None).encode("utf-8"))
-    return dict(pieces=pieces, hardest=_hardest(pieces), bits=nats / math.log(2) / max(1, n_bytes))
+    return dict(pieces=pieces, hardest=_hardest(pieces), bits=nats / math.log(2) / n_bytes if n_bytes else None)
 
 
 def _hardest(pieces: Sequence[tuple[str, float | None, int]]) -> list[tuple[int, int, float]]:

@@ -131,7 +131,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/terminal.py": {"lm.run_dir", "tqdm"},
     "lm/commands_hub.py": {"lm.names", "lm.run_dir", "lm.terminal", "lm.card", "lm.hub", "lm.pull", "lm.push", "lm.space", "tqdm"},
-    "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.settings", "lm.threads", "lm.commands", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
+    "lm/__main__.py": {"lm.errors", "lm.files", "lm.config", "lm.settings", "lm.threads", "lm.commands", "lm.commands_look", "lm.commands_plan", "lm.commands_hub", "lm.follow"},
+    "lm/commands_look.py": {"lm.errors", "lm.checkpoint", "lm.commands", "lm.lens", "lm.merging", "lm.terminal", "lm.tokenizer", "numpy"},
     "lm/commands.py": {
         "lm.commands_plan", "lm.errors", "lm.config", "lm.settings", "lm.names", "lm.run_dir", "lm.recipes", "lm.terminal", "lm.corpus", "lm.tokenizer", "lm.batches",
         "lm.checkpoint", "lm.device", "lm.ending", "lm.evaluate", "lm.fork", "lm.generate", "lm.initial", "lm.prepare", "lm.team", "lm.trainer", "lm.figure", "lm.gguf", "lm.report", "lm.commands_hub", "lm.doctor",
@@ -278,7 +279,7 @@ ROOMS: dict[str, set[str]] = {
         "lm.errors", "lm.batches", "lm.checkpoint", "lm.generate", "lm.lens", "lm.merging", "lm.run_dir", "lm.stages", "playground.text", "numpy",
     },
     "playground/tabs/inside.py": {
-        "lm.errors", "playground.edge", "playground.elsewhere", "playground.equivalents", "playground.insight", "playground.look", "playground.markup",
+        "lm.errors", "playground.edge", "playground.equivalents", "playground.insight", "playground.look", "playground.markup",
         "playground.models", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/trials.py": {

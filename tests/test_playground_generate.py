@@ -73,12 +73,13 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another(trained: Wor
 
 
 def test_what_the_page_shows_is_what_the_command_line_writes(trained: Workspace, capsys) -> None:
-    draft = written(trained, prompt="The fox's", temperature=1.1)
-    page = last(writing.halt(trained, draft, "en") for _ in range(1))[0]
-    words = shlex.split(command(draft, "fox"))
-    assert lm([*words[1:], "--runs-dir", str(trained.runs_dir), "--json"]) == 0
-    [sample] = json.loads(capsys.readouterr().out)["samples"]
-    assert sample["text"] == "The fox's" + texts(page)[0] and sample["seed"] == 1337
+    for prompt in ("The fox's", "-the", "a\n  b", ""):
+        draft = written(trained, prompt=prompt, temperature=1.1)
+        page = last(writing.halt(trained, draft, "en") for _ in range(1))[0]
+        words = shlex.split(command(draft, "fox"))
+        assert lm([*words[1:], "--runs-dir", str(trained.runs_dir), "--json"]) == 0
+        [sample] = json.loads(capsys.readouterr().out)["samples"]
+        assert sample["text"] == prompt + texts(page)[0] and sample["seed"] == 1337
 
 
 def test_the_lines_of_python_write_it_too(trained: Workspace, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

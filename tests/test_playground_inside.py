@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import math
+import re
+import shlex
 from types import SimpleNamespace
 
 import gradio as gr
@@ -13,6 +16,7 @@ import pytest
 from runs import request, write_text
 
 from lm import lens, run_dir, stages, trainer
+from lm.__main__ import main as lm
 from lm.config import DataConfig
 from lm.errors import CheckpointError, RunError
 from lm.merging import LAB_VOCABULARY
@@ -101,6 +105,46 @@ def test_a_model_from_elsewhere_is_looked_into_too(trained: Workspace, tmp_path)
         inside.show(trained, "pairs", checkpoint, "", "en")
     with pytest.raises(CheckpointError, match="without that text"):
         inside.passage(trained, checkpoint, "en", is_learnt=True)
+
+
+def ways(shown: str) -> list[str]:
+    """The texts of what is shown of the same elsewhere: a command, lines of Python."""
+    return [html.unescape(re.sub("<.*?>", "", way)) for way in re.findall(r"<pre[^>]*>(.*?)</pre>", shown, re.S)]
+
+
+@pytest.mark.parametrize("checkpoint", [FOX, BYTES, BIGRAM])
+@pytest.mark.parametrize("name", PANELS)
+def test_what_a_panel_shows_is_had_by_command_and_by_python(
+    trained: Workspace, name: str, checkpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained.runs_dir.parent)
+    for text in (TEXT, "-a 'quoted' one", "a"):
+        command, lines = ways(inside.show(trained, name, checkpoint, text, "en")[-2])
+        assert lm([*shlex.split(command)[1:-2], "--json", *shlex.split(command)[-2:]]) == 0
+        assert json.loads(capsys.readouterr().out)["panel"] == name
+        exec(compile(lines, "lines", "exec"), {})
+        assert capsys.readouterr().out or len(text) == 1
+
+
+def test_the_command_says_what_the_panel_draws(trained: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    def rows(name: str) -> list[dict]:
+        assert lm(["look", "fox", "--panel", name, "--runs-dir", str(trained.runs_dir), "--json", TEXT]) == 0
+        return json.loads(capsys.readouterr().out)["rows"]
+
+    drawn = panel(trained, "surprise")["pieces"]
+    assert [(one["text"], one["nats"] and round(one["nats"], 3)) for one in rows("surprise")] == [
+        (text, nats) for text, nats, _ in drawn
+    ]
+    assert [one["token"] for one in rows("next")] == panel(trained, "next")["tokens"][:20]
+    assert sum(one["probability"] for one in rows("next")) <= 1.0001
+    shown = panel(trained, "pairs")
+    assert [round(one["probability"], 4) for one in rows("pairs")][: insight.PAIR_TOKENS] == shown["odds"]
+    assert len(rows("tokens")) == len(panel(trained, "tokens")["steps"])
+    assert len(rows("attention")) == panel(trained, "attention")["layers"] * panel(trained, "attention")["heads"]
+
+
+def test_of_one_token_alone_no_bits_are_told(trained: Workspace) -> None:
+    assert panel(trained, "surprise", text="a")["bits"] is None
 
 
 def test_a_bigram_has_no_attention_and_says_so_beside_the_panel(trained: Workspace) -> None:
@@ -214,17 +258,3 @@ def test_y_is_x_one_token_later_with_the_models_own_odds(trained: Workspace) -> 
 def test_a_chosen_token_is_appended_and_looked_at(trained: Workspace) -> None:
     chosen = SimpleNamespace(text="x")
     assert inside.longer(trained, "next", FOX, "The fo", "en", chosen)[0] == "The fox"
-
-
-@pytest.mark.parametrize("name", PANELS)
-def test_the_line_of_python_does_what_the_panel_does(trained: Workspace, name: str, monkeypatch) -> None:
-    monkeypatch.chdir(trained.runs_dir.parent)
-    checkpoint = BYTES if name == "tokens" else FOX
-    import html
-    import re
-
-    shown = inside.show(trained, name, checkpoint, TEXT, "en")[-2]
-    lines = html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", shown, re.DOTALL)[1])
-    made = dict(text=TEXT)
-    exec(compile(lines, "lines", "exec"), made)
-    assert made.keys() > {"text", "__builtins__"}, "nothing was computed"

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from lm.errors import CheckpointError, LMError, RunError
-from playground import elsewhere, equivalents, insight, text
+from playground import equivalents, insight, text
 from playground.edge import Edge
 from playground.insight import PANELS, PASSAGE_CHARACTERS, Subject
 from playground.look import Look
@@ -39,14 +39,24 @@ WORDS = dict(
     pairs=("x", "y", "window", "question", "answer", "odds"),
 )  # fmt: skip
 
-# The line of Python behind each panel.
+# The lines of Python behind each panel; `ids` are those of the text.
 PYTHON = dict(
-    surprise="lens.surprise(model, tokenizer, text)  # text, tokens and -log p in nats, piece by piece",
-    next="lens.next_tokens(model, tokenizer, tokenizer.encode(text).tolist())  # ids, logits, and the tail",
-    attention="lens.attention(model, tokenizer.encode(text).tolist())  # (n_layer, n_head, T, T), rows sum to 1",
-    embeddings="lens.maps([lens.embedding(model)], range(tokenizer.vocab_size))  # points on two axes, neighbours",
-    tokens="merging.grow(tokenizer.ranks, tokenizer.pattern, text)  # every merge this text meets",
-    pairs="ids = tokenizer.encode(text)\nx, y = ids[:-1], ids[1:]  # y is x one token later",
+    surprise="for one in lens.surprise(model, tokenizer, text):\n    print(repr(one.text), one.nats)  # -log p",
+    next=(
+        "found = lens.next_tokens(model, tokenizer, ids)\n"
+        "for i, score in zip(found.ids[:20], found.logits):\n    print(repr(lens.named(tokenizer, i)), score)"
+    ),
+    attention="print(lens.attention(model, ids))  # (n_layer, n_head, T, T), rows sum to 1",
+    embeddings=(
+        "[found] = lens.maps([lens.embedding(model)], sorted(set(ids)))\n"
+        "print(found.points, found.neighbours)  # on two axes; the most alike first"
+    ),
+    tokens=(
+        "made = merging.lab_vocabulary(folder)\n"
+        "for merge in merging.grow(made.ranks, made.pattern, text):  # every merge this text meets\n"
+        "    print(merge.left, merge.right, len(merge.joints))"
+    ),
+    pairs="for x, y in zip(ids, ids[1:]):  # y is x one token later\n    print(repr(lens.named(tokenizer, x)), repr(lens.named(tokenizer, y)))",
 )
 
 
@@ -74,7 +84,7 @@ def show(space: Workspace, panel: str, checkpoint: str | None, passage: str, lan
     except LMError as error:  # the text that was chosen stays, and the panel says why it is empty
         value, wrong = dict(words=words, empty=True), fault(error, language)
     shown = [value if name == panel else gr.skip() for name in PANELS]
-    return subject.text, *shown, _python(panel, checkpoint, language), wrong
+    return subject.text, *shown, _equivalent(space, panel, checkpoint, subject.text, language), wrong
 
 
 def opened(space: Workspace, panel: str, checkpoint: str | None, passage: str, language: str) -> tuple[Any, ...]:
@@ -112,19 +122,25 @@ def longer(
     return show(space, panel, checkpoint, (passage + str(event.text))[-PASSAGE_CHARACTERS:], language)
 
 
-def _python(panel: str, checkpoint: str, language: str) -> str:
+def _equivalent(space: Workspace, panel: str, checkpoint: str, passage: str, language: str) -> str:
+    """The command and the lines of Python that show the same of the same text."""
     name, which = checkpoint.rsplit("/", 1)
+    name = next((title for title, key in space.fetched() if key == name), name)
     last = ', "last"' if which == "last" else ""
     lines = (
-        "from pathlib import Path\n"
-        f"from lm import {'merging' if panel == 'tokens' else 'lens'}\n"
-        "from lm.checkpoint import find_checkpoint, load_model\n"
-        "from lm.tokenizer import load_tokenizer\n\n"
-        f'folder = find_checkpoint({name!r}, Path("runs"){last})\n'
-        "model, tokenizer = load_model(folder), load_tokenizer(folder)\n"
-        f"{PYTHON[panel]}"
+        "from pathlib import Path",
+        f"from lm import lens{', merging' if panel == 'tokens' else ''}",
+        "from lm.checkpoint import find_checkpoint, load_model",
+        "from lm.tokenizer import load_tokenizer",
+        "",
+        f'folder = find_checkpoint({name!r}, Path("runs"){last})',
+        "model, tokenizer = load_model(folder), load_tokenizer(folder)",
+        f"text = {passage!r}",
+        "ids = tokenizer.encode(text).tolist()",
+        PYTHON[panel],
     )
-    return elsewhere.way("python", lines, language)
+    options = [*(["--panel", panel] if panel != FIRST_PANEL else []), *(["--checkpoint", "last"] if last else [])]
+    return equivalents.both(["lm", "look", name, *options, "--", passage], lines, language)
 
 
 # ---------------------------------------------------------------------------------------------- layout and events
@@ -158,7 +174,7 @@ def _subject_widgets(w: SimpleNamespace) -> None:
     w.go = gr.Button(text.label("inside.go"), variant="primary", elem_id="look")
     w.unseen = gr.Button(text.label("inside.unseen"), elem_id="take-unseen", size="sm")
     w.learnt = gr.Button(text.label("inside.learnt"), elem_id="take-learnt", size="sm")
-    with gr.Accordion(text.label("inside.elsewhere"), open=False, elem_classes="group"):
+    with gr.Accordion(text.label("elsewhere.title"), open=False, elem_classes="group"):
         w.elsewhere = equivalents.copyable("inside-elsewhere")
 
 

@@ -11,7 +11,6 @@ WORDS = {
     "inside.go": ("Look", "見る"),
     "inside.unseen": ("A passage it has never seen", "見たことのない一節"),
     "inside.learnt": ("A passage it has learnt", "学習した一節"),
-    "inside.elsewhere": ("The same in Python", "同じことを Python で"),
     "inside.no_text": (
         "There is no text to look at; write some into the box.",
         "調べる文がありません。枠に何か書いてください。",

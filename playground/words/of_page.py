@@ -23,6 +23,5 @@ ROWS = {
         "{folder} の訪問者には、すでに別のアプリが応じています。先にそれを終えるか、別の --runs-dir を指定してください"
     ),
     "run {name} is in the queue already; it begins by itself": "{name} はもう順番待ちです。順番が来るとはじまります",
-    "{name}={value} is none of {choices}": "{name:label} に {value} はありません。{choices:list} から選んでください",
     "a spectator only looks": "見るだけのページです",
 }
