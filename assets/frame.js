@@ -87,12 +87,17 @@ function askName(run, words, edit) {
   });
   menu.replaceChildren(form);
   menu.setAttribute('role', 'dialog');
+  moveTo(parseFloat(menu.style.left)); // it is wider than what it takes the place of
   field.select();
+}
+
+function moveTo(left) {
+  menu.style.left = `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8))}px`;
 }
 
 function place(box) {
   frame().append(menu);
-  menu.style.left = `${Math.max(8, Math.min(box.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
+  moveTo(box.right - menu.offsetWidth);
   const below = box.bottom + 4;
   menu.style.top = `${below + menu.offsetHeight > innerHeight ? box.top - menu.offsetHeight - 4 : below}px`;
   menu.addEventListener('keydown', onMenuKey);

@@ -57,11 +57,11 @@ WORDS = {
     "compare.no_setting": ("Choose a setting to change first.", "先に変える設定を選んでください。"),
     "compare.not_a_number": (
         "{label}: “{value}” is not a number; write for example {default}",
-        "「{label}」:「{value}」は数ではありません。たとえば {default} と書いてください",
+        "「{label}」：「{value}」は数ではありません。たとえば {default} と書いてください",
     ),
     "compare.not_a_switch": (
         "{label}: “{value}” is neither on nor off; write on or off",
-        "「{label}」:「{value}」は on でも off でもありません。on か off と書いてください",
+        "「{label}」：「{value}」は on でも off でもありません。on か off と書いてください",
     ),
     "overlay.label": ("Loss of the runs", "学習ごとの損失"),
     "overlay.step": ("step", "ステップ"),

@@ -31,7 +31,7 @@ WORDS = {
     ),
     "limit.keeping": (
         "{used} of {most} MB yours · removed after {days} {days:day|days} without a visit, unless pinned",
-        "使用量 {used} / {most} MB・{days} 日間訪問がないと削除されます(ピン留めを除く)",
+        "使用量 {used} / {most} MB・{days}日間訪問がないと削除されます(ピン留めを除く)",
     ),
     "limit.minutes": (
         "minutes={asked} is longer than one visitor may train here; use at most {most}, or 0 and let steps decide",

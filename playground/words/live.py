@@ -114,7 +114,7 @@ WORDS = {
     "minute.writing": ("It tries to write", "書いてみる"),
     "minute.writing_say": (
         "The same beginning each time, below: first noise, then words, then sentences. Drag to go back.",
-        "下では、毎回同じ書き出しの続きを書きます。でたらめが単語になり、文になります。つまみで戻れます。",
+        "下では、毎回同じ書き出しの続きを書きます。文字の羅列が単語になり、文になります。つまみで戻れます。",
     ),
     "timeline.title": ("What it writes at step {step}", "ステップ {step} で書いた文"),
     "timeline.of": (" of {steps}", " / {steps}"),
@@ -122,7 +122,7 @@ WORDS = {
     "timeline.at": ("step {step}, sample {n} of {all}", "ステップ {step}、{all} 件中 {n} 件目"),
     "timeline.empty": (
         "At each measurement the model continues the same prompt; you can watch gibberish turn into language here.",
-        "測定のたびに、同じ書き出しの続きを書きます。でたらめが言葉になっていく様子が見えます。",
+        "測定のたびに、同じ書き出しの続きを書きます。文字の羅列が言葉になっていく様子が見えます。",
     ),
     "timeline.scrub": ("Go through what it wrote, from the first step on", "最初のステップからの文をたどる"),
     "timeline.play": ("Play: watch it learn to write", "再生: 書けるようになる様子を見る"),

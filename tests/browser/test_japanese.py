@@ -21,7 +21,6 @@ SCROLLED = (
     "no-difference",
     "no-setting",
     "no-number",
-    "a-name-twice",
 )  # where a table is wider than a phone
 EXPLODED = (
     "the loss exploded: it was above 8.4 for 10 logged steps, at step 50. The last good state, of step 40, is kept. "
