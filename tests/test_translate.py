@@ -31,6 +31,7 @@ TERMINAL = {
     "webpage",
     "commands",
     "commands_hub",
+    "commands_look",
     "commands_plan",
     "terminal",
     "backup",
