@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from conftest import App, running
 from fabricated_runs import fabricate
 
 from lm import launch, run_dir
@@ -14,6 +18,33 @@ LONG = (
     "--steps 1000000 --batch-size 2 --block-size 16 --n-layer 1 --n-embd 16 --n-head 1 "
     "--checkpoint-interval 10 --eval-interval 50 --sample-tokens 0 --threads 1"
 ).split()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for the file, which is killed at its end."""
+    with running(tmp_path_factory.mktemp("killed")) as app:
+        yield app
+
+
+def test_a_library_that_is_taken_away_while_it_is_shown_comes_back(visit, app) -> None:
+    fabricate(app.runs_dir, "fox", steps=80)
+    visitor, aside = visit(), app.runs_dir.with_name("aside")
+    visitor.page.wait_for_selector("#runs [data-run=fox]")
+
+    app.runs_dir.rename(aside)
+    visitor.page.wait_for_selector("#runs [data-run=fox]", state="detached")
+    app.runs_dir.write_text("no folder", encoding="utf-8")
+    visitor.page.click("#train")
+    visitor.page.wait_for_selector("#choice-told .wrong:has-text('cannot write to')")
+    visitor.page.wait_for_timeout(3000)  # the forecast of the settings comes and leaves it there
+    assert "choose another --runs-dir" in visitor.page.inner_text("#choice-told")
+
+    app.runs_dir.unlink()
+    aside.rename(app.runs_dir)
+    visitor.page.click("#runs [data-run=fox]")
+    visitor.wait(GROWS.format(79))
+    shutil.rmtree(app.runs_dir / "fox")
 
 
 def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path: Path) -> None:
@@ -41,22 +72,3 @@ def test_a_run_that_died_with_its_app_is_found_and_goes_on(visit, app, tmp_path:
     visitor.page.click("#stop")
     visitor.page.wait_for_selector("#resume")
     assert run_dir.state(run) == "stopped"
-
-
-def test_a_library_that_is_taken_away_while_it_is_shown_comes_back(visit, app) -> None:
-    fabricate(app.runs_dir, "fox", steps=80)
-    visitor, aside = visit(), app.runs_dir.with_name("aside")
-    visitor.page.wait_for_selector("#runs [data-run=fox]")
-
-    app.runs_dir.rename(aside)
-    visitor.page.wait_for_selector("#runs [data-run=fox]", state="detached")
-    app.runs_dir.write_text("no folder", encoding="utf-8")
-    visitor.page.click("#train")
-    visitor.page.wait_for_selector("#choice-told .wrong:has-text('cannot write to')")
-    visitor.page.wait_for_timeout(3000)  # the forecast of the settings comes and leaves it there
-    assert "choose another --runs-dir" in visitor.page.inner_text("#choice-told")
-
-    app.runs_dir.unlink()
-    aside.rename(app.runs_dir)
-    visitor.page.click("#runs [data-run=fox]")
-    visitor.wait(GROWS.format(79))

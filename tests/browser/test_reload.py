@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from conftest import App, running
+from conftest import App, lent
 from runs import request, write_text
 
 from lm import run_dir, trainer
@@ -17,13 +16,12 @@ N_TOKENS = "#set-SampleConfig-max_new_tokens input[type=number]"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for the file, over a model that takes a dozen seconds for 2,000 tokens."""
-    folder: Path = tmp_path_factory.mktemp("reload")
+def app(lasting_app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The lasting app, with nothing but a model that takes a dozen seconds for 2,000 tokens."""
     slow = dict(n_layer=32, n_head=4, n_embd=256, block_size=64)
-    text = write_text(folder / "fox.txt")
-    trainer.train(run_dir.create(folder / "runs", "slow"), request(text, model=slow, steps=1, eval_windows=1))
-    with running(folder) as app:
+    text = write_text(tmp_path_factory.mktemp("reload") / "fox.txt")
+    with lent(lasting_app, is_empty=True) as app:
+        trainer.train(run_dir.create(app.runs_dir, "slow"), request(text, model=slow, steps=1, eval_windows=1))
         yield app
 
 

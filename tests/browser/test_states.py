@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import App, running
+from conftest import App, lent
 
 from lm import launch, run_dir
 from playground.text import say
@@ -19,9 +19,9 @@ WRONG_KIND = {"en-US": "only text files are read", "ja-JP": "読めない種類�
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """One app for the file, over nothing."""
-    with running(tmp_path_factory.mktemp("states")) as app:
+def app(lasting_app: App) -> Iterator[App]:
+    """The lasting app, without a run."""
+    with lent(lasting_app, is_empty=True) as app:
         yield app
 
 
@@ -40,15 +40,18 @@ def test_who_tries_without_a_model_is_told_once_beside_the_button(visit, locale:
 
 
 @pytest.mark.parametrize("locale", WRONG_KIND)
-@pytest.mark.parametrize("name", ["paper.pdf", "photos.zip"])
-def test_a_file_of_no_kind_that_is_read_is_refused_in_words(visit, tmp_path: Path, locale: str, name: str) -> None:
-    (tmp_path / name).write_bytes(b"%PDF-1.7")
+def test_a_file_of_no_kind_that_is_read_is_refused_in_words(visit, tmp_path: Path, locale: str) -> None:
     visitor = visit(locale=locale, reduced_motion="reduce")
+    page = visitor.page
     visitor.tab("corpus")
-    visitor.page.set_input_files("#files input[type=file]", tmp_path / name)
-    visitor.page.wait_for_selector(f".toast-body:has-text('{WRONG_KIND[locale]}')")
-    assert visitor.page.evaluate(MOVING) == 0
-    visitor.screenshot(f"toast-{name}-{locale}")
+    for name in ("paper.pdf", "photos.zip"):
+        (tmp_path / name).write_bytes(b"%PDF-1.7")
+        page.set_input_files("#files input[type=file]", tmp_path / name)
+        page.wait_for_selector(f".toast-body:has-text('{WRONG_KIND[locale]}')")
+        assert page.evaluate(MOVING) == 0
+        visitor.screenshot(f"toast-{name}-{locale}")
+        page.dispatch_event(".toast-close", "click")  # without a pointer over it, which fades it
+        page.wait_for_selector(".toast-body", state="detached")
 
 
 def test_stop_stands_where_train_stood_and_on_a_phone_the_run_is_seen(visit, app: App) -> None:
