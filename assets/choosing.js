@@ -53,6 +53,18 @@ if (element.closest('#command')) {
   });
 }
 
+// What is wrong stands at its setting, too: by a rule, for a setting in a closed group is not there yet.
+if (element.closest('#command')) {
+  const marks = document.head.appendChild(document.createElement('style'));
+  const quoted = (words) => `"${words.replace(/["\\]/g, '\\$&')}"`;
+  watch('value', () => {
+    const wrong = [...element.querySelectorAll('[data-wrong]')].map(({dataset, textContent}) => [CSS.escape(dataset.wrong), textContent]);
+    const edge = '{ border-left: 3px solid var(--red) !important; padding-left: 9px !important; }';
+    const told = 'display: block; margin-top: 6px; font-size: 13px; color: var(--red);';
+    marks.textContent = wrong.map(([id, words]) => `#${id} ${edge} #${id}::after { content: ${quoted(words)}; ${told} }`).join(' ');
+  });
+}
+
 // What is unwise is marked where it is set, too: by a rule, for a setting in a closed group is not there yet.
 if (element.closest('#plan')) {
   const marks = document.head.appendChild(document.createElement('style'));

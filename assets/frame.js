@@ -77,12 +77,21 @@ function askName(run, words, edit) {
   field.setAttribute('aria-label', words.rename);
   const save = Object.assign(document.createElement('button'), {textContent: words.save});
   form.append(field, save);
+  // What is wrong with the name is said here too: the library may be long, and its own words far below.
+  const told = document.getElementById('library-told');
+  const refused = new MutationObserver(() => {
+    const words = told.querySelector('.note')?.textContent || '';
+    form.querySelector('.note')?.remove();
+    if (words) form.append(Object.assign(document.createElement('p'), {className: 'note wrong', role: 'alert', textContent: words}));
+    field.focus();
+  });
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const to = field.value.trim();
     if (to === run) { closeMenu(true); return; }
     // The form stays, with what was typed, until the run has its name: another may have it.
     goOn(`[data-run="${CSS.escape(run)}"]`, `[data-run="${CSS.escape(to)}"]`);
+    refused.observe(told, {childList: true, subtree: true, characterData: true});
     trigger('edit', {run, deed: 'rename', to});
   });
   menu.replaceChildren(form);

@@ -80,7 +80,7 @@ def command(space: Workspace, corpus: str | None, recipe_name: str, name: str, l
         configs = gathered(recipe, values, language)
         space.planner.end(unless=argv(space, corpus, recipe_name, language, values))
     except ConfigError as error:
-        return fault(error, language)
+        return fault(error, language) + settings_form.marks(FIELDS, error, language)
     name, path = run_name(space, corpus, recipe_name, name), space.path(corpus)
     shown = (
         path.name if space.share.queue else str(path)
@@ -213,6 +213,7 @@ def build(w: SimpleNamespace) -> None:
     with gr.Column(elem_classes="card"):
         w.command = gr.HTML(elem_id="command", **html)
         w.open = gr.UploadButton(text.label("elsewhere.load"), file_types=[".json"], elem_id="open-settings", size="sm")
+        w.open_told = gr.HTML(elem_id="open-told", apply_default_css=False)
 
 
 def connect(page: SimpleNamespace, on: Edge) -> None:
@@ -231,11 +232,14 @@ def connect(page: SimpleNamespace, on: Edge) -> None:
 
     on(w.cards.select, select, language, [w.dial, *chosen])
     on(w.dial.select, turn, [corpus, language], [w.dial, *chosen], told=w.choice_told)
-    on(w.open.upload, open_settings, [w.open, language], chosen, told=w.choice_told)
+    on(w.open.upload, open_settings, [w.open, language], chosen, told=w.open_told)
     on(page.app.load, arrive, None, chosen, told=w.choice_told)
     on([corpus.change, language.change], about_text, [corpus, language], w.about, is_look=True)
     changed = [one.change for one in (w.recipe, corpus, *w.settings)]
     asked = [corpus, w.recipe, w.name, language, *w.settings]
+    # What was refused holds no longer once something was set otherwise.
+    typed = dict(fn=None, js="() => ''", outputs=w.choice_told, show_progress="hidden", api_visibility="private")
+    gr.on([one.input for one in (w.name, *w.settings)], **typed)
     on([*changed, w.name.change], command, asked, w.command, trigger_mode="always_last")
     measured = [corpus, w.recipe, language, *w.settings]
     on(changed, forecast, measured, w.plan, told=w.plan, trigger_mode="always_last", concurrency_limit=4)

@@ -8,6 +8,7 @@ cure.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
 from lm.errors import ConfigError
 from lm.settings import Config, settings
 from playground import text
+from playground.markup import escape
+from playground.translate import translated
 
 RECIPE_CONFIGS = (DataConfig, ModelConfig, TrainConfig)
 # These are decided when a text is read, on the Corpus tab; the text that is trained on is clean already.
@@ -88,6 +91,25 @@ def gather(fields: Sequence[Field], values: Sequence[Any], bases: Sequence[Confi
             raise ConfigError(text.say("error.empty_setting", language, label=label, default=f.default))
         changes[config][f.name] = _typed(value, f.default)
     return [dataclasses.replace(base, **changes[type(base)]) for base in bases]
+
+
+def marks(fields: Sequence[Field], error: ConfigError, language: str) -> str:
+    """What is wrong with which widget, unseen, for `assets/choosing.js`: each fault stands at the setting it begins with."""
+    wrong: dict[str, list[str]] = {}
+    for line in str(error).splitlines():
+        if place := _meant(fields, line, language):
+            wrong.setdefault(place, []).append(translated(line.removeprefix("- "), language))
+    return "".join(f'<i hidden data-wrong="{place}">{escape("; ".join(said))}</i>' for place, said in wrong.items())
+
+
+def _meant(fields: Sequence[Field], line: str, language: str) -> str:
+    """The element of the first setting that is named in `line`, by its name or its label; empty where none is."""
+    found = []
+    for config, f in fields:
+        label = re.escape(text.say(text.setting_key(config, f.name, "label"), language))
+        if at := re.search(rf"\b{f.name}\b|{label}", line):
+            found.append((at.start(), -len(at[0]), element_id(config, f.name)))
+    return min(found, default=(0, 0, ""))[2]
 
 
 def symbols_css(fields: Iterable[Field]) -> str:

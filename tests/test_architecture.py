@@ -224,7 +224,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/keepsake.py": {
         "lm.errors", "playground.text", "playground.theme", "playground.timeline", "playground.views", "PIL", "matplotlib",
     },
-    "playground/settings_form.py": {"lm.errors", "lm.config", "lm.settings", "playground.text", "gradio"},
+    "playground/settings_form.py": {"lm.errors", "lm.config", "lm.settings", "playground.markup", "playground.text", "playground.translate", "gradio"},
     "playground/tabs/__init__.py": set(),
     "playground/tabs/corpus.py": {
         "lm.errors", "lm.config", "lm.settings", "lm.corpus", "lm.texts", "playground.edge", "playground.equivalents", "playground.markup",

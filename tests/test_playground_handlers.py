@@ -77,7 +77,7 @@ def test_nothing_to_read_is_said_and_not_tried(space: Workspace) -> None:
     with pytest.raises(CorpusError, match="drop"):
         corpus.read_files(space, None, "auto", "", "en")
     with pytest.raises(CorpusError, match="貼り付け"):
-        corpus.read_pasted(space, " \n", "ja")
+        corpus.read_pasted(space, " \n\u200b\ufeff", "ja")  # nobody sees anything of it
 
 
 def test_tokenizers_are_compared_side_by_side(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -119,4 +120,25 @@ def test_the_help_of_a_setting_ends_with_its_default(config: type, f: dataclasse
     elif isinstance(f.default, bool):
         assert english.endswith(f" Default: {'on' if f.default else 'off'}.") and "既定値" in japanese
     else:
-        assert english.endswith(f". Default: {f.default}.") and japanese.endswith(f"既定値:{text.NO_BREAK}{f.default}。")
+        assert english.endswith(f". Default: {f.default}.") and japanese.endswith(
+            f"既定値:{text.NO_BREAK}{f.default}。"
+        )
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_each_fault_stands_at_the_setting_it_is_about(space: Workspace, language: str) -> None:
+    [corpus] = space.names()
+
+    def marked(**changes: object) -> dict[str, str]:
+        values = [
+            changes.get(f.name, value) for (_, f), value in zip(choosing.FIELDS, choosing.recipe_values("quickstart"))
+        ]
+        shown = choosing.command(space, corpus, "quickstart", "", language, *values)
+        return dict(re.findall(r'<i hidden data-wrong="([^"]+)">(.*?)</i>', shown))
+
+    assert marked() == {}
+    wrong = marked(block_size=10**6, lr=-1.0)
+    assert list(wrong) == ["set-ModelConfig-block_size", "set-TrainConfig-lr"] and "65536" in wrong[list(wrong)[0]]
+    assert ("below" in wrong["set-TrainConfig-lr"]) == (language == "en")
+    assert list(marked(n_embd=130)) == ["set-ModelConfig-n_embd"]  # it begins with that name
+    assert list(marked(lr=None)) == ["set-TrainConfig-lr"]  # told by its label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,7 +41,7 @@ def read_files(space: Workspace, files: Sequence[str] | None, aozora: str, colum
 
 def read_pasted(space: Workspace, pasted: str, language: str) -> str:
     """Inputs: a text. Outputs: the name of the clean text."""
-    if not pasted.strip():
+    if all(unicodedata.category(character)[0] in "ZC" for character in pasted):  # spaces, and what nobody sees
         raise CorpusError(say("corpus.no_paste", language))
     space.check_room(len(pasted.encode("utf-8", errors="replace")), language)
     return space.add_text(pasted)

@@ -107,7 +107,7 @@ def test_markup_in_a_text_its_name_and_its_settings_is_shown(visitor) -> None:
     with page.expect_file_chooser() as chooser:
         page.click("#open-settings")
     chooser.value.set_files(dict(name="x.json", mimeType="application/json", buffer=settings))
-    assert is_shown(visitor, "#choice-told .note", "onerror")
+    assert is_shown(visitor, "#open-told .note", "onerror")
 
 
 def test_markup_in_a_link_with_settings_is_refused_in_words(browser, app) -> None:

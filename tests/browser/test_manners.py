@@ -92,7 +92,8 @@ def test_the_library_is_worked_with_keys_alone_and_gives_everything_back(visit, 
     page.keyboard.press("F2")
     page.fill(".menu input", "old")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#library-told .note:has-text('already exists')")
+    page.wait_for_selector(".menu .note:has-text('already exists')")
+    assert not page.is_visible("#library-told")  # it is said once, beside the name
     assert page.evaluate("document.activeElement.matches('.menu input') && document.activeElement.value") == "old"
     page.fill(".menu input", "vixen")  # what was refused stands there until it is changed
     page.keyboard.press("Enter")
@@ -121,6 +122,14 @@ def test_a_recipe_its_advice_and_a_link(visit, app, runs) -> None:
     page.click("[data-show=set-DataConfig-keep_ids]")
     page.wait_for_selector("#set-DataConfig-keep_ids")
     visitor.wait("getComputedStyle(document.querySelector('#set-DataConfig-keep_ids')).borderLeftWidth === '3px'")
+    vocabulary, told = "#set-DataConfig-vocab_size", "getComputedStyle(document.querySelector('{}'), '::after').content"
+    page.fill(f"{vocabulary} input", "-5")
+    visitor.wait(f"{told.format(vocabulary)}.includes('vocab_size=-5')")  # what is wrong stands at its field
+    page.click("#train")
+    page.wait_for_selector("#choice-told .note:has-text('vocab_size=-5')")
+    page.fill(f"{vocabulary} input", "1024")
+    page.wait_for_selector("#choice-told .note", state="hidden")
+    visitor.wait(f"{told.format(vocabulary)} === 'none'")
     page.click("#recipe .more-about summary")
     for width, height in SIZES:
         page.set_viewport_size(dict(width=width, height=height))
