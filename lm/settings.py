@@ -94,7 +94,12 @@ def fault(f: dataclasses.Field, value: Any) -> str:
     if wanted is float and not math.isfinite(value):
         return f"{f.name}={value} is not finite; use for example {f.default!r}"
     if low is not None and value < low:
-        return f"{f.name}={value} is below the least allowed value; use {low:g} or more"
+        return f"{f.name}={value} is below the least allowed value; use {_plain(low)} or more"
     if high is not None and value > high:
-        return f"{f.name}={value} is above the greatest allowed value; use {high:g} or less"
+        return f"{f.name}={value} is above the greatest allowed value; use {_plain(high)} or less"
     return ""
+
+
+def _plain(bound: float) -> str:
+    """A bound as one types it: 2147483647, not 2.14748e+09."""
+    return str(int(bound)) if float(bound).is_integer() else f"{bound:g}"

@@ -107,3 +107,8 @@ def test_flags_lead_back_to_the_settings_they_were_made_from(name: str, changes:
     words = flags(RECIPES[name], *wanted)
     arguments = build_parser().parse_args(["train", "--data", "x.txt", *words])
     assert override(find(arguments.recipe), vars(arguments)) == wanted
+
+
+def test_a_bound_is_told_as_it_can_be_typed() -> None:
+    [fault] = problems(SampleConfig(seed=2**40))
+    assert fault.endswith(f"use {2**31 - 1} or less")
