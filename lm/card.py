@@ -35,6 +35,7 @@ LICENSES = ("mit", "apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-
 KANA = re.compile("[\u3041-\u30ff]")
 # Of a card's metadata; ours have 1,000 characters. The time that YAML takes grows with the square of its brackets.
 MOST_METADATA, MOST_BRACKETS = 8_000, 200
+MOST_CARD = 500_000  # characters; a long card has 30,000. assumed
 ENGLISH = re.compile(r"\b(the|and|of|to|is)\b", re.IGNORECASE)
 
 TEMPLATE = """
@@ -131,6 +132,10 @@ def card_text(run: RunDir, repo: str, choices: Choices = Choices(), which: str =
 def checked(text: str) -> str:
     """`text` itself if the Hub can read it as a card, else a `HubError` that names the fault."""
     cure = "edit the lines between the two --- at the top, or leave the card out to have one written"
+    if len(text) > MOST_CARD:
+        raise HubError(
+            f"the card has more than {MOST_CARD:,} characters; shorten it, or take the Markdown file it was to be"
+        )
     if (block := _metadata_block(text)) is None:
         raise HubError(f"the card has no metadata: it must begin with a block between two lines of ---; {cure}")
     if len(block) > MOST_METADATA:
@@ -324,6 +329,7 @@ def _quoted(text: str) -> str:
 def read_card(path: Path) -> str:
     """A card that the user wrote, checked."""
     try:
-        return checked(Path(path).read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            return checked(file.read(MOST_CARD + 1))  # of a file that never ends, no more
     except (OSError, UnicodeDecodeError) as error:
         raise HubError(f"cannot read the card {path}: {error}; save it as UTF-8") from None

@@ -221,6 +221,22 @@ def test_a_hostile_card_is_refused_at_once(text: str) -> None:
     assert time.process_time() - began < 5
 
 
+def test_a_card_in_a_file_may_have_so_many_characters_and_none_more(tmp_path: Path) -> None:
+    path, head = tmp_path / "card.md", "---\nlicense: mit\n---\n"
+    text = head + "狐" * (card.MOST_CARD - len(head))
+    path.write_text(text, encoding="utf-8", newline="\n")
+    assert card.read_card(path) == text
+    path.write_text(text + "x", encoding="utf-8", newline="\n")
+    with pytest.raises(HubError, match=f"more than {card.MOST_CARD:,} characters; shorten it"):
+        card.read_card(path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no file here never ends")
+def test_a_card_in_a_file_that_never_ends_is_refused_at_once() -> None:
+    with pytest.raises(HubError, match="more than"):
+        card.read_card(Path("/dev/zero"))
+
+
 def test_the_picture_is_a_picture(shared_fox: RunDir) -> None:
     picture = loss_png(shared_fox)
     assert picture.startswith(b"\x89PNG\r\n\x1a\n") and loss_png(shared_fox) == picture

@@ -162,6 +162,9 @@ ROWS = {
     "the card has no metadata: it must begin with a block between two lines of ---; {cure}": (
         "カードにメタデータがありません。二つの --- の行にはさまれた部分ではじめてください。{cure}"
     ),
+    "the card has more than {most} characters; shorten it, or take the Markdown file it was to be": (
+        "カードが {most} 文字を超えています。短くするか、カードの Markdown ファイルを選び直してください"
+    ),
     "the card's metadata has {n} characters; keep it below {most}": (
         "カードのメタデータが {n} 文字あります。{most} 文字より短くしてください"
     ),
