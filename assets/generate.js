@@ -171,18 +171,11 @@ document.addEventListener('click', ({target}) => {
 
 // A reload forgets the texts, for they are the server's. This browser keeps what stood here and shows it once more, to be
 // read and copied; the first words stand in their field again.
-const KEY = 'lm-written';
 const field = () => document.querySelector('#prompt textarea');
-let left = null;
-try {
-  if (performance.getEntriesByType('navigation')[0]?.type === 'reload') left = JSON.parse(sessionStorage.getItem(KEY));
-  sessionStorage.removeItem(KEY);
-} catch { /* a private window */ }
-addEventListener('pagehide', () => {
+let left = overReload('lm-written', () => {
   const {prompt, samples, writing} = drawn.value;
   const texts = samples.map(({tokens}) => prompt + tokens.join(''));
-  const typed = field()?.value || '';
-  try { sessionStorage.setItem(KEY, JSON.stringify({typed, texts, isBroken: Boolean(writing)})); } catch { /* full, or private */ }
+  return {typed: field()?.value || '', texts, isBroken: Boolean(writing)};
 });
 
 const retype = (typed) => { // the field comes after what is written

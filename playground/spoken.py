@@ -2,7 +2,8 @@
 
 A piece of ASGI in front of Gradio, whose page says that it is English and takes the words of widgets from the browser's
 language: `<html lang>` is written as it is, and `assets/language.js` has the browser say the same before Gradio asks.
-`assets/frames.js` stands beside it, for the same reason: it must come before Gradio's own scripts.
+`assets/frames.js` stands beside it, for the same reason: it must come before Gradio's own scripts. So does what the
+scripts of several components use.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from playground.text import language_of
 from playground.theme import asset
 
-FIRST_SCRIPTS = ("language.js", "frames.js", "still.js")
+FIRST_SCRIPTS = ("language.js", "frames.js", "still.js", "over_reload.js")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]

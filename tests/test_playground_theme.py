@@ -70,6 +70,7 @@ def test_no_list_stands_in_a_has() -> None:
         "first_minute.js",
         "frame.js",
         "keys.js",
+        "over_reload.js",
         "reload.js",
         "still.js",
         "again.js",
