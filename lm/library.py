@@ -77,7 +77,8 @@ def restore(runs_dir: Path, entry: str) -> RunDir:
     """Bring a deleted run back, under its old name or, if that is taken by now, one beside it."""
     gone = next((one for one in trash(runs_dir) if one.entry == entry), None)
     if gone is None:
-        raise RunError(f"{entry!r} is not in the trash of {runs_dir} any more; it was restored, or removed for good")
+        name = entry.partition("-")[2] or entry
+        raise RunError(f"run {name!r} was restored already, or removed for good; look for it among the runs")
     back = Path(runs_dir) / free_name(runs_dir, gone.name)
     _move(Path(runs_dir) / TRASH / entry, back)
     return RunDir(back)

@@ -179,7 +179,8 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     entered = [page.language, page.corpus.corpus, page.corpus.sample, *taught]
     on(app.load, load, None, [*entered, *page.chosen], is_look=True)
     runs = [page.frame.library.select, page.frame.status_bar.select]
-    on(runs, select, page.language, page.chosen, is_look=True, trigger_mode="always_last")
+    told = page.frame.told  # what was refused there is over when another run is looked at
+    on(runs, select, page.language, page.chosen, told=told, is_look=True, trigger_mode="always_last")
     seen = [page.selected, page.cursor, page.language]
     manners = dict(queue=False, trigger_mode="once")  # outside the queue a tick is one request. assumed cheaper
     on(page.frame.pace.look, tick, seen, page.watched, is_look=True, **manners)

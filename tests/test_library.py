@@ -106,13 +106,13 @@ def test_deleting_removes_for_good_what_lay_too_long(runs: Path, monkeypatch: py
 def test_a_run_that_is_not_in_the_trash_is_told(runs: Path) -> None:
     gone = library.delete(runs, "fox")
     library.restore(runs, gone.entry)
-    with pytest.raises(RunError, match="not in the trash"):
+    with pytest.raises(RunError, match="was restored already"):
         library.restore(runs, gone.entry)
 
 
 @pytest.mark.parametrize("entry", ["..", "../owl", ".", ""])
 def test_nothing_but_the_trash_is_restored(runs: Path, entry: str) -> None:
-    with pytest.raises(RunError, match="not in the trash"):
+    with pytest.raises(RunError, match="was restored already"):
         library.restore(runs, entry)
 
 

@@ -43,8 +43,8 @@ ROWS = {
     "a run named {name} already exists in {folder}; choose another name": (
         "{name} という学習はすでに {folder} にあります。別の名前にしてください"
     ),
-    "{entry} is not in the trash of {folder} any more; it was restored, or removed for good": (
-        "{entry} は {folder} のごみ箱にもうありません。元に戻されたか、完全に削除されました"
+    "run {name} was restored already, or removed for good; look for it among the runs": (
+        "{name} はもう元に戻したか、完全に削除されています。ライブラリを確かめてください"
     ),
     "run {name} is being trained, or waits for it; stop it, then {deed} it": (
         "{name} は学習中か順番待ちです。停止してから{deed:word}してください"

@@ -95,6 +95,20 @@ def test_what_comes_from_a_person_stands_there_as_text(visitor) -> None:
     assert visitor.page.locator("#written b, #written img").count() == 0
 
 
+def test_a_paragraph_runs_in_the_direction_of_its_letters(visitor) -> None:
+    box, given = "#written .written", "#written .given"
+    for prompt, is_right in (("שלום ", True), ("The ", False)):
+        write(visitor, prompt)
+        left, middle = (
+            visitor.page.evaluate(
+                "(place) => { const box = document.querySelector(place).getBoundingClientRect(); return (box.left + box.right) / 2; }",
+                place,
+            )
+            for place in (given, box)
+        )
+        assert (left > middle) == is_right
+
+
 def test_a_range_of_settings_and_two_models_stand_side_by_side(visitor) -> None:
     page = visitor.page
     write(visitor)
