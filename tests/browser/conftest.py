@@ -190,12 +190,12 @@ class Visitor:
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
     def overflowing(self) -> list[str]:
-        """What stands out of the window to the right."""
+        """What stands out of the window to the right, but for what a table that scrolls has there."""
         return self.page.evaluate(
             """() => [...document.querySelectorAll('#frame *')].filter((e) => {
                 const box = e.getBoundingClientRect();
                 if (!box.width || box.right <= innerWidth + 1) return false;
-                return getComputedStyle(e).visibility !== 'hidden' && !e.closest('svg');
+                return getComputedStyle(e).visibility !== 'hidden' && !e.closest('svg, .scroll > *');
             }).map((e) => `${e.tagName}#${e.id}.${e.className}`)"""
         )
 
