@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,26 +25,19 @@ from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from tqdm import tqdm
 
-from lm import batches, bundle, checkpoint, convert, hub, prepare, run_dir, wire
-from lm.errors import HubError, LMError
+from lm import checkpoint, convert, hub, run_dir, settle, wire
+from lm.errors import HubError
 from lm.files import MOST_FETCHED_GIGABYTES, MOST_JSON_BYTES, SPARED_GIGABYTES
 from lm.hub import Cancelled, Progress
 from lm.records import is_count
-from lm.run_dir import RunDir, Status
-from lm.scratch import scratch
-from lm.tokenizer import load_tokenizer
 
 BYTES_PER_WEIGHT = (0.9, 8.5)  # from 8 bits to float64, with some room for names
 HEADER_BYTES = 16_000_000
 SLACK_BYTES = 1_000_000  # beyond twice what was said: a part may come again after a break
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-MOST_THREADS = 1024
 BLOCK_BYTES = 1 << 20
 # What everybody calls OpenAI's GPT-2, and where it lies.
 OPENAI_NAMES = {f"gpt2{size}": f"openai-community/gpt2{size}" for size in ("", "-medium", "-large", "-xl")}
-RUN_FILES = ("training/config.json", "training/metrics.jsonl", "training/samples.jsonl")
-RESUME_FILES = (f"resume/{checkpoint.STATE}", "resume/train.bin", "resume/val.bin", "resume/status.json",
-                "resume/last/model.safetensors", "resume/best/model.safetensors")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -112,7 +104,7 @@ def pull(
         return Pulled(folder, "", "", run_dir.is_run(named.folder), False)
     if to is not None and Path(to).exists():
         raise HubError(f"{to} exists already; name another place with --to, or remove it first")
-    whole = checkpoint.FILES if to is None else (*checkpoint.FILES, *RUN_FILES, *RESUME_FILES)
+    whole = checkpoint.FILES if to is None else (*checkpoint.FILES, *settle.RUN_FILES, *settle.RESUME_FILES)
     fetch = _Fetch(hub.connect(token), named, whole, most_gigabytes, cache, progress, check_room)
     try:
         with hub.explaining(named.repo), hub.quietly():
@@ -323,113 +315,13 @@ def check_weights(folder: Path, size: int) -> None:
 def _local(folder: Path) -> Path:
     """A folder of this machine: the checkpoint of a run, or itself if its weights are no pickle."""
     found = checkpoint.find_checkpoint(folder, folder.parent)
-    _try_out(found)
+    settle.try_out(found)
     return found
-
-
-def _try_out(folder: Path) -> None:
-    """Load the model and its tokenizer once: whoever pulls learns at once whether they work here."""
-    checkpoint.load_model(folder)
-    load_tokenizer(folder)
 
 
 def _settled(snapshot: Path, repo: str, commit: str, to: Path | None) -> Pulled:
     """The cached files as they are, or made into `to`."""
     if to is None:
-        _try_out(snapshot)
+        settle.try_out(snapshot)
         return Pulled(snapshot, repo, commit, False, False)
-    is_run, has_state = ((snapshot / name).is_file() for name in (RUN_FILES[0], RESUME_FILES[0]))
-    notes = _settle(snapshot, Path(to), is_run, has_state)
-    return Pulled(Path(to), repo, commit, is_run, is_run and has_state, notes)
-
-
-def _settle(snapshot: Path, to: Path, is_run: bool, has_state: bool) -> tuple[str, ...]:
-    """Make `to` out of the cached files, whole or not at all."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with scratch(to.parent) as folder:
-        place = folder / to.name
-        place.mkdir()
-        if is_run:
-            notes = _as_run(snapshot, RunDir(place), has_state)
-        else:
-            _copy(snapshot, place, checkpoint.FILES)
-            _try_out(place)
-            notes = ()
-        os.rename(place, to)
-    return notes
-
-
-def _as_run(snapshot: Path, run: RunDir, has_state: bool) -> tuple[str, ...]:
-    """The run directory that was pushed, as far as it was."""
-    said = run_dir.read_json(snapshot / RUN_FILES[0])
-    if not isinstance(said, dict):
-        raise HubError("its training/config.json holds no settings; choose another model")
-    top = run.last if said.get("checkpoint") == "last" else run.best
-    _copy(snapshot, top, checkpoint.FILES)
-    _try_out(top)
-    for name in RUN_FILES:
-        _copy_file(snapshot / name, run.path / Path(name).name)
-    _copy(snapshot, run.path, ("tokenizer.json", "tokenizer_config.json"))
-    notes = _adapt(run, said)
-    run_dir.write_status(run, _status(run, snapshot / "resume" / "status.json"))
-    if has_state:
-        _add_state(snapshot, run, top)
-    return notes
-
-
-def _adapt(run: RunDir, said: dict[str, Any]) -> tuple[str, ...]:
-    """Check the settings of a run from elsewhere, and let it train on what this machine has."""
-    from lm.device import choose_device
-
-    setup = prepare.load(run)
-    if not 1 <= setup.threads <= MOST_THREADS:
-        raise HubError(
-            f"its training/config.json says threads={setup.threads}, which no machine has; choose another model"
-        )
-    try:
-        choose_device(setup.device.type)
-    except LMError:
-        here = choose_device("auto").type
-        run_dir.write_json(run.config, said | dict(device=here, precision="float32"))
-        return (
-            f"it was trained on {setup.device.type}, which is not here: training goes on on {here}, and not bit for "
-            "bit",
-        )
-    return ()
-
-
-def _status(run: RunDir, told: Path) -> Status:
-    """Where the run stands: as it was told, or as its last line says."""
-    records, _ = run_dir.read_metrics(run.path)
-    last = records[-1] if records else {}
-    status = Status("finished", last.get("step", 0), last.get("step", 0), last.get("time_seconds", 0.0), 0.0)
-    if not told.is_file():
-        return status
-    said = run_dir.read_json(told)
-    if not isinstance(said, dict):
-        raise HubError("its resume/status.json holds no status; choose another model")
-    known = {name: said[name] for name in bundle.SHARED_STATUS if type(said.get(name)) is type(getattr(status, name))}
-    return replace(status, **known | dict(state="finished" if known.get("state") == "finished" else "stopped"))
-
-
-def _add_state(snapshot: Path, run: RunDir, top: Path) -> None:
-    """What training goes on from; `CorpusError` if its tokens are not of this vocabulary."""
-    _copy_file(snapshot / RESUME_FILES[0], run.resume / checkpoint.STATE)
-    for tokens in (run.train_tokens, run.val_tokens):
-        _copy_file(snapshot / "resume" / tokens.name, tokens)
-        batches.open_tokens(tokens, prepare.load(run).model.vocab_size)
-    other = run.best if top == run.last else run.last
-    if (weights := snapshot / "resume" / other.name / checkpoint.WEIGHTS).is_file():
-        _copy(snapshot, other, (name for name in checkpoint.FILES if name != checkpoint.WEIGHTS))
-        _copy_file(weights, other / checkpoint.WEIGHTS)
-
-
-def _copy(source: Path, to: Path, names: Any) -> None:
-    for name in names:
-        if (source / name).is_file():
-            _copy_file(source / name, to / name)
-
-
-def _copy_file(source: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, to)
+    return Pulled(Path(to), repo, commit, *settle.settle(snapshot, Path(to)))

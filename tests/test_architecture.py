@@ -117,9 +117,9 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/bundle.py": {"lm.errors", "lm.run_dir", "lm.batches", "lm.checkpoint", "lm.convert", "lm.figure", "lm.tokenizer"},
     "lm/push.py": {"lm.errors", "lm.run_dir", "lm.scratch", "lm.bundle", "lm.card", "lm.hub", "huggingface_hub"},
+    "lm/settle.py": {"lm.errors", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.device", "lm.prepare", "lm.tokenizer"},
     "lm/pull.py": {
-        "lm.errors", "lm.files", "lm.records", "lm.run_dir", "lm.scratch", "lm.batches", "lm.bundle", "lm.checkpoint", "lm.convert", "lm.device",
-        "lm.hub", "lm.prepare", "lm.tokenizer", "lm.wire", "huggingface_hub", "numpy", "tqdm",
+        "lm.errors", "lm.files", "lm.records", "lm.run_dir", "lm.checkpoint", "lm.convert", "lm.hub", "lm.settle", "lm.wire", "huggingface_hub", "numpy", "tqdm",
     },
     "lm/space.py": {"lm.errors", "lm.hub", "huggingface_hub"},
     "lm/backup.py": {"lm.errors", "lm.library", "lm.run_dir", "lm.scratch", "lm.hub", "huggingface_hub"},
