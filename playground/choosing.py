@@ -212,8 +212,8 @@ def build(w: SimpleNamespace) -> None:
         w.settings = settings_form.form(FIELDS, first)
     with gr.Column(elem_classes="card"):
         w.command = gr.HTML(elem_id="command", **html)
-        w.open = gr.UploadButton(text.label("elsewhere.load"), file_types=[".json"], elem_id="open-settings", size="sm")
         w.open_told = gr.HTML(elem_id="open-told", apply_default_css=False)
+        w.open = gr.UploadButton(text.label("elsewhere.load"), file_types=[".json"], elem_id="open-settings", size="sm")
 
 
 def connect(page: SimpleNamespace, on: Edge) -> None:

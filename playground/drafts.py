@@ -26,7 +26,8 @@ DEFAULT = SampleConfig()
 class Draft:
     """`given` are the ids of the prompt (or of what an empty one continues), `samples` those written after it.
 
-    `model` is `run/which`. `is_bent` says that a token was chosen by hand, so that no seed alone writes it again.
+    `model` is `run/which`. `is_bent` says that a token was chosen by hand, or that the text went on with other settings,
+    so that no seed alone writes it again.
     """
 
     model: str = ""
@@ -108,7 +109,15 @@ def command(draft: Draft, title: str) -> str:
     """The `lm generate` that writes this text; `title` is what the model is called there."""
     flags = [f"--{name.replace('_', '-')} {value}" for name, value in _differences(draft).items()]
     which = ["--checkpoint last"] if draft.model.endswith("/last") else []
-    return " ".join(["lm generate", shlex.quote(title), *which, f"--prompt{'=' if draft.prompt.startswith('-') else ' '}{shlex.quote(draft.prompt)}", *flags])
+    return " ".join(
+        [
+            "lm generate",
+            shlex.quote(title),
+            *which,
+            f"--prompt{'=' if draft.prompt.startswith('-') else ' '}{shlex.quote(draft.prompt)}",
+            *flags,
+        ]
+    )
 
 
 def python(draft: Draft, title: str) -> str:

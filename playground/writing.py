@@ -82,7 +82,8 @@ def go_on(space: Workspace, draft: Draft, language: str, *values: Any) -> Iterat
     model, tokenizer = load(space, draft.model, language)
     config = replace(sampling(values, language), seed=draft.config.seed, num_samples=len(draft.samples))
     limits.check_writing(space.share.limits, config.max_new_tokens * config.num_samples, language)
-    begun = replace(draft, config=config, before=draft.remembered())
+    is_other = replace(config, max_new_tokens=draft.config.max_new_tokens) != draft.config
+    begun = replace(draft, config=config, is_bent=draft.is_bent or is_other, before=draft.remembered())
     growing = drafts.lengthen_all(space.share.turns, model, tokenizer, begun, config.max_new_tokens)
     yield from _show(space, begun, growing, language)
 

@@ -122,6 +122,13 @@ def test_a_text_that_goes_on_is_the_text_that_was_never_interrupted(trained: Wor
     assert longer.samples == written(trained, checkpoint=checkpoint, num_samples=2, max_new_tokens=55).samples
 
 
+def test_no_command_is_shown_for_what_one_command_does_not_write(trained: Workspace) -> None:
+    begun = written(trained, max_new_tokens=8)
+    for changes, is_shown in ((dict(max_new_tokens=4), True), (dict(temperature=1.4), False)):
+        *_, elsewhere, _ = last(writing.go_on(trained, begun, "en", *settings(**changes)))
+        assert ("lm generate" in elsewhere) == is_shown and ("undo" in elsewhere) != is_shown
+
+
 def test_another_seed_is_shown_and_can_be_had_again(trained: Workspace) -> None:
     first = written(trained)
     seed, page, draft, *_ = last(writing.again(trained, FOX, "The ", first, "en", *settings()))

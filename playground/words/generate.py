@@ -44,8 +44,9 @@ WORDS = {
         "再読み込みなどで、この文はもう残っていません。「書く」でもう一度書けます。",
     ),
     "generate.bent": (
-        "You chose a token by hand, so no seed alone writes this text; undo the choice to see its command.",
-        "トークンを手で選んだ文なので、シードだけでは再現できません。元に戻すとコマンドが出ます。",
+        "A token was chosen by hand, or the settings were changed on the way, so no seed alone writes this text; undo that "
+        "to see its command.",
+        "トークンを手で選んだか、途中で設定を変えた文なので、シードだけでは再現できません。元に戻すとコマンドが出ます。",
     ),
     "written.tokens": (
         "The text, token by token: arrow keys move, Enter shows the alternatives",
