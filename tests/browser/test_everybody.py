@@ -129,6 +129,7 @@ def test_escape_stops_what_is_written_and_a_stopped_button_leaves_the_focus_to_t
     page.click(".group .label-wrap:has-text('More ways')")
     for name, value in (("num_samples", MANY), ("max_new_tokens", LONG)):
         page.fill(f"#set-SampleConfig-{name} input[type=number]", str(value))
+        visitor.wait(f"document.querySelector('#set-SampleConfig-{name} input[type=range]').value === '{value}'")
     page.focus("#prompt textarea")
     for stop in (lambda: keys.press("Escape"), lambda: (page.focus("#stop-writing"), keys.press("Enter"))):
         keys.press("Control+Enter")
