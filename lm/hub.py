@@ -228,7 +228,7 @@ def begun(work: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - broad: carried over to who asks for the result, and raised there
+        except BaseException as error:  # broad: carried over to who asks for the result, and raised there
             outcome.set_exception(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()

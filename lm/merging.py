@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers import Regex, pre_tokenizers
@@ -85,5 +86,5 @@ def _learnt(own: Tokenizer, tokens: Path) -> dict[bytes, int]:
 
 def _lowest(pieces: list[bytes], ranks: Mapping[bytes, int]) -> tuple[int, int] | None:
     """(rank, index) of the pair to merge next: the one of lowest rank, the first of several; None if there is none."""
-    known = [(ranks[a + b], i) for i, (a, b) in enumerate(zip(pieces, pieces[1:])) if a + b in ranks]
+    known = [(ranks[a + b], i) for i, (a, b) in enumerate(pairwise(pieces)) if a + b in ranks]
     return min(known, default=None)

@@ -95,7 +95,7 @@ class _Push:
 
     def __init__(self, api: HfApi, config: PushConfig, progress: Progress) -> None:
         self.api, self.config, self.progress = api, config, progress
-        self.is_new, self.is_private = False, bool(config.private or config.with_resume and config.private is None)
+        self.is_new, self.is_private = False, bool(config.private or (config.with_resume and config.private is None))
         self.is_making = self.is_committing = False  # asked for, and no answer came
 
     def run(self, folder: Path, is_stopped: Callable[[], bool]) -> Pushed:
@@ -103,7 +103,7 @@ class _Push:
         check_sizes(files)
         there = self._look(is_stopped)
         text = (folder / bundle.CARD).read_text(encoding="utf-8")
-        self.api._validate_yaml(text)  # noqa: SLF001 - the client asks the Hub only after a repository was made
+        self.api._validate_yaml(text)  # the client asks the Hub only after a repository was made
         if there is None:
             self._make(is_stopped)
         stale = sorted(path for path in there or () if path not in files and path.split("/")[0] in bundle.FOLDERS)

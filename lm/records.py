@@ -24,7 +24,7 @@ def fault_of_metrics(record: Mapping[str, Any]) -> str:
     if not is_count(record.get("step", 0)):
         return f"step={_brief(record['step'])}"
     for name, value in record.items():
-        is_wrong = name in NUMBERS and not is_number(value) or name == "expert_shares" and not _are_shares(value)
+        is_wrong = (name in NUMBERS and not is_number(value)) or (name == "expert_shares" and not _are_shares(value))
         if is_wrong:
             return f"{name}={_brief(value)}"
     return ""

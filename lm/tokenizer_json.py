@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def parts(token: bytes, ranks: dict[bytes, int]) -> list[bytes]:
     """The pieces that byte pairs of lower rank than `token` leave of it: two, joined by the token's own merge."""
     pieces = [token[i : i + 1] for i in range(len(token))]
     while len(pieces) > 2:
-        candidates = [ranks.get(left + right, len(ranks) * 2) for left, right in zip(pieces, pieces[1:])]
+        candidates = [ranks.get(left + right, len(ranks) * 2) for left, right in pairwise(pieces)]
         lowest = min(candidates)
         if lowest >= ranks[token]:
             break
