@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.records import is_count
 from lm.settings import settings
 from playground.markup import count, duration, escape, figure
 from playground.text import say, setting_key
@@ -57,7 +58,7 @@ def begins(name: str, origins: Mapping[str, Mapping[str, Any]]) -> int:
     steps, known = 0, set()
     while (origin := origins.get(name) or {}) and name not in known and origin.get("checkpoint") != FRESH:
         known.add(name)
-        steps += origin.get("step") or 0
+        steps += step if is_count(step := origin.get("step")) else 0  # a damaged one says anything
         name = str(origin.get("run"))
     return steps
 

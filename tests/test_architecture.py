@@ -260,7 +260,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.views", "playground.watch", "playground.workspace", "gradio",
     },
     "playground/words/compare.py": set(),
-    "playground/overlay.py": {"lm.config", "lm.settings", "playground.markup", "playground.text", "playground.views"},
+    "playground/overlay.py": {"lm.config", "lm.records", "lm.settings", "playground.markup", "playground.text", "playground.views"},
     "playground/tabs/compare.py": {
         "lm.errors", "lm.config", "lm.processors", "lm.settings", "lm.recipes", "lm.run_dir", "playground.trainings", "playground.edge", "playground.equivalents", "playground.look", "playground.markup",
         "playground.overlay", "playground.text", "playground.theme", "playground.workspace", "gradio",
