@@ -49,7 +49,7 @@ start((value) => {
       span.setAttribute('aria-label', `${visible(tokens[i])} ${percent(shares[i])}`);
     });
     const most = shares.map((share, to) => [share, to]).sort((a, b) => b[0] - a[0]).slice(0, 4).filter(([share]) => share > 0.02);
-    readout.textContent = `${quoted(tokens[asking])} ${words.looks} ${most.map(([share, to]) => `${quoted(tokens[to])} ${percent(share)}`).join(' · ')}`;
+    readout.textContent = `${quoted(tokens[asking])} ${words.looks} ${most.map(([share, to]) => `${quoted(tokens[to])}\u00a0${percent(share).replace(' ', '\u00a0')}`).join(' · ')}`;
   };
   const ask = ({target}) => { if (target.dataset.at) { asking = Number(target.dataset.at); look(); } };
   text.addEventListener('mouseover', ask);

@@ -81,6 +81,17 @@ def test_heads_are_chosen_and_tokens_pointed_at(visitor) -> None:
     assert page.locator(".gaze .asking").get_attribute("data-at") == "6"
 
 
+def test_heads_are_painted_anew_when_the_page_turns_dark(visitor) -> None:
+    enter(visitor)
+    open_panel(visitor, "attention")
+    painted = "document.querySelector('.heads canvas').toDataURL()"
+    light = visitor.page.evaluate(painted)
+    visitor.page.click("[data-do=dark]")
+    visitor.wait(f"{painted} !== '{light}'")
+    visitor.page.click("[data-do=dark]")
+    visitor.wait(f"{painted} === '{light}'")
+
+
 def test_the_map_moves_through_its_stages_and_tells_neighbours(visitor) -> None:
     page = visitor.page
     enter(visitor)
