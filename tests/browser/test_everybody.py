@@ -15,7 +15,6 @@ pytestmark = pytest.mark.browser
 
 STILL = "#written .pages[data-state=still] .tok"
 MOST_STOPS = 60  # of the Tab key, on the way to anything
-MANY, LONG = 8, 2000  # texts and their tokens: more than is written before a key is pressed
 # Whether a person sees where the focus is: a line around the element, or around what it is the heart of.
 IS_RINGED = """() => {
     const isRinged = (e) => getComputedStyle(e).outlineStyle !== 'none' && parseFloat(getComputedStyle(e).outlineWidth) >= 1.5;
@@ -119,26 +118,6 @@ def test_everything_is_done_with_keys_alone(visit) -> None:
     keys.press("Alt+6")
     page.wait_for_selector("#repo")
     reach(visitor, "#export")
-
-
-def test_escape_stops_what_is_written_and_a_stopped_button_leaves_the_focus_to_the_next(visit) -> None:
-    visitor = visit()
-    page, keys = visitor.page, visitor.page.keyboard
-    keys.press("Alt+3")
-    visitor.wait("document.querySelector('#checkpoint input').value !== ''")
-    page.click(".group .label-wrap:has-text('More ways')")
-    for name, value in (("num_samples", MANY), ("max_new_tokens", LONG)):
-        page.fill(f"#set-SampleConfig-{name} input[type=number]", str(value))
-        visitor.wait(f"document.querySelector('#set-SampleConfig-{name} input[type=range]').value === '{value}'")
-    page.focus("#prompt textarea")
-    for stop in (lambda: keys.press("Escape"), lambda: (page.focus("#stop-writing"), keys.press("Enter"))):
-        keys.press("Control+Enter")
-        page.wait_for_selector("#written .pages[data-state=writing] .tok")
-        stop()
-        page.wait_for_selector(STILL)
-        assert page.locator("#written .tok").count() < MANY * LONG
-        page.wait_for_selector("#meter .note")  # the answer to the stop
-    visitor.wait("document.activeElement.id === 'write'")
 
 
 def test_every_drawing_is_there_in_numbers_too(visit, app: App) -> None:

@@ -66,6 +66,24 @@ def test_a_long_text_can_be_stopped_in_the_middle(visitor) -> None:
     assert 0 < len(so_far) < 2000
 
 
+def test_escape_stops_a_text_and_the_pressed_button_leaves_the_focus_to_the_next(visitor) -> None:
+    page, keys = visitor.page, visitor.page.keyboard
+    page.click("#library .run[data-run=slow]")
+    page.wait_for_selector("#headline h3:text-is('slow')", state="attached")
+    visitor.tab("generate")
+    visitor.wait("document.querySelector('#checkpoint input').value.startsWith('slow')")
+    page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
+    page.focus("#prompt textarea")
+    for stop in (lambda: keys.press("Escape"), lambda: (page.focus("#stop-writing"), keys.press("Enter"))):
+        keys.press("Control+Enter")
+        page.wait_for_selector("#written .caret")
+        stop()
+        page.wait_for_selector("#written .pages[data-state=still] .tok")
+        assert page.locator("#written .tok").count() < 2000
+        page.wait_for_selector("#meter .note")  # the answer to the stop
+    visitor.wait("document.activeElement.id === 'write'")
+
+
 def test_nothing_overflows_on_a_desk_a_tablet_and_a_phone(visitor) -> None:
     visitor.page.click(f"#library .run[data-run={LONG_NAME}]")
     visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) > 100")
