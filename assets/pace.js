@@ -3,8 +3,9 @@
 let next = null;
 
 const wait = () => {
-  const {seconds, hidden_seconds: hidden} = props.value;
+  const {seconds, hidden_seconds: hidden, is_over: isOver} = props.value;
   clearTimeout(next);
+  if (isOver) location.reload();
   if (seconds) next = setTimeout(look, 1000 * (document.hidden ? hidden : seconds));
 };
 const look = () => {

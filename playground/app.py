@@ -172,8 +172,10 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     def select(space: Workspace, language: str, event: gr.EventData) -> tuple[Any, ...]:
         return watcher.choose(space, str(event.run), language)
 
-    def tick(space: Workspace, *seen: Any) -> tuple[Any, ...]:
-        return watcher.watch(space, *seen, seconds=SIGHT_SECONDS)
+    def tick(request: gr.Request, *seen: Any) -> tuple[Any, ...]:
+        if on.workspaces.is_gone(request):
+            return watcher.leave()
+        return watcher.watch(on.workspaces.of(request), *seen, seconds=SIGHT_SECONDS)
 
     taught = [page.corpus.title, page.corpus.limits, page.generate.page, page.train.dial, page.train.plan]
     entered = [page.language, page.corpus.corpus, page.corpus.sample, *taught]

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import gradio as gr
 
-from playground import plots, timeline
+from playground import pace, plots, timeline
 from playground.glance import Glance, glance, is_at_rest
 from playground.look import Look, look
 from playground.workspace import Workspace
@@ -108,6 +108,10 @@ class Watcher:
         }
         updates["cursor"] = places | dict(shown=shown, glance=sight.glance if is_at_rest(seen) else None)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
+
+    def leave(self) -> tuple[Any, ...]:
+        """There is nothing to look at any more. Outputs: `outputs`."""
+        return tuple(pace.OVER if name == "frame.pace" else gr.skip() for name in self.outputs)
 
     def open(self, space: Workspace, language: str) -> tuple[Any, ...]:
         """A page opens: show the run that is being trained, else the newest. Outputs: those of `choose`."""

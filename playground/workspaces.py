@@ -204,6 +204,11 @@ class Workspaces:
         is_there = record is not None and (self._folder(record["visitor"]) / "runs" / record["run"]).is_dir()
         return is_there or not self.is_shared
 
+    def is_gone(self, request: gr.Request) -> bool:
+        """Whether a spectator asks whose link shows nothing any more: it was taken back, or the run is gone."""
+        token = request.query_params.get(WATCH)
+        return bool(token) and not self.shows(str(token))
+
     def _record(self, token: str) -> dict[str, str] | None:
         return _link(self.visitors.parent / LINKS / f"{token}.json") if LINK.fullmatch(token) else None
 

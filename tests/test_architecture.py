@@ -299,7 +299,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/transfer.py": {"lm.errors", "lm.hub", "playground.markup", "playground.text", "playground.translate"},
     "playground/visitor.py": {"lm.errors", "lm.hub", "playground.text", "gradio", "huggingface_hub"},
     "playground/watch.py": {
-        "playground.glance", "playground.look", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
+        "playground.glance", "playground.look", "playground.pace", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
         "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.no_link", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",

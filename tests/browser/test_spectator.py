@@ -118,3 +118,11 @@ def test_a_link_that_is_none_says_so_and_is_no_script(visitor, app) -> None:
         assert visitor.page.locator("#frame").count() == 0, "a frame in which nothing will ever stand"
         visitor.page.goto("about:blank")  # the words that are waited for are gone
         visitor.complaints.clear()  # the page that was left was in the middle of its events
+
+
+def test_a_link_that_is_taken_back_ends_the_page_of_whoever_watches(spectator, app) -> None:
+    (app.folder / "links" / f"{TOKEN}.json").unlink()
+    spectator.page.wait_for_function(STANDS, arg=["body", "This link shows nothing any more"])
+    assert spectator.page.locator("#frame").count() == 0
+    assert all("404" in complaint for complaint in spectator.complaints), "more than that the page is gone"
+    spectator.complaints.clear()
