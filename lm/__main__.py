@@ -52,6 +52,9 @@ class Parser(argparse.ArgumentParser):
             known = _flags_of(self, getattr(parsed, "command", None))
             meant = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
             raise UsageError(f"unknown argument {unknown[0]!r}" + (f"; did you mean {meant[0]}?" if meant else ""))
+        for name, value in vars(parsed).items():
+            if value == []:  # `--prompt=--`: up to Python 3.12 argparse takes this value for a sign to itself
+                setattr(parsed, name, "--")
         return parsed
 
 

@@ -20,7 +20,7 @@ import pytest
 from runs import write_text
 
 from lm import launch, run_dir
-from lm.__main__ import main
+from lm.__main__ import build_parser, main
 
 ROOT = Path(__file__).parent.parent
 TINY = "--block-size 16 --n-layer 1 --n-head 2 --n-embd 16 --batch-size 4 --threads 1 --precision float32".split()
@@ -263,3 +263,7 @@ def test_help_answers_without_loading_torch(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "--label-smoothing" in done.stdout
+
+
+def test_a_prompt_of_two_dashes_is_a_prompt() -> None:
+    assert build_parser().parse_args(["generate", "fox", "--prompt=--"]).prompt == "--"
