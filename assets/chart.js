@@ -43,7 +43,7 @@ const add = (value) => {
   if (value.per_step[0]) state.perStep = value.per_step;
   if (value.shares.length) state.shares = value.shares;
   if (value.references) state.references = value.references;
-  state.maxSteps = value.max_steps;
+  Object.assign(state, {maxSteps: value.max_steps, isOver: value.is_over});
   state.revision += 1;
 };
 
@@ -276,7 +276,7 @@ const draw = () => {
   if (!window.Plotly || !state || document.hidden) return;
   readPage();
   const waiting = isWaiting();
-  hint.textContent = waiting ? (state.run ? state.words.waiting : state.words.empty) : '';
+  hint.textContent = waiting ? state.words[!state.run ? 'empty' : state.isOver ? 'never' : 'waiting'] : '';
   plot.setAttribute('aria-label', told());
   plot.dataset.points = state.raw.step.length; // what a test, or a curious person, can read
   plot.dataset.run = state.run;

@@ -48,7 +48,7 @@ def rename(runs_dir: Path, name: str, to: str) -> RunDir:
         return run
     # A file system that does not tell `Fox` from `fox` finds the run itself there.
     if wanted.exists() and not wanted.samefile(run.path):
-        raise RunError(f"a run named {to!r} already exists in {runs_dir}; choose another name")
+        raise RunError(f"a run named {to!r} already exists; choose another name")
     pinned = pins(runs_dir)
     _write_pins(runs_dir, [one for old in pinned for one in ((old, to) if old == name else (old,))])  # under both names
     try:

@@ -104,11 +104,20 @@ def _with_sample(draft: Draft, sample: int, ids: Sequence[int]) -> Draft:
 
 # ---------------------------------------------------------------------------------------------- the same elsewhere
 
+IMPORTS = (
+    "from pathlib import Path",
+    "from lm.checkpoint import find_checkpoint, load_model",
+    "from lm.config import SampleConfig",
+    "from lm.generate import generate",
+    "from lm.tokenizer import load_tokenizer",
+    "",
+)
+
 
 def command(draft: Draft, title: str) -> str:
     """The `lm generate` that writes this text; `title` is what the model is called there."""
     flags = [f"--{name.replace('_', '-')} {value}" for name, value in _differences(draft).items()]
-    which = ["--checkpoint last"] if draft.model.endswith("/last") else []
+    which = ["--checkpoint last"] if which_of(draft.model) == "last" else []
     return " ".join(
         [
             "lm generate",
@@ -122,19 +131,30 @@ def command(draft: Draft, title: str) -> str:
 
 def python(draft: Draft, title: str) -> str:
     """The lines of Python that write this text."""
-    options = ", ".join(f"{name}={value!r}" for name, value in _differences(draft).items())
-    which = ', "last"' if draft.model.endswith("/last") else ""
-    return (
-        "from pathlib import Path\n"
-        "from lm.checkpoint import find_checkpoint, load_model\n"
-        "from lm.config import SampleConfig\n"
-        "from lm.generate import generate\n"
-        "from lm.tokenizer import load_tokenizer\n\n"
-        f'folder = find_checkpoint({title!r}, Path("runs"){which})\n'
-        "model, tokenizer = load_model(folder), load_tokenizer(folder)\n"
-        f"for sample in generate(model, tokenizer, {draft.prompt!r}, SampleConfig({options})):\n"
-        "    print(sample.text)"
+    return "\n".join(
+        [
+            *IMPORTS,
+            *opened(repr(title), repr(which_of(draft.model))),
+            f"for sample in generate(model, tokenizer, {draft.prompt!r}, SampleConfig({options(draft)})):",
+            "    print(sample.text)",
+        ]
     )
+
+
+def opened(title: str, which: str) -> tuple[str, str]:
+    """The lines of Python that load the model; both arguments are Python themselves."""
+    folder = f'folder = find_checkpoint({title}, Path("runs"), {which})'
+    return folder, "model, tokenizer = load_model(folder), load_tokenizer(folder)"
+
+
+def options(draft: Draft, *without: str) -> str:
+    """What is given to `SampleConfig`, but for what is told elsewhere."""
+    return ", ".join(f"{name}={value!r}" for name, value in _differences(draft).items() if name not in without)
+
+
+def which_of(model: str) -> str:
+    """Which checkpoint of a run `run/which` is; what was fetched has one."""
+    return "last" if model.endswith("/last") else "best"
 
 
 def _differences(draft: Draft) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from playground import text
 from playground.elsewhere import way
+from playground.overlay import FRESH
 from playground.theme import asset
 
 
@@ -60,6 +61,21 @@ def of_fork(
         "trainer.train(branch)",
     )
     return both(["lm", "fork", parent, "--name", name, "--checkpoint", weights, *argv], lines, language)
+
+
+def of_race(parent: str, sides: Sequence[tuple[str, Sequence[str]]], language: str) -> str:
+    """Two branches of `parent` with fresh weights, side by side; `sides` are their names and settings, as flags."""
+    flags = [(name, ["--checkpoint", FRESH, *argv]) for name, argv in sides]
+    commands = [shlex.join(["lm", "fork", parent, "--name", name, *argv]) for name, argv in flags]
+    lines = (
+        "from pathlib import Path",
+        "from lm import launch",
+        "",
+        'runs = Path("runs").resolve()',
+        f"for name, flags in {flags!r}:",
+        f'    launch.start(runs, name, flags, ("fork", str(runs / {parent!r})))  # does not wait for its end',
+    )
+    return way("command", "\n".join(commands), language) + way("python", "\n".join(lines), language)
 
 
 def of_push(run: str, repo: str, options: Mapping[str, Any], language: str) -> str:

@@ -20,7 +20,7 @@ from playground.text import words
 from playground.theme import asset
 from playground.views import FIRST_EVALUATIONS, Curve, spread, thin
 
-EMPTY = dict(run="", reset=True, train=[], evaluations=[], max_steps=0, shares=[], per_step=[0, 0])
+EMPTY = dict(run="", reset=True, train=[], evaluations=[], max_steps=0, is_over=False, shares=[], per_step=[0, 0])
 SCRIPTS = ("chart.js", "chart_table.js", "chart_panels.js")
 
 
@@ -49,7 +49,8 @@ def panels() -> gr.HTML:
 def follow(look: Look, cursor: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """The chart's next value, if there is any, and the cursor after that; a new run brings its words along."""
     known = references(look.run) if look.run else None
-    value, after = payload(look.curve, cursor, look.row.status.max_steps if look.row else 0, known)
+    is_over = look.row is not None and not look.row.is_active
+    value, after = payload(look.curve, cursor, look.row.status.max_steps if look.row else 0, known, is_over)
     if value and value["reset"]:
         recipe = views.description(look.run).get("recipe", "") if look.run else ""
         value = value | dict(words=words("chart", look.language), published=published(recipe))
@@ -57,12 +58,16 @@ def follow(look: Look, cursor: dict[str, Any]) -> tuple[dict[str, Any] | None, d
 
 
 def payload(
-    curve: Curve | None, cursor: dict[str, Any], max_steps: int, known: dict[str, Any] | None = None
+    curve: Curve | None,
+    cursor: dict[str, Any],
+    max_steps: int,
+    known: dict[str, Any] | None = None,
+    is_over: bool = False,
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """What the chart must be sent so that it shows `curve`, and the cursor after that.
 
     Inputs: the curve (None: no run is selected), the cursor of this browser (`run`, `generation`, and how many
-    `train` points and `evaluations` it has), what `playground.references` knows of the run by now.
+    `train` points and `evaluations` it has), what `playground.references` knows of the run by now, whether it is over.
     Outputs: a value for the chart with the new points only (`reset` true: all of them, thinned), or None when there is
     nothing to send; the next cursor.
     """
@@ -78,16 +83,17 @@ def payload(
         train=before["train"] + len(train),
         evaluations=before["evaluations"] + len(evaluations),
         references=known is not None,
+        is_over=is_over,
     )
     is_news = known is not None and not before["references"]
-    if not (reset or train or evaluations or is_news):
+    if not (reset or train or evaluations or is_news or is_over != before.get("is_over", False)):
         return None, after
     if reset:
         train = thin(train)
         best = next((i for i, record in enumerate(curve.measured) if record is curve.best), 0)
         evaluations = [evaluations[i] for i in spread(len(evaluations), FIRST_EVALUATIONS, best)]
     value = dict(run=curve.run.name, reset=reset, train=[_rounded(row) for row in train], evaluations=evaluations,
-                 max_steps=max_steps, shares=_latest_shares(curve), per_step=_per_step(curve.last))  # fmt: skip
+                 max_steps=max_steps, is_over=is_over, shares=_latest_shares(curve), per_step=_per_step(curve.last))  # fmt: skip
     return value | (dict(references=known) if is_news else {}), after
 
 

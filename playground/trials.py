@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +11,10 @@ import gradio as gr
 
 from lm.config import SampleConfig
 from lm.errors import CheckpointError
-from playground import limits, text, writing
+from playground import drafts, equivalents, limits, text, writing
+from playground.drafts import Draft
 from playground.edge import Edge
+from playground.elsewhere import way
 from playground.markup import escape
 from playground.models import choices, load
 from playground.text import say
@@ -41,7 +43,8 @@ def grid(space: Workspace, checkpoint: str | None, prompt: str, language: str, *
             for piece in _pieces(space, model, tokenizer, prompt, replace(base, temperature=t, top_k=k)):
                 cells[k, t] += piece
                 yield table(prompt, cells, language, is_writing=True)
-    yield table(prompt, cells, language)
+    written = Draft(checkpoint, prompt, config=base)
+    yield table(prompt, cells, language) + grid_elsewhere(written, writing.title_of(space, checkpoint), language)
 
 
 def pair(
@@ -63,7 +66,8 @@ def pair(
             for piece in _pieces(space, model, tokenizer, prompt, config):
                 texts[i] += piece
                 yield beside((checkpoint, other), prompt, texts, language, is_writing=True)
-    yield beside((checkpoint, other), prompt, texts, language)
+    written = [(writing.title_of(space, one), Draft(one, prompt, config=config)) for one in (checkpoint, other)]
+    yield beside((checkpoint, other), prompt, texts, language) + pair_elsewhere(written, language)
 
 
 def second(space: Workspace, checkpoint: str | None, other: str | None, language: str) -> Any:
@@ -98,6 +102,44 @@ def _pieces(space: Workspace, model: Any, tokenizer: Any, prompt: str, config: S
             yield waiting
             waiting = ""
     yield waiting
+
+
+def grid_elsewhere(written: Draft, title: str, language: str) -> str:
+    """A command for each cell of the grid, and lines of Python that write them all; `written` is any of them."""
+    cells = [replace(written.config, temperature=t, top_k=k) for k in TOP_K for t in TEMPERATURES]
+    commands = [drafts.command(replace(written, config=cell), title) for cell in cells]
+    told = drafts.options(written, "temperature", "top_k")
+    lines = [
+        *drafts.IMPORTS,
+        *drafts.opened(repr(title), repr(drafts.which_of(written.model))),
+        f"for top_k in {TOP_K}:",
+        f"    for temperature in {TEMPERATURES}:",
+        f"        config = SampleConfig(temperature=temperature, top_k=top_k, {told})",
+        f"        print(top_k, temperature, generate(model, tokenizer, {written.prompt!r}, config)[0].text)",
+    ]
+    return _ways(commands, lines, language)
+
+
+def pair_elsewhere(written: Sequence[tuple[str, Draft]], language: str) -> str:
+    """A command for each of the models, after what they are called, and lines of Python for all."""
+    commands = [drafts.command(draft, title) for title, draft in written]
+    models = [(title, drafts.which_of(draft.model)) for title, draft in written]
+    any_one = written[0][1]
+    folder, loaded = drafts.opened("name", "which")
+    lines = [
+        *drafts.IMPORTS,
+        f"for name, which in {models}:",
+        f"    {folder}",
+        f"    {loaded}",
+        f"    config = SampleConfig({drafts.options(any_one)})",
+        f"    print(name, generate(model, tokenizer, {any_one.prompt!r}, config)[0].text)",
+    ]
+    return _ways(commands, lines, language)
+
+
+def _ways(commands: Sequence[str], lines: Sequence[str], language: str) -> str:
+    ways = way("command", "\n".join(commands), language) + way("python", "\n".join(lines), language)
+    return f'<details class="as-table"><summary>{escape(say("elsewhere.title", language))}</summary>{ways}</details>'
 
 
 def table(prompt: str, cells: dict[tuple[int, float], str], language: str, is_writing: bool = False) -> str:
@@ -155,14 +197,14 @@ def build() -> SimpleNamespace:
         with gr.Tab(text.label("trials.grid"), render_children=True):
             gr.Markdown(text.label("trials.grid_say"), elem_classes="fine")
             w.grid = gr.Button(text.label("trials.grid_go"), elem_id="try-grid")
-            w.table = gr.HTML(elem_id="grid", apply_default_css=False)
+            w.table = equivalents.copyable("grid")
         with gr.Tab(text.label("trials.pair"), render_children=True) as w.pair_tab:
             gr.Markdown(text.label("trials.pair_say"), elem_classes="fine")
             with gr.Row(elem_classes="inline"):
                 w.other = gr.Dropdown([], label=text.label("trials.other"), elem_id="other", filterable=False)
                 w.pair = gr.Button(text.label("trials.pair_go"), elem_id="try-pair")
             w.alone = gr.HTML(elem_id="alone", apply_default_css=False)
-            w.beside = gr.HTML(elem_id="beside", apply_default_css=False)
+            w.beside = equivalents.copyable("beside")
     return w
 
 

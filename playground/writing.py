@@ -179,10 +179,15 @@ def _elsewhere(space: Workspace, draft: Draft, language: str) -> str:
     """The command and the lines of Python that write the same."""
     if draft.is_bent:
         return note("calm", say("generate.bent", language))
-    name = draft.model.rsplit("/", 1)[0]
-    title = next((title for title, key in space.fetched() if key == name), name)
+    title = title_of(space, draft.model)
     ways = (("command", drafts.command(draft, title)), ("python", drafts.python(draft, title)))
     return "".join(elsewhere.way(key, words, language) for key, words in ways)
+
+
+def title_of(space: Workspace, model: str) -> str:
+    """What the command line calls the model `run/which`: its run, or where it was fetched from."""
+    name = model.rsplit("/", 1)[0]
+    return next((title for title, key in space.fetched() if key == name), name)
 
 
 def _something(draft: Draft, language: str) -> None:

@@ -243,7 +243,7 @@ ROOMS: dict[str, set[str]] = {
     "playground/elsewhere.py": {
         "lm.errors", "lm.settings", "lm.launch", "lm.recipes", "lm.settings_file", "playground.markup", "playground.text",
     },
-    "playground/equivalents.py": {"playground.elsewhere", "playground.text", "playground.theme", "gradio"},
+    "playground/equivalents.py": {"playground.elsewhere", "playground.overlay", "playground.text", "playground.theme", "gradio"},
     "playground/takeaway.py": {
         "lm.errors", "lm.run_dir", "lm.report", "playground.edge", "playground.markup", "playground.text",
         "playground.visitor", "playground.workspace", "gradio",
@@ -283,7 +283,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.models", "playground.text", "playground.theme", "playground.workspace", "gradio",
     },
     "playground/trials.py": {
-        "lm.errors", "lm.config", "lm.generate", "playground.edge", "playground.limits", "playground.markup", "playground.models",
+        "lm.errors", "lm.config", "lm.generate", "playground.drafts", "playground.edge", "playground.elsewhere", "playground.equivalents", "playground.limits", "playground.markup", "playground.models",
         "playground.text", "playground.theme", "playground.workspace", "playground.writing", "gradio",
     },
     "playground/tabs/generate.py": {

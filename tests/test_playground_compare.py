@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from fabricated_runs import fabricate
 
 from lm import launch, run_dir
+from lm.__main__ import build_parser
 from lm.errors import ConfigError, LMError, RunError
 from lm.run_dir import RunDir
 from playground import overlay
@@ -202,3 +204,22 @@ def test_only_a_run_of_the_library_can_be_branched_off(space: Workspace, launche
 def test_a_name_that_was_not_drawn_yet_is_one_that_was_left_empty() -> None:
     undrawn, empty = (compare.equivalent("fox", "best", name, {}, "en") for name in (None, " "))
     assert undrawn == empty and "--name fox-fork" in re.sub("<.*?>", "", empty)
+
+
+def test_a_race_is_also_two_commands_and_lines_of_python_that_start_the_same(
+    home: Workspace, launched: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "as-it-was" not in compare.equivalent("fox", "best", "", {}, "en"), "nothing to race about"
+    shown = compare.equivalent("fox", "best", "", dict(lr=0.5), "en")
+    *_, commands, lines = (
+        html.unescape(re.sub("<.*?>", "", one)) for one in re.findall("<pre.*?>(.*?)</pre>", shown, re.S)
+    )
+    monkeypatch.chdir(home.runs_dir.parent)
+    compare.race(home, "fox", dict(lr=0.5), "en")
+    begun, by_python = launched.copy(), launched
+    by_python.clear()
+    exec(compile(lines, "lines", "exec"), {})
+    assert by_python == begun
+    asked = [build_parser().parse_args(command.split()[1:]) for command in commands.splitlines()]
+    assert [(one.name, one.checkpoint) for one in asked] == [("fox-as-it-was", "none"), ("fox-lr", "none")]
+    assert [getattr(one, "lr", None) for one in asked] == [None, 0.5]

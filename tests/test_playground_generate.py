@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shlex
 from types import SimpleNamespace
 
@@ -249,6 +251,52 @@ def test_two_models_go_on_side_by_side_with_the_same_dice(trained: Workspace) ->
     assert shown.count('class="written"') == 2 and "fox · best" in shown and "fox · last" in shown
     with pytest.raises(LMError, match="second model"):
         next(trials.pair(trained, FOX, None, "The ", "en", *settings()))
+
+
+def ways(shown: str) -> tuple[list[str], str]:
+    """The commands and the lines of Python that stand below a trial."""
+    commands, lines = (
+        html.unescape(re.sub("<.*?>", "", one)) for one in re.findall("<pre.*?>(.*?)</pre>", shown, re.S)
+    )
+    return commands.splitlines(), lines
+
+
+def written_in(shown: str, place: str) -> list[str]:
+    """What stands in each `place` of a trial, prompt and text."""
+    return [
+        html.unescape(re.sub("<.*?>", "", one))
+        for one in re.findall(f"<{place}.*?>(.*?)</{place.split()[0]}>", shown, re.S)
+    ]
+
+
+def test_the_grid_is_written_by_its_commands_and_by_its_lines_of_python(
+    trained: Workspace, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = last(trials.grid(trained, FOX, "The ", "en", *settings(max_new_tokens=12)))
+    commands, lines = ways(shown)
+    cells = written_in(shown, "td")
+    assert len(commands) == len(cells) == len(trials.TOP_K) * len(trials.TEMPERATURES)
+    for command_line, cell in ((commands[0], cells[0]), (commands[-1], cells[-1])):
+        words = shlex.split(command_line)
+        assert lm([*words[1:], "--runs-dir", str(trained.runs_dir), "--json"]) == 0
+        [sample] = json.loads(capsys.readouterr().out)["samples"]
+        assert sample["text"] == cell
+    monkeypatch.chdir(trained.runs_dir.parent)
+    exec(compile(lines, "lines", "exec"), {})
+    said = capsys.readouterr().out
+    assert all(cell in said for cell in cells)
+
+
+def test_two_models_are_had_by_two_commands_and_by_lines_of_python(
+    trained: Workspace, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = last(trials.pair(trained, FOX, "fox/last", "The ", "en", *settings(max_new_tokens=12)))
+    commands, lines = ways(shown)
+    assert [shlex.split(one)[2] for one in commands] == ["fox", "fox"] and "--checkpoint last" in commands[1]
+    monkeypatch.chdir(trained.runs_dir.parent)
+    exec(compile(lines, "lines", "exec"), {})
+    said = capsys.readouterr().out
+    assert all(text in said for text in written_in(shown, 'div class="written"'))
 
 
 def test_only_what_is_being_written_can_be_stopped(trained: Workspace) -> None:

@@ -16,8 +16,7 @@ from runs import request, write_text
 from lm import run_dir, trainer
 from lm.errors import CorpusError, LMError, RunError
 from playground import app as page
-from playground import choosing, recipe_cards
-from playground import takeaway
+from playground import choosing, recipe_cards, takeaway
 from playground.edge import Edge
 from playground.tabs import corpus, share, train
 from playground.workspace import Workspace

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import gradio as gr
 import gradio.oauth
 import pytest
-from huggingface_hub import constants
 from hub_server import Hub
+from huggingface_hub import constants
 
 from lm.errors import HubError
 from lm.run_dir import RunDir

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -223,6 +225,25 @@ def test_no_run_empties_the_chart_once() -> None:
     value, cursor = plots.payload(None, shown, 0)
     assert value == plots.EMPTY
     assert plots.payload(None, cursor, 0) == (None, cursor)
+
+
+@pytest.mark.parametrize(("state", "is_over"), [("running", False), ("stopped", True), ("failed", True)])
+def test_the_chart_knows_whether_a_first_step_may_still_come(
+    space: Workspace, runs: Path, state: str, is_over: bool
+) -> None:
+    run = fabricate(runs, "one", state=state, steps=0)
+    with alive(run) if state == "running" else contextlib.nullcontext():
+        [chart] = told(WATCHER.watch(space, "one", {}, "en"), "train.chart")
+    assert (chart["train"], chart["is_over"]) == ([], is_over)
+
+
+def test_the_chart_is_told_when_a_run_without_a_step_is_over(space: Workspace, runs: Path) -> None:
+    run = fabricate(runs, "one", state="running", steps=0)
+    with alive(run):
+        [cursor] = told(WATCHER.watch(space, "one", {}, "en"), "cursor")
+    run_dir.write_status(run, replace(run_dir.read_status(run), state="stopped"))
+    [chart] = told(WATCHER.watch(space, "one", cursor, "en"), "train.chart")
+    assert not chart["reset"] and chart["is_over"]
 
 
 # ---------------------------------------------------------------------------------------------- the tick

@@ -18,8 +18,8 @@ from lm.settings import fault, settings
 from playground import equivalents, overlay, text, trainings
 from playground.edge import Edge
 from playground.look import Look
-from playground.markup import escape
-from playground.overlay import Compared
+from playground.markup import escape, fine
+from playground.overlay import FRESH, Compared
 from playground.text import say, setting_key
 from playground.theme import asset
 from playground.workspace import Workspace
@@ -27,7 +27,7 @@ from playground.workspace import Workspace
 LOOK_SECONDS = 2.0
 FIRST_RUNS = 3  # a page that opens compares the selected run with the newest others
 FOLLOWS = ("parent",)
-WEIGHTS = ("best", "last", "none")
+WEIGHTS = ("best", "last", FRESH)
 KINDS = dict(ModelConfig=ModelConfig, TrainConfig=TrainConfig)
 SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 EMPTY = dict(runs=[], words={})
@@ -136,16 +136,26 @@ def race(space: Workspace, parent: str, changes: Changes, language: str) -> list
     _known(space, parent, language)
     if not changes:
         raise ConfigError(say("compare.race_needs", language))
-    threads = dict(threads=max(1, processors() // 2))  # each its own half of the machine
-    sides = ((f"{parent}-as-it-was", threads), (f"{parent}-{'-'.join(changes)}", threads | changes))
-    return [trainings.fork(space, parent, name, "none", given, language) for name, given in sides]
+    return [trainings.fork(space, parent, name, FRESH, given, language) for name, given in _sides(parent, changes)]
+
+
+def _sides(parent: str, changes: Changes) -> list[tuple[str, Changes]]:
+    """The names and settings of both runs of a race; each has its own half of the machine."""
+    threads = dict(threads=max(1, processors() // 2))
+    return [(f"{parent}-as-it-was", threads), (f"{parent}-{'-'.join(changes)}", threads | changes)]
 
 
 def equivalent(parent: str, weights: str, name: str | None, changes: Changes, language: str) -> str:
-    """Inputs: those of `fork`. Outputs: the command and the Python lines that do the same, as HTML."""
+    """Inputs: those of `fork`. Outputs: the command and the Python lines that do the same, and a race's, as HTML."""
     if not parent:
         return ""
-    return equivalents.of_fork(parent, _name(name, parent), weights, trainings.flags_of(changes), changes, language)
+    branch = equivalents.of_fork(
+        parent, _name(name, parent), weights, trainings.flags_of(changes), changes, language
+    )
+    if not changes:
+        return branch
+    sides = [(name, trainings.flags_of(given)) for name, given in _sides(parent, changes)]
+    return branch + fine(say("compare.race_elsewhere", language)) + equivalents.of_race(parent, sides, language)
 
 
 def _name(typed: str | None, parent: str) -> str:

@@ -50,6 +50,7 @@ WORDS = {
         "changes.",
         "競走では、同じシードの新しい重みから二つを並べて学習します。一方は元のまま、もう一方は変更ありです。",
     ),
+    "compare.race_elsewhere": ("The race, each command in a terminal of its own:", "競走。コマンドは一つずつ別の端末で:"),
     "compare.race_needs": (
         "A race needs a difference: change at least one setting first.",
         "競走には違いが要ります。先に設定を一つ以上変えてください。",

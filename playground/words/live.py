@@ -77,6 +77,7 @@ WORDS = {
     ),
     "chart.empty": ("The curve begins here.", "ここに曲線が現れます。"),
     "chart.waiting": ("Waiting for the first step …", "最初のステップを待っています……"),
+    "chart.never": ("There is no curve of this run.", "この学習には曲線がありません。"),
     "chart.lr": ("Learning rate", "学習率"),
     "chart.grad_norm": ("Gradient norm", "勾配ノルム"),
     "chart.speed": ("Tokens / s", "トークン/秒"),

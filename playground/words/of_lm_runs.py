@@ -40,9 +40,7 @@ ROWS = {
         "強制終了や電源断のように、プロセスが何も言わずに終わりました。{cure}"
     ),
     # ---------------------------------------------------------------------------------------------- lm.library, lm.files
-    "a run named {name} already exists in {folder}; choose another name": (
-        "{name} という学習はすでに {folder} にあります。別の名前にしてください"
-    ),
+    "a run named {name} already exists; choose another name": "{name} という学習はすでにあります。別の名前にしてください",
     "run {name} was restored already, or removed for good; look for it among the runs": (
         "{name} はもう元に戻したか、完全に削除されています。ライブラリを確かめてください"
     ),
