@@ -28,9 +28,10 @@ def visitor(browser, app) -> Iterator[Visitor]:
 
 
 def write(visitor, prompt: str = "The ") -> None:
-    """Write a text anew, and wait until it stands there; what stood there before is gone."""
+    """Write a text anew, and wait until it stands there; what stood there before has come to its end, and is gone."""
     visitor.tab("generate")
     visitor.wait("document.querySelector('#checkpoint input').value !== ''")
+    visitor.wait("document.querySelector('#written .pages')?.dataset.state !== 'writing'")  # of the test before
     visitor.page.fill("#prompt textarea", prompt)
     visitor.page.evaluate("document.querySelector('#written .tok')?.classList.add('before')")
     visitor.page.click("#write")
