@@ -18,7 +18,7 @@ from playground.views import Row
 
 # Seconds between two looks; where many visitors share two processors, the trainings need them more. assumed
 SECONDS, SHARED_SECONDS, HIDDEN_SECONDS = 2.0, 2.5, 20.0
-LONGER = 1 / 12  # each look shows a curve that is longer by so much. assumed
+LONGER = 1 / 6  # each look shows a curve that is longer by so much. assumed
 LOOK_PROCESSOR_SECONDS, SHARE = 0.2, 1 / 120  # what a look takes, and what looks may take of all processors
 NOT_YET = dict(seconds=0, hidden_seconds=0)  # until the page knows what it shows
 OVER = NOT_YET | dict(is_over=True)  # the page is asked for again, and says why there is nothing to look at
