@@ -291,7 +291,10 @@ def _add_beginnings(parser: argparse.ArgumentParser) -> None:
         help="the settings of a file: one the page wrote, or a run's config.json",
     )
     where.add_argument(
-        "--best-in", type=_number, metavar="MINUTES", help="choose size and schedule for this text, time and machine"
+        "--best-in",
+        type=_number,
+        metavar="MINUTES",
+        help="choose size and schedule for this text, time and machine; less time where more would teach it by heart",
     )
 
 

@@ -15,7 +15,10 @@ WORDS = {
     "dial.title": ("Or: the best model in", "または、この時間で最良のモデル"),
     "dial.minutes": ("{n} min", "{n}分"),
     "dial.hour": ("1 hour", "1時間"),
-    "dial.aim": ("The best model in {n} {n:minute|minutes}", "{n}分で最良のモデル"),
+    "dial.aim": (
+        "The best model in {n} {n:minute|minutes}, or sooner where more would only be learnt by heart",
+        "{n}分で最良のモデル(それ以上は丸暗記になるときは、早く終わります)",
+    ),
     "dial.trying": (
         "Trying sizes on this machine …",
         "この計算機でモデルの大きさを試しています……",
