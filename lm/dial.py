@@ -30,19 +30,17 @@ TEXT_PER_WEIGHT = 0.09
 # From this width on windows are `LONG_CONTEXT` tokens long, and batches twice the quick start's; beyond `WIDE`, four
 # times. assumed
 LONG_CONTEXT_WIDTH, LONG_CONTEXT, WIDE = 192, 256, 256
-LEAST_CONTEXT, LEAST_WINDOWS = (
-    16,
-    8,
-)  # a context is halved, down to the first, until the held-out text has so many windows
+# A context is halved, down to the first, until the held-out text has so many windows.
+LEAST_CONTEXT, LEAST_WINDOWS = 16, 8
 # A text is cut into byte pairs where the time would not do to read half of it by characters. assumed
 READ_SHARE = 0.5
 CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. Measured on Tiny Shakespeare: 2.9 to 3.4
 LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
 VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
 LARGE_TEXT_CHARACTERS = 20_000_000
-# Shares of the readings after which published models recite (lm.preflight), who had dropout and smaller rates. Without it
-# the quick start's kind does after a tenth: 2.7 million weights in ten minutes read Tiny Shakespeare nine times and were best
-# after the third reading, at 1.524 nats a character; with the rate falling to its end within half the time, at 1.484.
+# Shares of the readings after which published models recite (lm.preflight), who had dropout and smaller rates. Without
+# it the quick start's kind does after a tenth: 2.7 million weights read Tiny Shakespeare nine times in ten minutes and
+# were best after the third, at 1.524 nats a character; with the rate falling to its end within half the time, at 1.484.
 SOON = 0.1
 # From here on dropout is worth it, though on a processor a step takes 2.5 times as long with it. assumed
 OFTEN = 0.25
