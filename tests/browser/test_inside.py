@@ -90,6 +90,7 @@ def test_heads_are_painted_anew_when_the_page_turns_dark(visitor) -> None:
     visitor.wait(f"{painted} !== '{light}'")
     visitor.page.click("[data-do=dark]")
     visitor.wait(f"{painted} === '{light}'")
+    assert visitor.page.evaluate(painted) == light
 
 
 def test_the_map_moves_through_its_stages_and_tells_neighbours(visitor) -> None:
