@@ -29,6 +29,8 @@ def _twice(block: Block, forward: Callable[..., Tensor], *inputs: object) -> Ten
     """`forward(*inputs)`, keeping only its inputs and computing the rest again in the backward pass."""
     if not torch.is_grad_enabled():
         return forward(*inputs)
+    if not hasattr(block.mlp, "balance"):
+        return checkpoint(forward, *inputs, use_reentrant=False)  # torch.compile takes no contexts of one's own
     contexts = lambda: (contextlib.nullcontext(), _keeping_balance(block))  # noqa: E731 - for the first and second pass
     return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
 
@@ -36,9 +38,8 @@ def _twice(block: Block, forward: Callable[..., Tensor], *inputs: object) -> Ten
 @contextlib.contextmanager
 def _keeping_balance(block: Block) -> Iterator[None]:
     """The balance loss that a second pass notes would hold that pass's activations until the next step."""
-    kept = getattr(block.mlp, "balance", None)
+    kept = block.mlp.balance
     try:
         yield
     finally:
-        if kept is not None:
-            block.mlp.balance = kept
+        block.mlp.balance = kept

@@ -20,11 +20,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from lm import batches, checkpoint, health, run_dir, state
-from lm.compiled import Forward, compiled, is_wanted
-from lm.device import MAIN_MEMORY, autocast, free_bytes, onto
+from lm.compiled import Objective, compiled, is_wanted, objective
+from lm.device import MAIN_MEMORY, free_bytes, onto
 from lm.ending import alive, forget_old_stop, recording_failure, signals_as_stop
 from lm.errors import TrainingError
 from lm.health import Diverged, Health
@@ -99,10 +98,10 @@ class Trainer:
         self.is_sharded = self.config.shard and team.size > 1
         self.model = self._first_model()
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
-        self.forward = self._forward_pass()
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         train, val = (batches.open_tokens(path, setup.model.vocab_size) for path in (run.train_tokens, run.val_tokens))
         self.batches = batches.make_windows(train, setup.model.block_size, self.config)
+        self.objective = self._objective()
         self.observer = Observer(setup, self.tokenizer, train, val)
         self.stages = Keeper(run, train, setup.model.vocab_size)
         step_tokens = self.batches.batch_size * setup.model.block_size
@@ -130,12 +129,13 @@ class Trainer:
             return shard(model, self.setup.device, self.setup.precision)
         return model.to(self.setup.device)
 
-    def _forward_pass(self) -> Forward:
-        """ids (rows, T) → logits (rows, T, V): the model, compiled where that is wanted."""
+    def _objective(self) -> Objective:
+        """ids and targets (rows, T) → their mean loss, compiled where that is wanted."""
+        loss = objective(self.model, self.setup.device, self.setup.precision, self.config.label_smoothing)
         if self.is_sharded or not is_wanted(self.config.compile, self.model):
-            return self.model
-        rows = self.config.batch_size // self.setup.grad_accum_steps // self.team.size
-        return compiled(self.model, rows, autocast(self.setup.device, self.setup.precision), self.say)
+            return loss
+        rows = math.ceil(self.batches.batch_size / self.team.size / self.setup.grad_accum_steps)
+        return compiled(loss, self.model, rows, self.say)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -203,13 +203,11 @@ class Trainer:
         """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
         set_lr(self.optimizers, scale)
         ids, targets = next(self.batches)  # (B, T) each
-        parts, smoothing = self.setup.grad_accum_steps, self.config.label_smoothing
+        parts = self.setup.grad_accum_steps
         total = torch.zeros((), device=self.setup.device)
         for x, y in zip(*(self.team.rows(rows).chunk(parts) for rows in (ids, targets))):
             x, y = onto(self.setup.device, x), onto(self.setup.device, y)
-            with autocast(self.setup.device, self.setup.precision):
-                logits = self.forward(x)  # (B / parts, T, V)
-            loss = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), label_smoothing=smoothing)
+            loss = self.objective(x, y)  # of B / parts rows
             share = x.shape[0] / ids.shape[0]
             pull = share * self.team.size if self.is_sharded else share  # FSDP takes the mean over the processes
             balance = self.config.balance_weight * self.model.balance_loss()

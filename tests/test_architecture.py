@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/model.py": {"lm.config", "lm.settings", "lm.attention", "lm.fast_block", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "lm.processors", "psutil", "torch"},
-    "lm/evaluate.py": {"numpy", "torch"},
+    "lm/evaluate.py": {"lm.device", "numpy", "torch"},
     "lm/baselines.py": {"lm.errors", "lm.run_dir", "lm.tokenizer", "numpy"},
     "lm/classes.py": {"lm.config"},
     "lm/convert.py": {"lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.model", "torch"},
@@ -74,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.files", "lm.memory", "lm.prepare", "lm.run_dir"},
-    "lm/compiled.py": {"lm.model", "torch"},
+    "lm/compiled.py": {"lm.device", "lm.model", "torch"},
     "lm/recompute.py": {"lm.model", "torch"},
     "lm/observe.py": {
         "lm.config", "lm.batches", "lm.device", "lm.evaluate", "lm.generate", "lm.health", "lm.model", "lm.prepare",

@@ -12,10 +12,13 @@ import pytest
 import torch
 from tests.runs import metrics, request, weights, write_text
 
-from lm import checkpoint, run_dir, trainer
-from lm.compiled import is_wanted
-from lm.config import ModelConfig
-from lm.model import GPT
+from lm import checkpoint, fast_block, run_dir, trainer
+from lm.compiled import is_wanted, objective
+from lm.config import ModelConfig, TrainConfig
+from lm.evaluate import evaluating
+from lm.model import GPT, KVCache
+from lm.optim import make_optimizers
+from lm.recompute import recompute
 
 ROOT = Path(__file__).parent.parent
 BIGRAM = dict(arch="bigram")  # of all networks the quickest to compile
@@ -61,9 +64,39 @@ def test_by_itself_nothing_is_compiled_on_a_processor() -> None:
     assert model.device == torch.device("cpu")
 
 
-@pytest.mark.parametrize("arch", ["gpt2", "modern"])
-def test_a_network_is_one_graph_in_which_python_is_never_asked_again(arch: str) -> None:
-    model = GPT(ModelConfig(vocab_size=5, block_size=4, n_layer=2, n_head=2, n_embd=8, arch=arch))
+NETWORKS = {"gpt2": {}, "gpt2 with dropout": dict(dropout=0.2), "modern": dict(arch="modern")}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("recomputed", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS)
+def test_a_step_is_one_graph_in_which_python_is_never_asked_again(changes, recomputed, precision, monkeypatch) -> None:
+    monkeypatch.setattr(fast_block, "is_ready", lambda x: False)  # nor is it on a GPU
+    model = GPT(ModelConfig(vocab_size=5, block_size=4, n_layer=2, n_head=2, n_embd=8, **changes))
+    if recomputed:
+        recompute(model)
+    loss = objective(model, torch.device("cpu"), precision, 0.1)
     ids = torch.tensor([[0, 1, 2, 3]])
-    whole = torch.compile(model, backend="eager", fullgraph=True, dynamic=False)  # raises where the graph breaks
-    torch.testing.assert_close(whole(ids), model(ids))
+    torch._dynamo.reset()
+    whole = torch.compile(loss, backend="eager", fullgraph=True, dynamic=False)  # raises where the graph breaks
+    torch.manual_seed(0)
+    expected = loss(ids, ids)
+    torch.manual_seed(0)
+    torch.testing.assert_close(whole(ids, ids), expected)
+
+
+def test_an_evaluation_and_a_sample_between_two_steps_compile_nothing_anew() -> None:
+    model = GPT(ModelConfig(vocab_size=5, block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.2))
+    optimizers = make_optimizers(model, TrainConfig())
+    ids = torch.tensor([[0, 1, 2, 3]])
+    torch._dynamo.reset()
+    fast = torch.compile(objective(model, torch.device("cpu"), "bf16", 0.0), backend="aot_eager", dynamic=False)
+    fast(ids, ids).backward()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for _ in range(2):
+            with evaluating(model):
+                model(ids, KVCache(model.config, 1), last_only=True)
+            fast(ids, ids).backward()
+            optimizers[0].step()
+            optimizers[0].zero_grad(set_to_none=True)
+            model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()})  # a way back
