@@ -21,6 +21,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from lm.device import onto
+
 LN2 = math.log(2.0)
 LARGEST_EXPONENT = 700.0  # e^710 is more than float64 holds
 PAIRS_AT_ONCE = 1 << 22
@@ -66,14 +68,15 @@ def evaluate(
     """Measure `model` on windows (start, end) of `tokens` (N,): tokens[start:end] predict tokens[start + 1:end + 1].
 
     `id_sizes` holds the bytes and the characters of every token id, each (V,) int64; `autocast` is the precision of the
-    forward passes. Bits per byte are not a number where no predicted token has a byte.
+    forward passes. Bits per byte are not a number where no predicted token has a byte. A GPU is waited for once, at the
+    end, so that the next windows are laid ready while it computes.
     """
     device = next(model.parameters()).device
     nats = smoothed_nats = 0.0
     n_tokens = n_bytes = n_characters = 0
     with evaluating(model):
         for ids in _batches(tokens, windows, batch_size):  # (B, T + 1)
-            x, y = ids[:, :-1].to(device), ids[:, 1:].to(device)
+            x, y = onto(device, ids[:, :-1]), onto(device, ids[:, 1:])
             with autocast or contextlib.nullcontext():
                 logits = model(x)  # (B, T, V)
             losses = F.cross_entropy(logits.float().flatten(0, 1), y.flatten(), reduction="none")  # (B T,)
@@ -84,6 +87,7 @@ def evaluate(
             n_tokens += targets.size
             n_bytes += int(id_sizes[0][targets].sum())
             n_characters += int(id_sizes[1][targets].sum())
+    nats, smoothed_nats = float(nats), float(smoothed_nats)
     loss = nats / n_tokens
     return Evaluation(
         loss=loss,
@@ -95,7 +99,7 @@ def evaluate(
     )
 
 
-def smoothing_nats(logits: torch.Tensor) -> float:
+def smoothing_nats(logits: torch.Tensor) -> torch.Tensor:
     """What label smoothing adds over logits (B, T, V): -log p, the mean over the vocabulary, summed over B and T."""
     return -_total(F.log_softmax(logits.float(), dim=-1).mean(dim=-1))
 
@@ -112,9 +116,9 @@ def pair_entropy(tokens: np.ndarray, vocab_size: int) -> float:
     return float((pairs * np.log(table.sum(axis=1)[before] / pairs)).sum() / pairs.sum())
 
 
-def _total(nats: torch.Tensor) -> float:
-    """The sum in float64, taken on the processor, for Apple's GPUs have no float64."""
-    return float(nats.cpu().double().sum())
+def _total(nats: torch.Tensor) -> torch.Tensor:
+    """The sum in float64: on an NVIDIA GPU where the numbers are, else on the processor, for Apple's have no float64."""
+    return (nats if nats.is_cuda else nats.cpu()).double().sum()
 
 
 def _batches(tokens: np.ndarray, windows: Sequence[tuple[int, int]], batch_size: int) -> Iterator[torch.Tensor]:

@@ -97,6 +97,24 @@ def test_the_smoothed_loss_is_the_objective_that_training_minimises() -> None:
     assert float(ours) == pytest.approx(float(objective), abs=1e-6)
 
 
+class Waits(TorchDispatchMode):
+    """Counts how often Python asks for a number, for which it would have to wait for a GPU."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_a_gpu_is_asked_for_the_sum_and_not_after_every_batch(model: GPT, tokens: np.ndarray, label_smoothing) -> None:
+    windows = evaluation_windows(len(tokens), T)
+    with Waits() as waits:
+        evaluate(model, tokens, windows, ONE_BYTE, batch_size=2, label_smoothing=label_smoothing)
+    assert waits.count <= 2 < len(windows) / 2
+
+
 class AppleGPU(TorchDispatchMode):
     """Makes of PyTorch's meta device one that has no float64, and gives zeros to whoever fetches a result from it."""
 
