@@ -98,7 +98,7 @@ def probe(recipe: Recipe, source: Path, runs_dir: Path) -> tuple[float, int]:
     probing = trainer.Trainer(run, setup)
     times = [time.perf_counter()]
     for _ in range(PROBE_STEPS):
-        float(probing._optimize(1.0)[0])  # noqa: SLF001 - the step alone, without a run around it
+        float(probing._optimize(1.0).loss)  # noqa: SLF001 - the step alone, without a run around it
         times.append(time.perf_counter())
     seconds = min(after - before for before, after in itertools.pairwise(times))
     whole = trainer.Trainer(run, replace(setup, train=recipe.train))

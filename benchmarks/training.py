@@ -94,7 +94,7 @@ def contestant(name: str, size: tuple[int, ...], arguments: argparse.Namespace) 
         setup = prepare.prepare(run, request(size, OURS.get(name, "float32"), arguments.text))
         if name in OURS:
             ours = trainer.Trainer(run, setup)
-            step = lambda: float(ours._optimize(1.0)[0])  # noqa: E731, SLF001 - the step alone, without a run
+            step = lambda: float(ours._optimize(1.0).loss)  # noqa: E731, SLF001 - the step alone, without a run
         else:
             if name == THEIRS_KEPT:
                 keep_freed_memory()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lm.config import TrainConfig
@@ -29,6 +31,7 @@ class Progress:
         self._seconds_before, self._started = 0.0, time.perf_counter()
         self._evaluated_at = self._evaluation_seconds = 0.0
         self._speed_tokens = self._speed_seconds = 0.0
+        self.start_watch()
 
     def _step_limit(self) -> int:
         """The smaller of `steps` and `epochs` in steps; 0 when only the clock ends the run."""
@@ -78,11 +81,26 @@ class Progress:
         """Whether the last step crossed the end of a pass over the text."""
         return self.tokens % self.epoch_tokens < self.step_tokens
 
-    def measure_speed(self, seconds: float) -> None:
-        """Tokens per second over the recent steps, evaluations left out."""
-        self._speed_tokens = SPEED_MEMORY * self._speed_tokens + self.step_tokens
-        self._speed_seconds = SPEED_MEMORY * self._speed_seconds + seconds
+    def start_watch(self) -> None:
+        """Measure the speed from here on."""
+        self._watched_tokens, self._watched_since = self.tokens, time.perf_counter()
+
+    def measure_speed(self, tokens: int) -> None:
+        """Tokens per second over the recent steps, now that the device has done those up to `tokens`, of which it may
+        have been given several at once; without the time in which it was `otherwise_busy`."""
+        now, new = time.perf_counter(), tokens - self._watched_tokens
+        kept = SPEED_MEMORY ** (new / self.step_tokens)
+        self._speed_tokens = kept * self._speed_tokens + new
+        self._speed_seconds = kept * self._speed_seconds + now - self._watched_since
         self.tokens_per_second = self._speed_tokens / self._speed_seconds
+        self._watched_tokens, self._watched_since = tokens, now
+
+    @contextmanager
+    def otherwise_busy(self) -> Iterator[None]:
+        """Inside, time passes that is no training: an evaluation, a sample, a checkpoint."""
+        started = time.perf_counter()
+        yield
+        self._watched_since += time.perf_counter() - started
 
     def is_evaluation_due(self, share_before: float, share: float) -> bool:
         """Whether the step that led from one share of the run to the other is one to measure after."""

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -48,6 +48,15 @@ AUTOMATIC_SAVE_SECONDS = 15.0  # assumed: what a person does not mind to lose
 MEASURED = ("train_loss", "val_loss", "val_perplexity", "val_bits_per_byte")  # what a result tells of an evaluation
 
 Record = dict[str, Any]
+
+
+class Taken(NamedTuple):
+    """A step that the device may still be computing: how its line begins, its mean loss, its gradient's length, its rate."""
+
+    record: Record
+    loss: torch.Tensor
+    grad_norm: torch.Tensor
+    lr: float
 
 
 def train(
@@ -109,6 +118,7 @@ class Trainer:
         self.standing, self.health = Standing(self.config), Health(setup.model.vocab_size)
         self.last_evaluation: Record = {}
         self.rollbacks, self.saved_step = 0, None
+        self.runs_ahead = setup.device.type == "cuda"
         self._saved_at = self._beat_at = -math.inf
 
     # ------------------------------------------------------------------------------------------ what it begins with
@@ -158,28 +168,40 @@ class Trainer:
                 self._go_back(fault)
 
     def _train(self) -> str:
-        """Step after step, until something ends them; as what the run then ends."""
-        end, done = "running", self.progress.share()
+        """Step after step, until something ends them; as what the run then ends.
+
+        A GPU computes a step while Python goes on. So that it never waits for Python, what a step came to is asked when
+        the next one is on its way (`untold`), but for steps after which more happens than the next one.
+        """
+        end, done, untold = "running", self.progress.share(), None
+        self.progress.start_watch()
         while end == "running" and done < 1.0:
-            started, done_before = time.perf_counter(), done
-            loss, grad_norm = self._optimize(self.team.lead(self._rate()))
+            done_before = done
+            taken = self._optimize(self.team.lead(self._rate()))
+            if untold is not None:
+                self._log(self._told(untold))
             done = self.progress.share()
             is_evaluated = self.progress.is_evaluation_due(done_before, done)
             is_logged = is_evaluated or self.progress.step % self.config.log_interval == 0
-            record = self.progress.record()
-            if is_logged:
-                record |= self._numbers(loss, grad_norm)  # waits for the device, so the clock below is right
-            self.progress.measure_speed(time.perf_counter() - started)
-            if is_evaluated:
-                record |= self._timed_evaluation()
-            if self.progress.has_ended_epoch() and self.observer.is_sample_due("epochs"):
-                self._sample(self._whole())
-            if is_logged:
-                self._log(record)
-            if self._is_save_due(is_evaluated):
-                self._save()
+            untold = taken if is_logged and self.runs_ahead and not (is_evaluated or self._is_on_interval()) else None
+            record = self._told(taken) if is_logged and untold is None else None
+            with self.progress.otherwise_busy():
+                self._observe(record, is_evaluated)
             end = self._end()
+        if untold is not None:
+            self._log(self._told(untold))
         return "finished" if end == "running" else end
+
+    def _observe(self, record: Record | None, is_evaluated: bool) -> None:
+        """What happens between two steps: an evaluation, a sample, a line of the log, a state that is saved."""
+        if is_evaluated:
+            record |= self._timed_evaluation()
+        if self.progress.has_ended_epoch() and self.observer.is_sample_due("epochs"):
+            self._sample(self._whole())
+        if record is not None:
+            self._log(record)
+        if self._is_save_due(is_evaluated):
+            self._save()
 
     def follow(self) -> None:
         """Take part in every step of another process, which leads."""
@@ -199,8 +221,8 @@ class Trainer:
         torch.manual_seed(self.config.seed + self.team.rank)
         self._restore()
 
-    def _optimize(self, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """One optimizer step over one batch, in `grad_accum_steps` parts; the mean loss and the gradient's length."""
+    def _optimize(self, scale: float) -> Taken:
+        """One optimizer step over one batch, in `grad_accum_steps` parts. Waits for no GPU."""
         set_lr(self.optimizers, scale)
         ids, targets = next(self.batches)  # (B, T) each
         parts = self.setup.grad_accum_steps
@@ -222,7 +244,8 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         self.scaler.update()
         self.progress.count_step()
-        return total, whole(grad_norm)
+        lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
+        return Taken(self.progress.record(), total, whole(grad_norm), lr)
 
     def _rate(self) -> float:
         """What the next step multiplies the highest learning rates with."""
@@ -278,18 +301,17 @@ class Trainer:
         self.team.lead(SHOW)
         return whole_model(self.model)
 
-    def _numbers(self, loss: torch.Tensor, grad_norm: torch.Tensor) -> Record:
-        """The training numbers of this step, which are those of a healthy one."""
-        values = dict(loss=float(loss), grad_norm=float(grad_norm))
+    def _told(self, taken: Taken) -> Record:
+        """What is logged of a step, which is a healthy one. Waits until the device has done it."""
+        values = dict(loss=float(taken.loss), grad_norm=float(taken.grad_norm))
+        self.progress.measure_speed(taken.record["tokens"])
         if self.scaler.is_enabled():
             values["loss_scale"] = self.scaler.get_scale()
         if values.get("loss_scale", 0.0) >= health.LEAST_LOSS_SCALE and not math.isfinite(values["grad_norm"]):
             values["grad_norm"] = 0.0  # the step was left out, which is how the scaler learns
         self.health.check(values["loss"], values["grad_norm"])
-        lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
-        speed = self.progress.tokens_per_second
-        values |= dict(lr=lr) | (dict(tokens_per_second=round(speed, 1)) if speed else {})
-        return values | (dict(rollbacks=self.rollbacks) if self.rollbacks else {})
+        values |= dict(lr=taken.lr, tokens_per_second=round(self.progress.tokens_per_second, 1))
+        return taken.record | values | (dict(rollbacks=self.rollbacks) if self.rollbacks else {})
 
     # ------------------------------------------------------------------------------------------ what is told
 
@@ -362,8 +384,12 @@ class Trainer:
         if has_evaluated and self.config.on_nan == "rollback":
             return True
         if self.config.checkpoint_interval:
-            return self.progress.step % self.config.checkpoint_interval == 0
+            return self._is_on_interval()
         return has_evaluated and time.perf_counter() - self._saved_at > AUTOMATIC_SAVE_SECONDS
+
+    def _is_on_interval(self) -> bool:
+        interval = self.config.checkpoint_interval
+        return interval > 0 and self.progress.step % interval == 0
 
     def _save(self) -> None:
         """`last/` for readers, `resume/` for ourselves: everything that the next step depends on, in one file."""
