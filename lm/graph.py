@@ -4,11 +4,18 @@ A small model's token is about a hundred kernels of a few microseconds each, and
 the GPU runs them. A graph is recorded once for a text and replayed for each token. What is recorded must be the same
 work every time: `TokenStep` attends over the whole cache and masks the places that are not written yet.
 
+All recordings of a device are made on one stream, one after another (`RECORDING`): PyTorch keeps a workspace of cuBLAS
+for every stream that it ever multiplied on, 32 MB each on Hopper, and a second recording would synchronise the device in
+the midst of the first. They are replayed on the default stream, in order; so they may share that workspace.
+
 Not covered: experts (which of them works is decided by Python) and the bigram (`can_record`). Where recording fails, the
 model goes on token by token. Measured: on no GPU so far; `TokenStep` itself is tested on the CPU.
 """
 
 from __future__ import annotations
+
+import functools
+import threading
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +25,18 @@ from lm.fast_block import Rotary
 from lm.model import GPT, RMS_NORM_EPS, Attention, KVCache, rotate
 
 WARM_UPS = 3  # PyTorch's advice: libraries set themselves up in the first calls, which a recording must not see
+RECORDING = threading.Lock()
 
 
 def can_record(model: GPT) -> bool:
     config = model.config
     return model.device.type == "cuda" and config.arch != "bigram" and not config.has_experts
+
+
+@functools.cache
+def recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream that everything on `device` is recorded on."""
+    return torch.cuda.Stream(device)
 
 
 class TokenStep:
@@ -51,23 +65,23 @@ class TokenStep:
         """Replay from now on what a token takes; whether that worked. Writes only where the next token will."""
         self.position.fill_(self.cache.length)
         try:
-            with torch.cuda.device(self.model.device):
-                self.recording = self._recorded(torch.cuda.Stream())
+            with RECORDING, torch.cuda.device(self.model.device):
+                self.recording = self._recorded(recording_stream(self.model.device))
         except RuntimeError:  # an operation that cannot be recorded, or no memory for it
             return False
         return True
 
     def _recorded(self, aside: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
-        recording = torch.cuda.CUDAGraph()
-        aside.wait_stream(torch.cuda.current_stream())
+        recording, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        aside.wait_stream(here)
         try:
-            with torch.cuda.stream(aside):
+            with torch.cuda.stream(aside):  # also the way back where recording fails: torch.cuda.graph then finds none
                 for _ in range(WARM_UPS):
                     self._computed()
-            with torch.cuda.graph(recording, stream=aside, capture_error_mode="thread_local"):  # others may work on
-                self.logits = self._computed()
+                with torch.cuda.graph(recording, stream=aside, capture_error_mode="thread_local"):  # others may work on
+                    self.logits = self._computed()
         finally:
-            torch.cuda.current_stream().wait_stream(aside)
+            here.wait_stream(aside)
         return recording
 
     def _computed(self) -> Tensor:
