@@ -19,6 +19,7 @@ from lm.model import (
     KVCache,
     activations_per_token,
     count_parameters,
+    filled_up_linear,
     flops_per_token,
     matrix_parameters,
     memory_estimate,
@@ -222,6 +223,16 @@ def test_parameters_are_counted_without_building_the_model(changes):
     config = ModelConfig(**{**TINY, **changes})
     model = GPT(config)
     assert count_parameters(config) == model.parameter_count() == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("vocab_size", [1, 63, 64, 100])
+def test_rows_of_zeros_change_no_score_and_no_gradient(vocab_size):
+    generator = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(n, 16, generator=generator, requires_grad=True) for n in (6, vocab_size))
+    plain, filled = torch.nn.functional.linear(x, weight), filled_up_linear(x, weight)
+    torch.testing.assert_close(filled, plain)
+    gradients = (torch.autograd.grad(scores.square().sum(), (x, weight)) for scores in (filled, plain))
+    torch.testing.assert_close(*gradients)
 
 
 def test_gpt2_small_has_its_published_size():
