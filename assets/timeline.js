@@ -96,7 +96,7 @@ const update = () => {
 };
 
 update();
-watch('value', update);
+follow(update);
 // Another width breaks the lines elsewhere: the room is measured anew.
 let width = 0;
 new ResizeObserver(() => {

@@ -6,8 +6,8 @@ One quick start trains from beginning to end. `app.py` and Chromium are held sti
 is the bare command line. In the turns between, the page shows the run and follows it. Compared are the tokens a second
 that `metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that
 it has made so many before, with a line of `metrics.jsonl` for each, and resumed.
-Also told: the processor time of the app's process for each look of the page at the disk, in milliseconds, and how many
-seconds lie between two looks (`playground/pace.py`).
+Also told: the processor time of the app's process for one look of the page at the disk, in milliseconds, without what
+the app takes when nobody looks, and how many seconds lie between two looks (`playground/pace.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu")
 SETTLE_SECONDS = 3.0  # after each change, before it counts
 EARLIER_STEP_SECONDS = 0.05  # of the steps of `--points`
-LOOK = "run/predict"  # in the address of what the page asks at a look
+LOOKS = "/look?", "run/predict"  # in the address of what the page asks at a look
+BURST = 20  # looks, `BURST_SECONDS` apart, by which the server's time for one is measured
+BURST_SECONDS = 0.5
 
 
 def main() -> int:
@@ -55,7 +57,7 @@ def main() -> int:
 
 def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, Spread]:
     run, port = RunDir(runs / "watched"), free_port()
-    minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS) / 60 + 1
+    minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS + BURST * BURST_SECONDS) / 60 + 1
     minutes += arguments.points * EARLIER_STEP_SECONDS / 60
     show = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(runs)]
     with started(lm_command("train", run, "--data", str(text), "--minutes", f"{minutes:.2f}")):
@@ -84,14 +86,13 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
     """Watched and alone, again and again."""
     server, others = psutil.Process(app.pid), processes_of_the_browser()
     watched, alone, costs, waits, looks = [], [], [], [], []
-    page.on("request", lambda request: LOOK in request.url and looks.append(request))
+    page.on("request", lambda request: any(word in request.url for word in LOOKS) and looks.append(request))
     for _ in range(arguments.rounds):
         page.wait_for_timeout(1000 * SETTLE_SECONDS)
-        before = sum(server.cpu_times()[:2])
         looks.clear()
         watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
-        costs.append(1000 * (sum(server.cpu_times()[:2]) - before) / max(1, len(looks)))
         waits.append(arguments.seconds / max(1, len(looks)))
+        costs.append(cost_of_a_look(server, page))
         for process in (server, *others):
             process.suspend()
         time.sleep(SETTLE_SECONDS)
@@ -105,6 +106,21 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
         "server time of a look, ms": Spread.of(costs),
         "between two looks, s": Spread.of(waits),
     }
+
+
+def cost_of_a_look(server: psutil.Process, page: Page) -> float:
+    """Milliseconds of the server's processor time for one look: a burst of them, and as long without.
+
+    A page that is seen again looks at once.
+    """
+    taken = []
+    for look in ("", "document.dispatchEvent(new Event('visibilitychange'))"):
+        before = sum(server.cpu_times()[:2])
+        for _ in range(BURST):
+            page.evaluate(look or "0")
+            page.wait_for_timeout(1000 * BURST_SECONDS)
+        taken.append(sum(server.cpu_times()[:2]) - before)
+    return 1000 * (taken[1] - taken[0]) / BURST
 
 
 def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:

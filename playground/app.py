@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ from playground import (
     limits,
     markup,
     pace,
+    quick_look,
     sessions,
     settings_form,
     shelf,
@@ -44,6 +46,7 @@ from playground.edge import Edge, situation
 from playground.installable import Installable
 from playground.no_link import NoLink
 from playground.queue import TrainingQueue, slots_here
+from playground.quick_look import QuickLook
 from playground.spoken import Spoken
 from playground.start_page import StartPage
 from playground.statics import Statics, plotly_address
@@ -68,7 +71,8 @@ QUIET_GRADIO = dict(
 )
 # Its queue looks for something to do a thousand times a second by itself. Measured with nobody there, it takes 66 ms a
 # second, with a hundred times 20, with twenty 5.
-QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.05, 0.2
+QUEUE_LOOK_SECONDS, QUEUE_PROGRESS_SECONDS = 0.05, 0.5
+STAY_SECONDS = 3600.0  # any length: Ctrl-C ends it
 # Larger answers are compressed; Gradio would send its page of 410 kB as it is. Measured: 100 kB.
 PACKED_BYTES = 10_000
 # Gradio keeps copies of uploads and downloads: look every hour, delete what is a day old.
@@ -96,6 +100,7 @@ def build_app(workspaces: Workspaces) -> gr.Blocks:
             page.frame.status_bar = frame.component("status-bar")
             page.frame.pace = pace.component()
         page.watched = WATCHER.widgets(page)
+        quick_look.hear(page.watched)
         page.chosen = [page.selected, *page.watched]
         on = Edge(workspaces)
         _connect_frame(app, page, on)
@@ -118,6 +123,7 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
             middleware=[
                 *map(Middleware, (Statics, Installable)),
                 Middleware(Door, keeper=workspaces),
+                Middleware(QuickLook, keeper=workspaces, watcher=WATCHER),
                 Middleware(NoLink, keeper=workspaces),
                 Middleware(StartPage),
                 packed,
@@ -133,10 +139,10 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
     )
 
 
-def enter(space: Workspace, language: str) -> tuple[Any, ...]:
+def enter(space: Workspace, language: str, session: str) -> tuple[Any, ...]:
     """A page opens.
 
-    Inputs: the visitor's language. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
+    Inputs: the visitor's language, Gradio's name of the page. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
     the plan, then those of `Watcher.open`.
     """
     told = markup.fine(limits.upload_words(space.share.limits, language))
@@ -154,7 +160,7 @@ def enter(space: Workspace, language: str) -> tuple[Any, ...]:
         told,
         generate.empty(language),
         *choosing.first_words(language),
-        *WATCHER.open(space, language),
+        *WATCHER.open(space, language, session),
     )
 
 
@@ -167,7 +173,7 @@ def _connect_frame(app: gr.Blocks, page: SimpleNamespace, on: Edge) -> None:
     guest.connect(page, on)
 
     def load(space: Workspace, request: gr.Request) -> tuple[Any, ...]:
-        return enter(space, text.language_of(request.headers))
+        return enter(space, text.language_of(request.headers), request.session_hash)
 
     def select(space: Workspace, language: str, event: gr.EventData) -> tuple[Any, ...]:
         return watcher.choose(space, str(event.run), language)
@@ -222,7 +228,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"LM Playground is open at {address}  (runs: {space.runs_dir.resolve()}; Ctrl-C closes it)", flush=True)
     if not (arguments.no_browser or is_on_space()) and _has_screen():
         webbrowser.open(address)
-    app.block_thread()
+    _stay(app)
+
+
+def _stay(app: gr.Blocks) -> None:
+    """Until Ctrl-C. Gradio's own way of waiting wakes up ten times a second."""
+    try:
+        while True:
+            time.sleep(STAY_SECONDS)
+    except KeyboardInterrupt:
+        app.close(verbose=False)
 
 
 def _queued(app: gr.Blocks) -> gr.Blocks:

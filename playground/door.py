@@ -31,7 +31,7 @@ JSON_BYTES = 1 << 20  # what an event may weigh besides the text that it brings
 
 # What the page asks for, found by watching it; whatever else Gradio would answer is closed.
 OPEN = re.compile(
-    r"GET /(|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
+    r"GET /(|look|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
     r"|login(/.*)?|logout|login_check/?"
     r"|gradio_api/(info/?|theme\.css|startup-events|app_id/?|user/?|login_check/?|queue/data|upload_progress"
     r"|heartbeat/[^/]+|file=(?!\w+:/).+))"
@@ -112,7 +112,7 @@ class Door:
     async def _check_visitor(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
         """Look at everything that names a session: it must be this browser's own."""
         path, token = scope["path"], scope[VISITOR]
-        if path == "/gradio_api/queue/data":
+        if path in ("/look", "/gradio_api/queue/data"):
             self._check_session(parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0], token)
         elif path.startswith("/gradio_api/heartbeat/"):
             self._check_session(path.rsplit("/", 1)[1], token)

@@ -113,10 +113,15 @@ class Watcher:
         """There is nothing to look at any more. Outputs: `outputs`."""
         return tuple(pace.OVER if name == "frame.pace" else gr.skip() for name in self.outputs)
 
-    def open(self, space: Workspace, language: str) -> tuple[Any, ...]:
-        """A page opens: show the run that is being trained, else the newest. Outputs: those of `choose`."""
+    def open(self, space: Workspace, language: str, session: str = "") -> tuple[Any, ...]:
+        """A page opens: show the run that is being trained, else the newest. Outputs: those of `choose`.
+
+        The page learns Gradio's name of it, `session`, by which it asks for looks past Gradio (`playground.quick_look`).
+        """
         run = space.library.default()
-        return (run, *self.watch(space, run, {}, language))
+        told = dict(zip(self.outputs, self.watch(space, run, {}, language), strict=True))
+        told["frame.pace"] |= dict(session=session)
+        return (run, *told.values())
 
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:
         """Show another run, everywhere.

@@ -232,6 +232,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "playground/installable.py": {"playground.theme"},
     "playground/statics.py": {"playground.plots", "gradio"},
+    "playground/quick_look.py": {"lm.errors", "playground.theme", "playground.watch", "playground.workspace", "gradio", "starlette"},
     "playground/planner.py": {"lm.errors", "lm.launch"},
     "playground/recipe_cards.py": {
         "lm.recipes", "playground.markup", "playground.text", "playground.words.choosing", "playground.words.recipes",
@@ -302,7 +303,7 @@ ROOMS: dict[str, set[str]] = {
         "playground.glance", "playground.look", "playground.pace", "playground.plots", "playground.timeline", "playground.workspace", "gradio",
     },
     "playground/app.py": {
-        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.no_link", "playground.queue", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
+        "lm.errors", "lm.threads", "lm.backup", "playground.choosing", "playground.door", "playground.edge", "playground.guest", "playground.limits", "playground.no_link", "playground.queue", "playground.quick_look", "starlette", "playground.frame", "playground.installable", "playground.markup", "playground.pace", "playground.spoken", "playground.start_page", "playground.statics",
         "playground.sessions", "playground.settings_form", "playground.shelf", "playground.tabs.compare", "playground.tabs.corpus", "playground.tabs.generate", "playground.tabs.inside",
         "playground.tabs.share", "playground.tabs.train", "playground.text", "playground.theme", "playground.visitor", "playground.watch",
         "playground.workspace", "playground.workspaces", "gradio",

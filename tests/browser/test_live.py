@@ -189,7 +189,7 @@ def watched(visit, app):
     with run_dir.owned(run):
         visitor = visit()
         looks = []
-        visitor.page.on("request", lambda request: "run/predict" in request.url and looks.append(request.url))
+        visitor.page.on("request", lambda request: "/look?" in request.url and looks.append(request.url))
         yield visitor, run, looks
 
 
@@ -201,9 +201,21 @@ def test_a_page_that_nobody_sees_looks_seldom(watched) -> None:
     visitor.page.wait_for_timeout(3000)
     assert not looks
     grow(run, 41, 80)
-    with visitor.page.expect_request(lambda request: "run/predict" in request.url, timeout=10_000):  # at once
+    with visitor.page.expect_request(lambda request: "/look?" in request.url, timeout=10_000):  # at once
         visitor.page.evaluate(HIDE, False)
     visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")
+
+
+def test_looks_at_a_training_cause_no_events(watched) -> None:
+    """An event costs five times what a look costs, here and in the browser."""
+    visitor, run, looks = watched
+    visitor.page.wait_for_timeout(500)
+    events = []
+    visitor.page.on("request", lambda request: "gradio_api/" in request.url and events.append(request.url))
+    for n_steps in (60, 80):
+        grow(run, n_steps - 19, n_steps)
+        visitor.wait(f"Number(document.querySelector('#chart .plot').dataset.points) === {n_steps}")
+    assert len(looks) > 1 and not events
 
 
 def test_nothing_is_drawn_between_two_looks(watched) -> None:
