@@ -30,7 +30,7 @@ from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.heap import keep_freed_memory
 from lm.model import GPT
 from lm.prepare import Request, Setup
-from lm.threads import spin_at_barriers
+from lm.threads import set_up_threads
 from sidebyside import (
     Spread, answer_turns, as_nanogpt, finish, nanogpt, quietly, ratio, table, take_turns, waiting_processes,
 )  # fmt: skip
@@ -79,7 +79,7 @@ def start(name: str, size: int, arguments: argparse.Namespace) -> tuple[list[str
     """The command of a contestant and its environment: ours as `lm train` makes it, theirs as it is."""
     environment = dict(os.environ)
     if name in OURS:
-        spin_at_barriers(environment)
+        set_up_threads(environment)
     what = ["--contestant", name, "--sizes", str(size), "--nanogpt", str(arguments.nanogpt)]
     return [sys.executable, __file__, *what, "--text", str(arguments.text)], environment
 
