@@ -27,6 +27,7 @@ import torch
 
 from lm import batches, prepare, run_dir, texts, trainer
 from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.device import autocast, onto
 from lm.heap import keep_freed_memory
 from lm.model import GPT
 from lm.prepare import Request, Setup
@@ -111,25 +112,28 @@ def request(size: tuple[int, ...], precision: str, text: Path) -> Request:
     return Request((text,), "benchmark", DataConfig(), model, train)
 
 
-def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], float]:
-    """The step of nanoGPT's `train.py`, on batches drawn as it draws them."""
-    settings, block_size = setup.train, setup.model.block_size
+def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], torch.Tensor]:
+    """The step of nanoGPT's `train.py`, on batches drawn as it draws them; on a GPU compiled, as it is by itself."""
+    settings, block_size, device = setup.train, setup.model.block_size, setup.device
     torch.manual_seed(settings.seed)
     model = GPT(setup.model)
     peer = as_nanogpt(theirs, model)
     same_loss_or_exit(model, peer, tokens)
-    optimizer = quietly(lambda: peer.configure_optimizers(0.1, settings.lr, (0.9, settings.beta2), "cpu"))
+    peer.to(device)
+    optimizer = quietly(lambda: peer.configure_optimizers(0.1, settings.lr, (0.9, settings.beta2), device.type))
+    learner = torch.compile(peer) if device.type == "cuda" else peer
 
-    def step() -> float:
+    def step() -> torch.Tensor:
         starts = torch.randint(len(tokens) - block_size, (settings.batch_size,))
         x = torch.stack([torch.from_numpy(tokens[i : i + block_size].astype("int64")) for i in starts])
         y = torch.stack([torch.from_numpy(tokens[i + 1 : i + 1 + block_size].astype("int64")) for i in starts])
-        _, loss = peer(x, y)
+        with autocast(device, setup.precision):
+            _, loss = learner(onto(device, x), onto(device, y))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+        return loss.detach()
 
     return step
 
@@ -143,7 +147,7 @@ def same_loss_or_exit(ours: GPT, peer: torch.nn.Module, tokens) -> None:
         sys.exit(f"not the same model: our loss is {loss:.6f} and nanoGPT's {theirs:.6f}")
 
 
-def tokens_per_second(step: Callable[[], float], tokens: int) -> float:
+def tokens_per_second(step: Callable[[], object], tokens: int) -> float:
     """Over as many steps as fill `SECONDS_A_TURN`."""
     start, count = time.perf_counter(), 0
     while (seconds := time.perf_counter() - start) < SECONDS_A_TURN:
