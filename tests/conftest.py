@@ -39,9 +39,13 @@ VOCABULARY_FILES = {
 
 
 def pytest_configure() -> None:
-    """Where the tests run in several processes, none computes on more than one processor."""
+    """Where the tests run in several processes, none computes on more than one processor. What they promise they promise
+    of a processor: GPUs are hidden, but where LM_TEST_GPU is set (`LM_TEST_GPU=1 pytest tests/test_gpu.py
+    tests/test_graph.py`)."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if "LM_TEST_GPU" not in os.environ:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 @pytest.fixture(scope="session")
