@@ -66,10 +66,12 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 
 def onto(device: torch.device, ids: torch.Tensor) -> torch.Tensor:
-    """`ids` on `device`. To a GPU they travel while the processor goes on, for which their memory is pinned."""
+    """`ids` on `device`. To a GPU they travel while the processor goes on, for which their memory is pinned: PyTorch keeps
+    it until they have arrived. Of a slice it would copy into memory that is not, and wait for all that the GPU has to do.
+    """
     if device.type != "cuda":
         return ids.to(device)
-    return ids.pin_memory().to(device, non_blocking=True)
+    return ids.contiguous().pin_memory().to(device, non_blocking=True)
 
 
 def free_bytes(device: torch.device) -> int:
