@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -84,6 +84,21 @@ def orthogonalise(matrices: Tensor) -> Tensor:
         gram = x @ x.mT  # (N, shorter, shorter)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if is_tall else x
+
+
+class Together:
+    """Several optimizers as one: a `GradScaler` then leaves out the step of all of them, or of none."""
+
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        self.optimizers = optimizers
+
+    @property
+    def param_groups(self) -> list[dict]:
+        return list(_groups(self.optimizers))
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()
 
 
 # ---------------------------------------------------------------------------------------------- groups and schedule

@@ -31,7 +31,7 @@ from lm.heap import keep_freed_memory
 from lm.memory import needed_bytes
 from lm.model import GPT
 from lm.observe import Observer
-from lm.optim import make_optimizers, scheduled, set_lr
+from lm.optim import Together, make_optimizers, scheduled, set_lr
 from lm.prepare import Request, Setup, extend, first_model, load, prepare
 from lm.progress import Progress, Standing
 from lm.recompute import recompute
@@ -107,6 +107,7 @@ class Trainer:
         self.is_sharded = self.config.shard and team.size > 1
         self.model = self._first_model()
         self.optimizers = make_optimizers(self.model, self.config, setup.precision)
+        self.together = self.optimizers[0] if len(self.optimizers) == 1 else Together(self.optimizers)
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         train, val = (batches.open_tokens(path, setup.model.vocab_size) for path in (run.train_tokens, run.val_tokens))
         self.batches = batches.make_windows(train, setup.model.block_size, self.config)
@@ -236,13 +237,11 @@ class Trainer:
             self.scaler.scale((loss + balance) * pull).backward()
             total += loss.detach() * share
         self.team.add(() if self.is_sharded else self.model.parameters(), total)
-        for optimizer in self.optimizers:
-            self.scaler.unscale_(optimizer)
+        self.scaler.unscale_(self.together)
         grad_norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip or math.inf)
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
-            optimizer.zero_grad(set_to_none=True)
+        self.scaler.step(self.together)
         self.scaler.update()
+        self.model.zero_grad(set_to_none=True)
         self.progress.count_step()
         lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
         return Taken(self.progress.record(), total, whole(grad_norm), lr)

@@ -327,6 +327,17 @@ def test_fp16_leaves_out_a_step_that_overflows_and_lowers_the_scale(text: Path) 
     )
 
 
+def test_fp16_leaves_out_the_step_of_every_optimizer_or_of_none(text: Path) -> None:
+    ours = trainer.Trainer(run := in_fp16(text, "muon", optimizer="muon", grad_clip=0.0), prepare.load(run))
+    before = {name: weight.clone() for name, weight in ours.model.named_parameters()}
+    overflowing = ours.model.blocks[0].mlp.up.weight.register_hook(lambda gradient: gradient * math.inf)  # Muon's
+    ours._optimize(1.0)
+    assert all(torch.equal(weight, before[name]) for name, weight in ours.model.named_parameters())
+    overflowing.remove()
+    ours._optimize(1.0)
+    assert not any(torch.equal(weight, before[name]) for name, weight in ours.model.named_parameters())
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_fp16_stopped_and_resumed_is_never_stopped(text: Path, optimizer: str) -> None:
     whole, broken = (in_fp16(text, name, optimizer=optimizer) for name in ("whole", "broken"))
