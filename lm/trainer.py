@@ -184,8 +184,9 @@ class Trainer:
             done = self.progress.share()
             is_evaluated = self.progress.is_evaluation_due(done_before, done)
             is_logged = is_evaluated or self.progress.step % self.config.log_interval == 0
-            untold = taken if is_logged and self.runs_ahead and not (is_evaluated or self._is_on_interval()) else None
-            record = self._told(taken) if is_logged and untold is None else None
+            is_told_later = is_logged and self.runs_ahead and not (is_evaluated or self._is_on_interval())
+            untold = taken if is_told_later else None
+            record = self._told(taken) if is_logged and not is_told_later else None
             with self.progress.otherwise_busy():
                 self._observe(record, is_evaluated)
             end = self._end()
