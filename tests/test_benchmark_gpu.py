@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gpu  # benchmarks/
@@ -13,8 +14,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from lm import prepare, run_dir
-from lm.config import ModelConfig
-from lm.model import GPT, flops_per_token
+from lm.config import ModelConfig, TrainConfig
+from lm.model import GPT, flops_per_token, memory_estimate
 
 ROOT = Path(__file__).parent.parent
 SAYS_TWO_LOSSES = """
@@ -50,6 +51,18 @@ def test_a_race_ends_when_the_loss_is_there(tmp_path: Path) -> None:
 def test_a_race_that_never_gets_there_tells_how_near_it_came(tmp_path: Path) -> None:
     told = race(tmp_path, seconds=0, goal=1.5)
     assert told["reached 1.5"] is False and told["best loss"] == 1.9
+
+
+def test_a_race_that_tells_nothing_ends_with_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="told no loss:\nno such data"):
+        gpu.race(["-c", "print('no such data')"], tmp_path, tmp_path, tmp_path / "said.txt", gpu.THEIR_LOSSES, 1.0)
+
+
+def test_as_many_sequences_are_trained_as_fit_twice() -> None:
+    model = replace(gpu.WHOLE.model, vocab_size=50_257)
+    rows = [gpu.fitting_rows(model, gigabytes << 30) for gigabytes in (1, 15, 80, 1000)]
+    assert rows[0] == 1 < rows[1] < rows[2] < rows[3] == gpu.MOST_ROWS
+    assert 2 * memory_estimate(model, TrainConfig(batch_size=rows[2])) < 80 << 30
 
 
 def test_the_losses_are_found_where_a_training_writes_them(shared_fox) -> None:
