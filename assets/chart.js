@@ -226,7 +226,7 @@ const isFew = () => chosen.axis === 'step' && !state.maxSteps && (last(state.raw
 
 const axisX = (axis, narrow) => {
   const end = state.maxSteps * {step: 1, time: 0, tokens: state.perStep[0], epoch: state.perStep[1]}[chosen.axis];
-  const span = chosen.scale === 'loglog' ? {} : end ? {range: [0, end]} : {rangemode: 'tozero'};
+  const span = chosen.scale === 'loglog' ? {} : {range: [0, end || reach()]};
   const title = chosen.axis === 'time' ? state.words[clock()[1]] : state.words[chosen.axis];
   return {...axis, ...span, type: chosen.scale === 'loglog' ? 'log' : 'linear', nticks: narrow ? 5 : 9, ...(isFew() ? {dtick: 1} : {}),
     ...(chosen.axis === 'tokens' ? {tickformat: '~s'} : {}), title: {text: title, standoff: 4, font: {size: 11}}};
@@ -243,7 +243,7 @@ const layout = () => {
     hoverlabel: {bgcolor: colour('--panel'), bordercolor: colour('--line'), font: {color: colour('--ink')}},
     legend: {orientation: 'h', x: 0, y: 1.02, yanchor: 'bottom', font: {size: 12}},
     xaxis: axisX(axis, narrow), shapes: shapes(), annotations: annotations(),
-    yaxis: {...axis, type: isLog ? 'log' : 'linear', ...(isLog ? {dtick: 'D1', minor: {nticks: 5}} : {}),
+    yaxis: {...axis, ...floor(), type: isLog ? 'log' : 'linear', ...(isLog ? {dtick: 'D1', minor: {nticks: 5}} : {}),
       title: {text: narrow ? '' : isBits() ? words.loss_bits : words.loss, standoff: 8, font: {size: 11}}},
   };
 };
@@ -286,6 +286,8 @@ const draw = () => {
   window.Plotly.react(plot, traces(), sheet, config());
   const placed = annotations(); // the range is known now, and with it which names would lie on one another
   if (JSON.stringify(placed) !== JSON.stringify(sheet.annotations)) window.Plotly.relayout(plot, {annotations: placed});
+  drawnAs = likeness();
+  delete plot.dataset.grown;
   drawTable();
   drawPanels();
 };
@@ -295,7 +297,7 @@ const update = () => {
   if (!value || !value.words && !state) return;
   if (value.reset || !state || value.run !== state.run) state = fresh(value.run, value.words || state.words, value.published || null);
   add(value);
-  draw();
+  if (!grew(value)) draw();
 };
 
 // The sample that the timeline shows is marked here; a click on a measurement shows its sample there.

@@ -69,7 +69,7 @@ const drawPanels = () => {
 const redraw = () => { draw(); listen(); };
 update();
 listen();
-follow(() => { update(); listen(); });
+whenTold(() => { update(); listen(); });
 // Plotly's own script may arrive after the first value.
 document.addEventListener('load', (event) => { if (event.target.tagName === 'SCRIPT') redraw(); }, true);
 new MutationObserver(redraw).observe(document.body, {attributes: true, attributeFilter: ['class']});

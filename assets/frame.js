@@ -180,7 +180,7 @@ new MutationObserver(() => {
 // The dot of the run that is trained beats with the looks at it.
 if (element.closest('#status-bar')) {
   let beat = 0;
-  follow(() => { element.dataset.beat = beat = 1 - beat; });
+  whenTold(() => { element.dataset.beat = beat = 1 - beat; });
 }
 
 if (element.closest('#header')) {

@@ -15,6 +15,7 @@ const wait = () => {
 const ask = async () => {
   const query = new URLSearchParams(location.search);
   query.set('session_hash', session);
+  query.set('heard', Object.keys(window.lmTold));
   try {
     const answer = await fetch(`look?${query}`, {signal: AbortSignal.timeout(PATIENCE)});
     return answer.status === 200 ? await answer.json() : null;
@@ -31,7 +32,12 @@ const look = async () => {
   else for (const [id, value] of Object.entries(told)) window.lmTold[id](value);
 };
 
-follow(wait);
+whenTold(wait);
+let soon = null; // several components come at once
+document.addEventListener('lm-told', () => {
+  clearTimeout(soon);
+  if (session) soon = setTimeout(look, 0);
+});
 document.addEventListener('visibilitychange', () => {
   if (document.hidden || !props.value.seconds) wait(); else look();
 });

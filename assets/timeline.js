@@ -96,7 +96,7 @@ const update = () => {
 };
 
 update();
-follow(update);
+whenTold(update);
 // Another width breaks the lines elsewhere: the room is measured anew.
 let width = 0;
 new ResizeObserver(() => {

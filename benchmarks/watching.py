@@ -7,7 +7,9 @@ is the bare command line. In the turns between, the page shows the run and follo
 that `metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that
 it has made so many before, with a line of `metrics.jsonl` for each, and resumed.
 Also told: the processor time of the app's process for one look of the page at the disk, in milliseconds, without what
-the app takes when nobody looks, and how many seconds lie between two looks (`playground/pace.py`).
+the app takes when nobody looks; by how many seconds one look makes the training later, taken from its pace just before
+and just after, which a machine that is slower in one turn than in the next does not blur; and how many seconds lie
+between two looks (`playground/pace.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,8 +39,10 @@ FLAGS = ("--no-sandbox", "--disable-gpu")
 SETTLE_SECONDS = 3.0  # after each change, before it counts
 EARLIER_STEP_SECONDS = 0.05  # of the steps of `--points`
 LOOKS = "/look?", "run/predict"  # in the address of what the page asks at a look
-BURST = 20  # looks, `BURST_SECONDS` apart, by which the server's time for one is measured
-BURST_SECONDS = 0.5
+# Looks, and the seconds between two, by which is measured what one takes of the server and what a training loses by it.
+BURST, BURST_SECONDS, RARE_SECONDS = 20, 0.5, 4.0
+AFTER_SECONDS = 1.5  # of a look in which a training may be slower
+LOOK_NOW = "document.dispatchEvent(new Event('visibilitychange'))"  # as a page does that is seen again
 
 
 def main() -> int:
@@ -57,7 +62,11 @@ def main() -> int:
 
 def measure(text: Path, runs: Path, arguments: argparse.Namespace) -> dict[str, Spread]:
     run, port = RunDir(runs / "watched"), free_port()
-    minutes = 2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS + BURST * BURST_SECONDS) / 60 + 1
+    minutes = (
+        2 * arguments.rounds * (arguments.seconds + SETTLE_SECONDS) / 60
+        + 1
+        + BURST * (BURST_SECONDS + RARE_SECONDS) / 30
+    )
     minutes += arguments.points * EARLIER_STEP_SECONDS / 60
     show = [sys.executable, "app.py", "--no-browser", "--port", str(port), "--runs-dir", str(runs)]
     with started(lm_command("train", run, "--data", str(text), "--minutes", f"{minutes:.2f}")):
@@ -85,52 +94,69 @@ def lm_command(command: str, run: RunDir, *arguments: str) -> list[str]:
 def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
     """Watched and alone, again and again."""
     server, others = psutil.Process(app.pid), processes_of_the_browser()
-    watched, alone, costs, waits, looks = [], [], [], [], []
+    watched, alone, waits, looks = [], [], [], []
     page.on("request", lambda request: any(word in request.url for word in LOOKS) and looks.append(request))
     for _ in range(arguments.rounds):
         page.wait_for_timeout(1000 * SETTLE_SECONDS)
         looks.clear()
         watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
         waits.append(arguments.seconds / max(1, len(looks)))
-        costs.append(cost_of_a_look(server, page))
         for process in (server, *others):
             process.suspend()
         time.sleep(SETTLE_SECONDS)
         alone.append(speed(run, arguments.seconds, time.sleep))
         for process in (*others, server):
             process.resume()
+    lost, error = loss_by_a_look(run, page)
     return {
         "watched, tokens/s": Spread.of(watched),
         "alone, tokens/s": Spread.of(alone),
         "watched to alone": ratio(watched, alone),
-        "server time of a look, ms": Spread.of(costs),
+        "server time of a look, ms": cost_of_a_look(server, page),
+        "a training loses by a look, s": lost,
+        "its standard error, s": error,
         "between two looks, s": Spread.of(waits),
     }
 
 
 def cost_of_a_look(server: psutil.Process, page: Page) -> float:
-    """Milliseconds of the server's processor time for one look: a burst of them, and as long without.
-
-    A page that is seen again looks at once.
-    """
+    """Milliseconds of the server's processor time for one look: a burst of them, and as long without."""
     taken = []
-    for look in ("", "document.dispatchEvent(new Event('visibilitychange'))"):
+    for look in ("0", LOOK_NOW):
         before = sum(server.cpu_times()[:2])
         for _ in range(BURST):
-            page.evaluate(look or "0")
+            page.evaluate(look)
             page.wait_for_timeout(1000 * BURST_SECONDS)
         taken.append(sum(server.cpu_times()[:2]) - before)
     return 1000 * (taken[1] - taken[0]) / BURST
 
 
-def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:
-    """Tokens a second of the steps in the next `seconds`; a step that an evaluation stands before is left out."""
-    first = len(steps_of(run))
-    wait(seconds)
-    records = steps_of(run)[first:]
+def loss_by_a_look(run: RunDir, page: Page) -> tuple[float, float]:
+    """Seconds by which a training is later for one look, and their standard error: its pace just after and before."""
+    lost = []
+    for _ in range(2 * BURST):
+        page.wait_for_timeout(1000 * (RARE_SECONDS - AFTER_SECONDS))
+        at = steps_of(run)[-1]["time_seconds"]
+        page.evaluate(LOOK_NOW)
+        page.wait_for_timeout(1000 * AFTER_SECONDS)
+        before, after = pace(run, at - AFTER_SECONDS, at), pace(run, at, at + AFTER_SECONDS)
+        lost.append(AFTER_SECONDS * (1 - after / before))
+    return statistics.fmean(lost), statistics.stdev(lost) / len(lost) ** 0.5
+
+
+def pace(run: RunDir, start: float, end: float) -> float:
+    """Tokens a second between two moments of the training, in its seconds, without evaluations."""
+    records = [one for one in steps_of(run) if start <= one["time_seconds"] <= end]
     pairs = [(a, b) for a, b in zip(records, records[1:]) if "val_loss" not in a and "val_loss" not in b]
     tokens, took = (sum(b[name] - a[name] for a, b in pairs) for name in ("tokens", "time_seconds"))
     return tokens / took
+
+
+def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:
+    """Tokens a second of the steps in the next `seconds`."""
+    start = steps_of(run)[-1]["time_seconds"]
+    wait(seconds)
+    return pace(run, start, steps_of(run)[-1]["time_seconds"])
 
 
 def steps_of(run: RunDir) -> list[dict]:

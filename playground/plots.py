@@ -21,7 +21,7 @@ from playground.theme import asset
 from playground.views import FIRST_EVALUATIONS, Curve, spread, thin
 
 EMPTY = dict(run="", reset=True, train=[], evaluations=[], max_steps=0, is_over=False, shares=[], per_step=[0, 0])
-SCRIPTS = ("chart.js", "chart_table.js", "chart_panels.js")
+SCRIPTS = ("chart.js", "chart_grow.js", "chart_table.js", "chart_panels.js")
 
 
 def plotly_bundle() -> Path:

@@ -75,11 +75,15 @@ class QuickLook:
             space = self.keeper.of(asked)
         except LMError:
             return None
-        return self._looked(space, _event(server.get_blocks()), server.state_holder[session])
+        heard = request.query_params.get("heard", "").split(",")
+        return self._looked(space, _event(server.get_blocks()), server.state_holder[session], heard)
 
-    def _looked(self, space: Workspace, event: Any, state: Any) -> dict[str, Any] | None:
+    def _looked(self, space: Workspace, event: Any, state: Any, heard: Sequence[str]) -> dict[str, Any] | None:
+        """`heard` are the ids of the components that can be told; the others exist later, and ask then."""
         selected, cursor, language = (state[one._id] for one in event.inputs)
-        made = self.watcher.watch(space, selected, cursor, language, SIGHT_SECONDS)
+        named = zip(self.watcher.outputs, event.outputs, strict=True)
+        deaf = {name for name, one in named if isinstance(one, gr.HTML) and one.elem_id not in heard}
+        made = self.watcher.watch(space, selected, cursor, language, SIGHT_SECONDS, deaf)
         news = [(one, value) for one, value in zip(event.outputs, made, strict=True) if value != gr.skip()]
         if any(not isinstance(one, (gr.HTML, gr.State)) for one, _ in news):
             return None

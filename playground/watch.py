@@ -10,7 +10,7 @@ follow the same training, spectators above all, one looks and the others are tol
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -70,12 +70,18 @@ class Watcher:
         return [*(getattr(getattr(page, part), name) for part, name in places), page.cursor]
 
     def watch(
-        self, space: Workspace, selected: str, cursor: Cursor, language: str, seconds: float = 0.0
+        self,
+        space: Workspace,
+        selected: str,
+        cursor: Cursor,
+        language: str,
+        seconds: float = 0.0,
+        deaf: Collection[str] = (),
     ) -> tuple[Any, ...]:
         """Look at the disk once, or take what another browser saw of a training in the last `seconds`.
 
         Inputs: the run that this browser shows (empty: none), what it was told before, its language.
-        Outputs: `outputs`; `gr.skip()` for what is as it was.
+        Outputs: `outputs`; `gr.skip()` for what is as it was, and for those of them that are `deaf`: told another time.
         """
         now = glance(space, selected, language)
         if cursor.get("glance") == now:
@@ -83,7 +89,7 @@ class Watcher:
         sight = self._sights.get(space, {}).get((selected, language))
         if sight is None or not sight.is_valid(now, seconds):
             sight = self._sight(space, selected, language, now)
-        return self._told(sight, cursor)
+        return self._told(sight, cursor, deaf)
 
     def _sight(self, space: Workspace, selected: str, language: str, now: Glance) -> Sight:
         seen = look(space, selected, language)
@@ -94,19 +100,20 @@ class Watcher:
         self._sights[space] = fresh | {(selected, language): sight}
         return sight
 
-    def _told(self, sight: Sight, cursor: Cursor) -> tuple[Any, ...]:
-        """What a browser that was told `cursor` is told of `sight`."""
-        seen, shown, selected = sight.look, sight.shown, sight.look.selected
-        updates, places = {}, {}
-        for name, stream in STREAMS.items():
-            value, places[name] = stream(seen, cursor.get(name, {}))
+    def _told(self, sight: Sight, cursor: Cursor, deaf: Collection[str]) -> tuple[Any, ...]:
+        """What a browser that was told `cursor` is told of `sight`; the `deaf` are where they were."""
+        seen, selected, before = sight.look, sight.look.selected, cursor.get("shown", {})
+        shown = {name: before.get(name) if name in deaf else value for name, value in sight.shown.items()}
+        updates, places = {}, {name: cursor.get(name, {}) for name in STREAMS}
+        for name in STREAMS.keys() - set(deaf):
+            value, places[name] = STREAMS[name](seen, places[name])
             updates |= {name: value} if value else {}
-        before = cursor.get("shown", {})
         updates |= {name: _update(value) for name, value in shown.items() if before.get(name) != value}
         updates |= {
             name: _moved(name, shown, selected) for name in MOVING if _has_arrived(name, shown, before, selected)
         }
-        updates["cursor"] = places | dict(shown=shown, glance=sight.glance if is_at_rest(seen) else None)
+        is_all = shown == sight.shown and not STREAMS.keys() & set(deaf)
+        updates["cursor"] = places | dict(shown=shown, glance=sight.glance if is_all and is_at_rest(seen) else None)
         return tuple(updates.get(name, gr.skip()) for name in self.outputs)
 
     def leave(self) -> tuple[Any, ...]:

@@ -144,7 +144,9 @@ class Page:
 
     async def look(self) -> bool:
         """Take over what a look past Gradio's events brings; whether it could."""
-        answer = await self.client.get(f"/look{self.query or '?'}&session_hash={self.session}", headers=self._headers())
+        heard = ",".join(filter(None, self.by_name))
+        asked = f"/look{self.query or '?'}&session_hash={self.session}&heard={heard}"
+        answer = await self.client.get(asked, headers=self._headers())
         if answer.status_code not in (200, 204):
             raise Fault(f"look: {answer.status_code} {answer.text[:200]}")
         self.listener(answer.text)

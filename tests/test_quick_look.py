@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradio as gr
 import httpx
 from fabricated_runs import fabricate, write_lines
 from page_client import Page
@@ -16,7 +17,10 @@ from visits import SharedApp, pay
 
 from lm import run_dir
 from lm.run_dir import RunDir, Status
+from playground import watch
+from playground.app import WATCHER
 from playground.door import VISITOR
+from playground.workspace import Workspace
 from playground.workspaces import persons
 
 ROOT = Path(__file__).parent.parent
@@ -120,3 +124,29 @@ def test_where_a_password_is_asked_for_a_look_is_for_those_who_know_it(tmp_path:
             pay(visit, address)
         finally:
             app.kill()
+
+
+def test_who_does_not_exist_yet_is_told_later(shared: SharedApp) -> None:
+    async def visit(wire: httpx.AsyncClient) -> None:
+        page, run = await watching(wire, shared)
+        await page.tick()
+        run.log.write_text("what the trainer says now\n", encoding="utf-8")
+        address = f"/look?session_hash={page.session}&heard="
+        without = await wire.get(f"{address}chart,headline", headers=dict(cookie=page.cookie))
+        assert without.status_code == 200 and not without.json().keys() - {"chart", "headline"}
+        told = await wire.get(f"{address}chart,headline,log", headers=dict(cookie=page.cookie))
+        assert "what the trainer says now" in told.json()["log"]
+        await page.close()
+
+    shared.visit(visit)
+
+
+def test_a_look_of_a_page_with_closed_tabs_reads_nothing_where_nothing_was_written(tmp_path: Path, monkeypatch) -> None:
+    space = Workspace(tmp_path / "workspace", tmp_path / "runs")
+    fabricate(space.runs_dir, "one")
+    cursor = dict(zip(WATCHER.outputs, WATCHER.watch(space, "one", {}, "en"), strict=True))["cursor"]
+    closed = {"generate.alone", "train.log"}
+    cursor = cursor | dict(glance=None)
+    again = dict(zip(WATCHER.outputs, WATCHER.watch(space, "one", cursor, "en", deaf=closed), strict=True))["cursor"]
+    monkeypatch.setattr(watch, "look", None)  # it would be a fault to look
+    assert set(map(str, WATCHER.watch(space, "one", again, "en", deaf=closed))) == {str(gr.skip())}

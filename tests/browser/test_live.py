@@ -206,6 +206,32 @@ def test_a_page_that_nobody_sees_looks_seldom(watched) -> None:
     visitor.wait("Number(document.querySelector('#chart .plot').dataset.points) === 80")
 
 
+# What each line spans, in steps and nats, as it is drawn.
+SPANS = """() => {
+    const plot = document.querySelector('#chart .plot'), {xaxis, yaxis} = plot._fullLayout;
+    return [...plot.querySelectorAll('.js-line')].map((line) => {
+        const box = line.getBBox();
+        return [xaxis.p2d(box.x), yaxis.p2d(box.y), xaxis.p2d(box.x + box.width), yaxis.p2d(box.y + box.height)];
+    });
+}"""
+
+
+def test_points_that_a_look_brings_are_drawn_where_plotly_draws_them(watched) -> None:
+    visitor, run, _ = watched
+    grow(run, 41, 43)
+    visitor.wait("document.querySelector('#chart .plot').dataset.points === '43'")
+    assert visitor.page.get_attribute("#chart .plot", "data-grown")  # none of them was an evaluation
+    grown = visitor.page.evaluate(SPANS)
+    visitor.page.hover("#chart .plot")
+    visitor.wait("!document.querySelector('#chart .plot').dataset.grown")
+    drawn = visitor.page.evaluate(SPANS)
+    assert len(drawn) == len(grown) > 1
+    assert grown == [pytest.approx(span, rel=0.01) for span in drawn]
+    grow(run, 44, 46)  # who points at the plot is shown what is known there
+    visitor.wait("document.querySelector('#chart .plot').dataset.points === '46'")
+    assert not visitor.page.get_attribute("#chart .plot", "data-grown")
+
+
 def test_looks_at_a_training_cause_no_events(watched) -> None:
     """An event costs five times what a look costs, here and in the browser."""
     visitor, run, looks = watched

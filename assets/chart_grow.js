@@ -1,0 +1,47 @@
+
+// ------------------------------------------------------------------------------------------------ between two drawings
+
+// Plotly draws everything anew whatever is new, on a slow machine 40 ms of every look. Most looks bring points of one line:
+// as long as these lie where the axes reach, its path and that of the smooth line are all that changes. Whoever points at the
+// plot finds it drawn by Plotly.
+const EARLY = 1.3; // while no end is known, the axis reaches so many times as far as the line does when it is drawn
+const LOWER = 0.12; // so much of what the losses span is left free below them, for those to come
+let drawnAs = '';
+
+// What a drawing depends on, but for the points.
+const likeness = () => JSON.stringify([state.run, chosen, state.maxSteps, state.isOver, isWaiting(), clock(), page?.width]);
+
+// Where the axis ends while nobody knows where the run does.
+const reach = () => {
+  const {raw, held} = state, at = Math.max(last(along(raw)) || 0, last(along(held)) || 0);
+  return state.isOver ? at : EARLY * at;
+};
+
+// A value for the loss axis to include.
+const floor = () => {
+  const known = [...state.raw.loss, ...state.held.nats].map(inUnit), low = Math.min(...known), high = Math.max(...known);
+  if (state.isOver || !known.length) return {};
+  return {autorangeoptions: {include: chosen.scale === 'linear' ? low - LOWER * (high - low) : low * (1 - LOWER / 2)}};
+};
+
+// Draws what `value` brought, if nothing else is new and there is room for it; whether it did.
+const grew = (value) => {
+  const isLine = value.train.length && !value.reset && !value.evaluations.length && !value.references;
+  if (!isLine || document.hidden || !element.clientWidth || likeness() !== drawnAs || plot.matches(':hover, :focus-within')) return false;
+  const {xaxis, yaxis} = plot._fullLayout, {raw} = state;
+  const isInside = (axis, value) => axis.d2p(value) >= 0 && axis.d2p(value) <= axis._length;
+  if (!isInside(xaxis, last(along(raw))) || !value.train.every((row) => isInside(yaxis, inUnit(row[1])))) return false;
+  const redraw = (at, y, most) => {
+    const places = sparse(along(raw), most).map((x, i) => [x, i]), sparser = sparse(y, most);
+    const line = plot.querySelector(`.trace${plot._fullData[at].uid} .js-line`);
+    line.setAttribute('d', `M${places.map(([x, i]) => `${xaxis.d2p(x).toFixed(2)},${yaxis.d2p(inUnit(sparser[i])).toFixed(2)}`).join('L')}`);
+  };
+  redraw(0, raw.loss, MOST_DRAWN);
+  redraw(plot.data.length - 3, smoothed(raw.loss), MOST_SMOOTH);
+  plot.dataset.points = raw.step.length;
+  plot.dataset.grown = '1';
+  drawPanels();
+  return true;
+};
+
+for (const event of ['pointerenter', 'focusin']) plot.addEventListener(event, () => { if (plot.dataset.grown) draw(); });
