@@ -42,7 +42,7 @@ LOOKS = "/look?", "run/predict"  # in the address of what the page asks at a loo
 # Looks, and the seconds between two, by which is measured what one takes of the server and what a training loses by it.
 BURST, BURST_SECONDS, RARE_SECONDS = 20, 0.5, 4.0
 AFTER_SECONDS = 1.5  # of a look in which a training may be slower
-LOOK_NOW = "document.dispatchEvent(new Event('visibilitychange'))"  # as a page does that is seen again
+LOOK_NOW = "document.dispatchEvent(new Event('lm-told'))"  # as a tab does that was opened
 
 
 def main() -> int:

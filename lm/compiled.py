@@ -49,11 +49,12 @@ def compiled(loss: Objective, model: GPT, rows: int, say: Callable[[str], None])
     Tries one forward and backward pass of the full shape. Leaves gradients and random states as they were.
     """
     fast = torch.compile(loss, dynamic=False)
-    ids = torch.zeros((rows, model.config.block_size), dtype=torch.int64, device=model.device)
+    shape = (rows, model.config.block_size)  # of two tensors: for one that is both ids and targets it is made anew
+    ids, targets = (torch.zeros(shape, dtype=torch.int64, device=model.device) for _ in range(2))
     gpus = [model.device] if model.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(gpus):
-            fast(ids, ids).backward()
+            fast(ids, targets).backward()
     except torch.OutOfMemoryError:
         raise
     # No compiler, no Triton, a graph it cannot make; Triton's own compiler fails as a process where Python.h is missing.

@@ -6,24 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from tests.runs import metrics, request, weights, write_text
 
-from lm import checkpoint, fast_block, run_dir, trainer
+from lm import checkpoint, fast_block, prepare, run_dir, trainer
 from lm.compiled import is_wanted, objective
-from lm.config import ModelConfig, TrainConfig
-from lm.evaluate import evaluating
-from lm.model import GPT, KVCache
-from lm.optim import make_optimizers
+from lm.config import ModelConfig
+from lm.model import GPT
 from lm.recompute import recompute
 
 ROOT = Path(__file__).parent.parent
 BIGRAM = dict(arch="bigram")  # of all networks the quickest to compile
 TRAIN = f"""
 import sys
+from functools import partial
 from pathlib import Path
 from lm import trainer
 from lm.run_dir import RunDir
@@ -85,18 +85,14 @@ def test_a_step_is_one_graph_in_which_python_is_never_asked_again(changes, recom
     torch.testing.assert_close(whole(ids, ids), expected)
 
 
-def test_an_evaluation_and_a_sample_between_two_steps_compile_nothing_anew() -> None:
-    model = GPT(ModelConfig(vocab_size=5, block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.2))
-    optimizers = make_optimizers(model, TrainConfig())
-    ids = torch.tensor([[0, 1, 2, 3]])
+@pytest.mark.parametrize("changes", [{}, dict(grad_accum_steps=2), dict(sampling="epochs", batch_size=8, steps=40)])
+def test_a_run_compiles_before_its_first_step_and_never_again(tmp_path: Path, changes: dict, monkeypatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # the same tracing, soon done
+    text, run, told = write_text(tmp_path / "fox.txt"), run_dir.create(tmp_path / "runs", "once"), []
+    wanted = request(text, compile="on", **changes)  # with dropout, evaluations, samples
     torch._dynamo.reset()
-    fast = torch.compile(objective(model, torch.device("cpu"), "bf16", 0.0), backend="aot_eager", dynamic=False)
-    fast(ids, ids).backward()
+    torch._dynamo.utils.counters.clear()
+    ours = trainer.Trainer(run, prepare.prepare(run, wanted), say=told.append)
     with torch._dynamo.config.patch(error_on_recompile=True):
-        for _ in range(2):
-            with evaluating(model):
-                model(ids, KVCache(model.config, 1), last_only=True)
-            fast(ids, ids).backward()
-            optimizers[0].step()
-            optimizers[0].zero_grad(set_to_none=True)
-            model.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()})  # a way back
+        assert ours.run()["state"] == "finished"
+    assert not told and torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
