@@ -119,7 +119,7 @@ class Trainer:
         self.standing, self.health = Standing(self.config), Health(setup.model.vocab_size)
         self.last_evaluation: Record = {}
         self.rollbacks, self.saved_step = 0, None
-        self.runs_ahead = setup.device.type == "cuda"
+        self.runs_ahead = setup.device.type != "cpu"
         self._saved_at = self._beat_at = -math.inf
 
     # ------------------------------------------------------------------------------------------ what it begins with
