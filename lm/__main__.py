@@ -11,6 +11,7 @@ readable line and exit code 2; the traceback comes with `--debug`.
 from __future__ import annotations
 
 import argparse
+import atexit
 import dataclasses
 import difflib
 import json
@@ -18,6 +19,7 @@ import math
 import os
 import re
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,6 +58,23 @@ class Parser(argparse.ArgumentParser):
             if value == []:  # `--prompt=--`: up to Python 3.12 argparse takes this value for a sign to itself
                 setattr(parsed, name, "--")
         return parsed
+
+
+def run() -> NoReturn:
+    """The process of a command: `main`, then its end at once.
+
+    Python would be taken apart piece by piece, for a second once PyTorch is loaded, when nothing is left to do.
+    """
+    code = main()
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.exit(code)
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its processes
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):  # nobody reads any more, or there is no room: Python has an exit code for it
+        sys.exit(code)
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -371,4 +390,4 @@ def _flags_of(parser: argparse.ArgumentParser, command: str | None) -> list[str]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -267,3 +267,24 @@ def test_help_answers_without_loading_torch(folder: Path) -> None:
 
 def test_a_prompt_of_two_dashes_is_a_prompt() -> None:
     assert build_parser().parse_args(["generate", "fox", "--prompt=--"]).prompt == "--"
+
+
+def test_a_command_that_is_done_leaves_at_once_and_leaves_nothing_out(tmp_path: Path) -> None:
+    """Python takes a second to take PyTorch apart; what was said and what was left for the end must not be lost by it."""
+    code = (
+        "import atexit, sys, time, torch, torch._dynamo, lm.__main__ as lm\n"
+        "atexit.register(print, 'one thing more')\n"
+        f"sys.argv = ['lm', 'runs', '--runs-dir', {str(tmp_path)!r}, '--json']\n"
+        "lm.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and done.stdout.splitlines() == ["[]", "one thing more"]
+    code = code.replace("'runs'", "'nonsense'")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT).returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")
+def test_a_command_whose_words_find_no_room_says_so_by_its_exit_code(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "lm", "runs", "--runs-dir", str(tmp_path), "--json"]
+        assert subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, cwd=ROOT).returncode != 0
