@@ -7,6 +7,7 @@ looks at it, until they cost next to nothing: the fewer processors there are, th
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gradio as gr
@@ -43,4 +44,4 @@ def _seconds(row: Row, shortest: float, longest: float) -> float:
     wanted = [longest, LONGER * row.status.elapsed_seconds]
     if row.status.seconds_left is not None:
         wanted.append(row.status.seconds_left)
-    return max(shortest, round(2 * min(wanted)) / 2)
+    return max(shortest, math.ceil(2 * min(wanted)) / 2)
