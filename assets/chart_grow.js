@@ -19,7 +19,8 @@ const reach = () => {
 
 // A value for the loss axis to include.
 const floor = () => {
-  const known = [...state.raw.loss, ...state.held.nats].map(inUnit), low = Math.min(...known), high = Math.max(...known);
+  const known = [...state.raw.loss, ...state.held.nats].map(inUnit); // too many to be arguments
+  const low = known.reduce((a, b) => Math.min(a, b), Infinity), high = known.reduce((a, b) => Math.max(a, b), -Infinity);
   if (state.isOver || !known.length) return {};
   return {autorangeoptions: {include: chosen.scale === 'linear' ? low - LOWER * (high - low) : low * (1 - LOWER / 2)}};
 };
@@ -29,15 +30,16 @@ const grew = (value) => {
   const isLine = value.train.length && !value.reset && !value.evaluations.length && !value.references;
   if (!isLine || document.hidden || !element.clientWidth || likeness() !== drawnAs || plot.matches(':hover, :focus-within')) return false;
   const {xaxis, yaxis} = plot._fullLayout, {raw} = state;
-  const isInside = (axis, value) => axis.d2p(value) >= 0 && axis.d2p(value) <= axis._length;
+  const isInside = (axis, place) => axis.d2p(place) >= 0 && axis.d2p(place) <= axis._length;
   if (!isInside(xaxis, last(along(raw))) || !value.train.every((row) => isInside(yaxis, inUnit(row[1])))) return false;
-  const redraw = (at, y, most) => {
-    const places = sparse(along(raw), most).map((x, i) => [x, i]), sparser = sparse(y, most);
-    const line = plot.querySelector(`.trace${plot._fullData[at].uid} .js-line`);
-    line.setAttribute('d', `M${places.map(([x, i]) => `${xaxis.d2p(x).toFixed(2)},${yaxis.d2p(inUnit(sparser[i])).toFixed(2)}`).join('L')}`);
+  const [line, smooth] = [0, plot.data.length - 3].map((at) => plot.querySelector(`.trace${plot._fullData[at].uid} .js-line`));
+  if (!line || !smooth) return false; // the reader has put one away
+  const path = (y, most) => {
+    const places = sparse(y, most).map((value) => yaxis.d2p(inUnit(value)).toFixed(2));
+    return `M${sparse(along(raw), most).map((x, i) => `${xaxis.d2p(x).toFixed(2)},${places[i]}`).join('L')}`;
   };
-  redraw(0, raw.loss, MOST_DRAWN);
-  redraw(plot.data.length - 3, smoothed(raw.loss), MOST_SMOOTH);
+  line.setAttribute('d', path(raw.loss, MOST_DRAWN));
+  smooth.setAttribute('d', path(smoothed(raw.loss), MOST_SMOOTH));
   plot.dataset.points = raw.step.length;
   plot.dataset.grown = '1';
   drawPanels();

@@ -232,6 +232,18 @@ def test_points_that_a_look_brings_are_drawn_where_plotly_draws_them(watched) ->
     assert not visitor.page.get_attribute("#chart .plot", "data-grown")
 
 
+def test_a_line_that_was_put_away_stays_away_while_the_other_grows(watched) -> None:
+    visitor, run, _ = watched
+    page = visitor.page
+    lines = "document.querySelectorAll('#chart .plot .js-line').length"
+    before = page.evaluate(lines)
+    page.evaluate("Plotly.restyle(document.querySelector('#chart .plot'), {visible: 'legendonly'}, [1])")  # by its legend
+    assert page.evaluate(lines) == before - 1
+    grow(run, 41, 43)
+    visitor.wait("document.querySelector('#chart .plot').dataset.points === '43'")
+    assert page.get_attribute("#chart .plot", "data-run") == "watched"
+
+
 def test_looks_at_a_training_cause_no_events(watched) -> None:
     """An event costs five times what a look costs, here and in the browser."""
     visitor, run, looks = watched
