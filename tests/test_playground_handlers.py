@@ -147,13 +147,13 @@ def test_nothing_to_share_teaches(space: Workspace) -> None:
 
 
 def test_a_first_visit_finds_a_text_in_its_language(space: Workspace) -> None:
-    assert page.enter(space, "ja")[1]["value"] == "tales_ja"
+    assert page.enter(space, "ja", "a page")[1]["value"] == "tales_ja"
 
 
 def test_a_second_visit_finds_what_was_read_last(space: Workspace) -> None:
     corpus.read_sample(space, "tales")
     corpus.read_pasted(space, "a fox. " * 50, "en")
-    assert page.enter(space, "en")[1]["value"] == "pasted"
+    assert page.enter(space, "en", "a page")[1]["value"] == "pasted"
 
 
 def test_no_handler_can_be_called_from_outside_the_page(space: Workspace) -> None:
