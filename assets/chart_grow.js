@@ -14,7 +14,7 @@ const likeness = () => JSON.stringify([state.run, chosen, state.maxSteps, state.
 // Where the axis ends while nobody knows where the run does.
 const reach = () => {
   const {raw, held} = state, at = Math.max(last(along(raw)) || 0, last(along(held)) || 0);
-  return state.isOver ? at : EARLY * at;
+  return (state.isOver ? at : EARLY * at) || 1;
 };
 
 // A value for the loss axis to include.

@@ -1,7 +1,7 @@
 """How often a page looks at the disk, and the component that counts the time (`assets/pace.js`).
 
 Measured on two cores without a GPU, a look takes a processor for 0.1 s, nearly all of it the browser's, twice that where
-it brings an evaluation, and a training of two threads loses as much. So the longer a training goes on, the rarer are the
+it brings an evaluation, and a training of two threads loses 0.15 s. So the longer a training goes on, the rarer are the
 looks at it, until they cost next to nothing: the fewer processors there are, the sooner and the rarer.
 """
 
@@ -19,8 +19,8 @@ from playground.views import Row
 
 # Seconds between two looks; where many visitors share two processors, the trainings need them more. assumed
 SECONDS, SHARED_SECONDS, HIDDEN_SECONDS = 2.0, 2.5, 20.0
-LONGER = 1 / 5  # each look shows a curve that is longer by so much. assumed
-LOOK_PROCESSOR_SECONDS, SHARE = 0.15, 1 / 120  # what a look takes, and what looks may take of all processors
+LONGER = 1 / 4  # each look shows a curve that is longer by so much. assumed
+LOOK_PROCESSOR_SECONDS, SHARE = 0.2, 1 / 120  # what a look takes, and what looks may take of all processors
 NOT_YET = dict(seconds=0, hidden_seconds=0)  # until the page knows what it shows
 OVER = NOT_YET | dict(is_over=True)  # the page is asked for again, and says why there is nothing to look at
 

@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 import gradio as gr
+from gradio.routes import ORJSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lm.errors import LMError
 from playground.theme import asset
@@ -58,7 +59,7 @@ class QuickLook:
         if (scope["type"], scope.get("method"), scope.get("path")) != ("http", "GET", PATH):
             return await self.app(scope, receive, send)
         told = await run_in_threadpool(self._told, Request(scope))
-        answer = Response(status_code=204) if told is None else JSONResponse(told)
+        answer = Response(status_code=204) if told is None else ORJSONResponse(told)
         answer.headers.update(NOTHING_ELSE)
         await answer(scope, receive, send)
 
@@ -84,15 +85,15 @@ class QuickLook:
         named = zip(self.watcher.outputs, event.outputs, strict=True)
         deaf = {name for name, one in named if isinstance(one, gr.HTML) and one.elem_id not in heard}
         made = self.watcher.watch(space, selected, cursor, language, SIGHT_SECONDS, deaf)
-        news = [(one, value) for one, value in zip(event.outputs, made, strict=True) if value != gr.skip()]
-        if any(not isinstance(one, (gr.HTML, gr.State)) for one, _ in news):
+        news = {one: value for one, value in zip(event.outputs, made, strict=True) if value != gr.skip()}
+        if any(not isinstance(one, (gr.HTML, gr.State)) for one in news):
             return None
-        where = event.outputs[-1]._id
-        if state[where] is not cursor:  # an event told this page something meanwhile: the next look goes on from there
+        place = event.outputs[-1]  # of the cursor
+        if state[place._id] is not cursor:  # an event told this page something meanwhile: the next look goes on from there
             return {}
-        for _, value in news[-1:]:
-            state[where] = value
-        return {one.elem_id: value for one, value in news if isinstance(one, gr.HTML)}
+        if place in news:
+            state[place._id] = news.pop(place)
+        return {one.elem_id: value for one, value in news.items()}
 
 
 def _cookies(server: Any) -> list[str]:
