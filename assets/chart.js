@@ -215,7 +215,8 @@ const LABEL_ABOVE = 16; // pixels from the point to the middle of the label
 const bestLabel = (at, isTaken) => {
   const i = bestAt(), {held, words} = state;
   if (i < 0 || held.step[i] === 0) return [];
-  const x = along(held)[i], hasRoom = state.maxSteps ? held.step[i] < state.maxSteps * 0.85 : false;
+  const x = along(held)[i], end = state.maxSteps || (state.isOver ? 0 : EARLY * (last(state.raw.step) || 0));
+  const hasRoom = held.step[i] < end * 0.85;
   const anchor = !hasRoom ? 'right' : i === held.step.length - 1 ? 'left' : 'center'; // no curve beyond the last one
   const y = at(inUnit(held.nats[i])), isBelow = anchor === 'right' && isTaken(y);
   return [{x: chosen.scale === 'loglog' ? Math.log10(x) : x, y, yanchor: isBelow ? 'top' : 'bottom', yshift: isBelow ? -9 : 9, showarrow: false, bgcolor: isBelow ? colour('--panel') : undefined,
