@@ -19,9 +19,9 @@ const reach = () => {
 
 // A value for the loss axis to include.
 const floor = () => {
+  if (state.isOver || isWaiting()) return {};
   const known = [...state.raw.loss, ...state.held.nats].map(inUnit); // too many to be arguments
-  const low = known.reduce((a, b) => Math.min(a, b), Infinity), high = known.reduce((a, b) => Math.max(a, b), -Infinity);
-  if (state.isOver || !known.length) return {};
+  const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
   return {autorangeoptions: {include: chosen.scale === 'linear' ? low - LOWER * (high - low) : low * (1 - LOWER / 2)}};
 };
 

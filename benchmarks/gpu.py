@@ -23,7 +23,6 @@ import itertools
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +43,7 @@ from lm.device import describe, free_bytes
 from lm.graph import TokenStep, can_record
 from lm.model import GPT, KVCache, flops_per_token, memory_estimate
 from lm.prepare import Request
-from quality import ROOT, write_their_data
+from quality import ROOT, their_copy
 from sidebyside import (
     Spread, answer_turns, as_nanogpt, finish, nanogpt, ratio, table, take_turns, waiting_processes,
 )  # fmt: skip
@@ -241,9 +240,7 @@ def ours(arguments: argparse.Namespace, text: Path, size: Size, device: torch.de
 
 
 def theirs(arguments: argparse.Namespace, text: Path, size: Size, device: torch.device, scratch: Path) -> dict:
-    copy = scratch / "nanogpt"
-    shutil.copytree(arguments.nanogpt, copy, ignore=shutil.ignore_patterns(".git", "out*", "assets", "*.ipynb"))
-    write_their_data(text, copy / "data" / "shakespeare_char", scratch)
+    copy, *_ = their_copy(arguments.nanogpt, text, scratch)
     command = ["-u", "train.py", "config/train_shakespeare_char.py", f"--device={device.type}"]
     return race(command + size.their_flags.split(), copy, scratch, scratch / "said.txt", THEIR_LOSSES, size.goal)
 

@@ -119,9 +119,7 @@ class AllScores(torch.nn.Module):
 
 def train_theirs(text: Path, directory: Path, scratch: Path) -> tuple[float, Evaluation]:
     """The README's run in a copy of nanoGPT: the seconds it took, and how good its checkpoint is."""
-    copy = scratch / "nanogpt"
-    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns(".git", "out*", "assets", "*.ipynb"))
-    tokenizer, val = write_their_data(text, copy / "data" / "shakespeare_char", scratch)
+    copy, tokenizer, val = their_copy(directory, text, scratch)
     command = [sys.executable, "train.py", "config/train_shakespeare_char.py", *README_RUN]
     start = time.perf_counter()
     subprocess.run(command, cwd=copy, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -131,6 +129,13 @@ def train_theirs(text: Path, directory: Path, scratch: Path) -> tuple[float, Eva
     model = quietly(lambda: module.GPT(module.GPTConfig(**saved["model_args"])))
     model.load_state_dict(saved["model"])
     return took, on_all(AllScores(model), val, tokenizer, saved["model_args"]["block_size"])
+
+
+def their_copy(directory: Path, text: Path, scratch: Path) -> tuple[Path, CharTokenizer, np.ndarray]:
+    """A copy of nanoGPT that trains on `text`, and what `write_their_data` gives."""
+    copy = scratch / "nanogpt"
+    shutil.copytree(directory, copy, ignore=shutil.ignore_patterns(".git", "out*", "assets", "*.ipynb"))
+    return copy, *write_their_data(text, copy / "data" / "shakespeare_char", scratch)
 
 
 def write_their_data(text: Path, folder: Path, scratch: Path) -> tuple[CharTokenizer, np.ndarray]:

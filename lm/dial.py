@@ -62,7 +62,8 @@ class Text:
 def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     """The settings of the best model in `minutes`; `step_seconds` times one step of a model on this machine.
 
-    Where all of the time would teach it the text by heart, it takes less of it. A size whose step does not fit the memory is timed as 0 seconds and is not taken. `ConfigError` for no time at all.
+    Where all of the time would teach it the text by heart, it takes less of it. A size whose step does not fit the memory
+    is timed as 0 seconds and is not taken. `ConfigError` for no time at all.
     """
     if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
         raise ConfigError(

@@ -142,8 +142,8 @@ def launch_options(workspaces: Workspaces) -> dict[str, Any]:
 def enter(space: Workspace, language: str, session: str) -> tuple[Any, ...]:
     """A page opens.
 
-    Inputs: the visitor's language, Gradio's name of the page. Outputs: the same, the texts there are, the samples, what the tabs teach, the dial and
-    the plan, then those of `Watcher.open`.
+    Inputs: the visitor's language, Gradio's name of the page. Outputs: the language, the texts there are, the samples, what
+    the tabs teach, the dial and the plan, then those of `Watcher.open`.
     """
     told = markup.fine(limits.upload_words(space.share.limits, language))
     if not (space.names() or space.share.is_shown):

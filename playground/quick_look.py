@@ -1,9 +1,9 @@
 """A look at the disk as one small request, past Gradio's events, as often as a page follows a training.
 
-As an event of Gradio a look costs the server five times what it takes to look, and the browser as much as a drawing of
-the chart: every output is marked as pending and as ready again. But most looks only bring words and points to components
-of our own. `GET /look` answers with those, by the ids of the components, and `assets/told.js` hands them over. Where
-something else has changed, a button or a choice, it answers with nothing (204), and the page causes the event.
+As an event of Gradio a look costs the browser half as much again: every output is marked as pending and as ready. But most
+looks only bring words and points to components of our own. `GET /look` answers with those, by the ids of the components,
+and `assets/told.js` hands them over. Where something else has changed, a button or a choice, or something is wrong, it
+answers with nothing (204), and the page causes the event.
 
 What a page was told is the event's own state, wherever it came from: the event's inputs and outputs are looked up, and
 its cursor is read and moved on.
@@ -72,12 +72,12 @@ class QuickLook:
         asked = gr.Request(request, username=user, session_hash=session)
         if self.keeper.is_gone(asked):
             return None
+        heard = request.query_params.get("heard", "").split(",")
         try:
             space = self.keeper.of(asked)
-        except LMError:
+            return self._looked(space, _event(server.get_blocks()), server.state_holder[session], heard)
+        except (LMError, OSError):  # the event says so, in words
             return None
-        heard = request.query_params.get("heard", "").split(",")
-        return self._looked(space, _event(server.get_blocks()), server.state_holder[session], heard)
 
     def _looked(self, space: Workspace, event: Any, state: Any, heard: Sequence[str]) -> dict[str, Any] | None:
         """`heard` are the ids of the components that can be told; the others exist later, and ask then."""

@@ -127,7 +127,7 @@ class Watcher:
         """
         run = space.library.default()
         told = dict(zip(self.outputs, self.watch(space, run, {}, language), strict=True))
-        told["frame.pace"] |= dict(session=session)
+        told["frame.pace"] = told["frame.pace"] | dict(session=session)  # the other one is what others are told, too
         return (run, *told.values())
 
     def choose(self, space: Workspace, run: str, language: str) -> tuple[Any, ...]:

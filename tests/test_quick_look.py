@@ -150,3 +150,13 @@ def test_a_look_of_a_page_with_closed_tabs_reads_nothing_where_nothing_was_writt
     again = dict(zip(WATCHER.outputs, WATCHER.watch(space, "one", cursor, "en", deaf=closed), strict=True))["cursor"]
     monkeypatch.setattr(watch, "look", None)  # it would be a fault to look
     assert set(map(str, WATCHER.watch(space, "one", again, "en", deaf=closed))) == {str(gr.skip())}
+
+
+def test_a_page_that_opens_tells_no_other_its_session(tmp_path: Path) -> None:
+    space = Workspace(tmp_path / "workspace", tmp_path / "runs")
+    fabricate(space.runs_dir, "one")
+    _, *told = WATCHER.open(space, "en", "the session of one page")
+    opened = dict(zip(WATCHER.outputs, told, strict=True))
+    assert opened["frame.pace"]["session"] == "the session of one page"
+    other = WATCHER.watch(space, "one", {}, "en", seconds=60)  # what the first page saw
+    assert "the session of one page" not in str(other) + str(opened["cursor"])

@@ -245,7 +245,7 @@ def test_a_line_that_was_put_away_stays_away_while_the_other_grows(watched) -> N
 
 
 def test_looks_at_a_training_cause_no_events(watched) -> None:
-    """An event costs five times what a look costs, here and in the browser."""
+    """An event costs the browser half as much again."""
     visitor, run, looks = watched
     visitor.page.wait_for_timeout(500)
     events = []
