@@ -39,9 +39,10 @@ from generation import SAMPLING, TOGETHER, TOKENIZER, as_transformers, first_tex
 from generation import SIZES as WRITING_SIZES
 from lm import batches, prepare, recipes, run_dir, texts, trainer
 from lm.config import DataConfig, ModelConfig, SampleConfig, TrainConfig
+from lm.costs import flops_per_token, memory_estimate
 from lm.device import describe, free_bytes
 from lm.graph import TokenStep, can_record
-from lm.model import GPT, KVCache, flops_per_token, memory_estimate
+from lm.model import GPT, KVCache
 from lm.prepare import Request
 from quality import ROOT, their_copy
 from sidebyside import (

@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 
 from lm.config import ModelConfig, TrainConfig
-from lm.model import memory_estimate
+from lm.costs import memory_estimate
 
 SHARE = 0.6  # of what is free, for a training: the libraries, the evaluations and other programs need the rest. assumed
 # What a RuntimeError says when it is the memory: PyTorch on CPU, on MPS, C++, cuBLAS and cuDNN, oneDNN, Python's threads.

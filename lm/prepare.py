@@ -19,10 +19,11 @@ from lm import batches, checkpoint, initial, memory, run_dir
 from lm.classes import export_note
 from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
+from lm.costs import active_parameters
 from lm.device import HALVES, choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
-from lm.model import GPT, active_parameters
+from lm.model import GPT
 from lm.run_dir import RunDir
 from lm.settings import check, from_dict, to_dict
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer

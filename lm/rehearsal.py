@@ -16,9 +16,10 @@ import torch.nn.functional as F
 
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_chunks, split_point
+from lm.costs import count_parameters, memory_estimate
 from lm.device import autocast, choose_device, choose_precision, describe, free_bytes
 from lm.memory import fewest_parts
-from lm.model import GPT, count_parameters, memory_estimate
+from lm.model import GPT
 from lm.optim import make_optimizers
 from lm.preflight import Rehearsal
 from lm.tokenizer import make_tokenizer

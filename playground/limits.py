@@ -122,7 +122,7 @@ def _number(value: float) -> str:
 def _parameters(data: DataConfig, model: ModelConfig, characters: int) -> int:
     """At most so many parameters, whatever the text turns out to hold; counted without making them.
 
-    The numbers are those of `lm.model.count_parameters` from above: no torch, and no time, for a hostile size.
+    The numbers are those of `lm.costs.count_parameters` from above: no torch, and no time, for a hostile size.
     """
     vocab = dict(char=characters + 1, bpe=data.vocab_size).get(data.tokenizer) or PUBLISHED_SIZES[data.tokenizer]
     if model.arch == "bigram":

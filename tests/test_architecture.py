@@ -42,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/fast_block.py": {"lm.attention", "torch"},
     "lm/heap.py": set(),
     "lm/model.py": {"lm.config", "lm.settings", "lm.attention", "lm.fast_block", "torch"},
+    "lm/costs.py": {"lm.config", "lm.model", "torch"},
     "lm/optim.py": {"lm.config", "lm.model", "torch"},
     "lm/device.py": {"lm.errors", "lm.processors", "psutil", "torch"},
     "lm/evaluate.py": {"lm.device", "numpy", "torch"},
@@ -70,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/recipes.py": {"lm.errors", "lm.config", "lm.settings"},
     "lm/prepare.py": {
         "lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
-        "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
+        "lm.costs", "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.files", "lm.memory", "lm.prepare", "lm.run_dir"},
@@ -83,7 +84,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/shard.py": {"lm.errors", "lm.model", "torch"},
     "lm/stages.py": {"lm.errors", "lm.model", "lm.run_dir", "lm.tensors", "numpy", "torch"},
     "lm/state.py": {"lm.checkpoint", "lm.model", "lm.shard", "lm.team", "torch"},
-    "lm/memory.py": {"lm.config", "lm.model", "torch"},
+    "lm/memory.py": {"lm.config", "lm.costs", "torch"},
     "lm/health.py": {"lm.config", "torch"},
     "lm/progress.py": {"lm.config"},
     "lm/trainer.py": {
@@ -100,7 +101,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/library.py": {"lm.errors", "lm.names", "lm.run_dir", "lm.scratch"},
     "lm/preflight.py": {"lm.classes", "lm.config", "lm.progress"},
     "lm/rehearsal.py": {
-        "lm.config", "lm.corpus", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
+        "lm.config", "lm.corpus", "lm.costs", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
     },
     "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
     "lm/settings_file.py": {"lm.errors", "lm.settings", "lm.recipes"},

@@ -15,7 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lm import prepare, run_dir
 from lm.config import ModelConfig, TrainConfig
-from lm.model import GPT, flops_per_token, memory_estimate
+from lm.costs import flops_per_token, memory_estimate
+from lm.model import GPT
 
 ROOT = Path(__file__).parent.parent
 SAYS_TWO_LOSSES = """

@@ -12,16 +12,9 @@ import torch.nn.functional as F
 from lm import run_dir, trainer
 from lm.checkpoint import export, find_checkpoint, load_config, load_model, save_model
 from lm.config import ModelConfig, TrainConfig
+from lm.costs import activations_per_token, active_parameters, count_parameters, memory_estimate
 from lm.errors import CheckpointError
-from lm.model import (
-    GPT,
-    Experts,
-    activations_per_token,
-    active_parameters,
-    balance_loss,
-    count_parameters,
-    memory_estimate,
-)
+from lm.model import GPT, Experts, balance_loss
 from lm.optim import make_optimizers
 from lm.settings import problems
 from lm.tokenizer import CharTokenizer

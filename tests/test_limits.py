@@ -11,8 +11,8 @@ import pytest
 
 from lm import recipes
 from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.costs import count_parameters
 from lm.errors import LMError
-from lm.model import count_parameters
 from playground import limits
 from playground.limits import ANONYMOUS, SIGNED_IN, LimitError
 from playground.turns import Turns

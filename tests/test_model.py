@@ -12,18 +12,9 @@ from models import lively
 from torch.utils.flop_counter import FlopCounterMode
 
 from lm.config import ModelConfig, TrainConfig
+from lm.costs import activations_per_token, count_parameters, flops_per_token, matrix_parameters, memory_estimate
 from lm.errors import ConfigError
-from lm.model import (
-    GPT,
-    PRESETS,
-    KVCache,
-    activations_per_token,
-    count_parameters,
-    filled_up_linear,
-    flops_per_token,
-    matrix_parameters,
-    memory_estimate,
-)
+from lm.model import GPT, PRESETS, KVCache, filled_up_linear
 from lm.optim import make_optimizers
 
 TINY = dict(vocab_size=23, block_size=12, n_layer=2, n_head=4, n_embd=32)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.runs import request, write_text
 
 from lm import prepare, recipes, run_dir
 from lm.config import ModelConfig, TrainConfig
+from lm.costs import memory_estimate
 from lm.device import _container_bytes, free_bytes
-from lm.model import memory_estimate
 from lm.memory import SHARE, fewest_parts
+from tests.runs import request, write_text
 
 MODEL = ModelConfig(vocab_size=65, block_size=64, n_layer=2, n_head=2, n_embd=32)
 TRAIN = TrainConfig(batch_size=48, grad_accum_steps=0)

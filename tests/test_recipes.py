@@ -11,8 +11,8 @@ import pytest
 
 from lm import recipes, run_dir, texts, trainer
 from lm.__main__ import main
+from lm.costs import count_parameters
 from lm.evaluate import pair_entropy
-from lm.model import count_parameters
 from lm.recipes import DURATIONS, RECIPES
 from lm.settings import problems
 from tests.runs import metrics, request, write_text

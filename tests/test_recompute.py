@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.runs import metrics, request, weights, write_text
 
 from lm import run_dir, trainer
 from lm.config import ModelConfig, TrainConfig
+from lm.costs import memory_estimate
 from lm.device import autocast
-from lm.model import GPT, memory_estimate
+from lm.model import GPT
 from lm.recompute import recompute
+from tests.runs import metrics, request, weights, write_text
 
 NETWORKS = [
     dict(arch="gpt2", dropout=0.2),
