@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import torch
 
+from lm.attention import LONGEST_PLAIN
 from lm.config import ModelConfig, TrainConfig
 from lm.model import GPT, MLP
 
@@ -72,7 +73,11 @@ def activations_per_token(config: ModelConfig, is_recomputed: bool = False) -> i
     test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
-    per_block = (8 if config.arch == "gpt2" else 13) * config.n_embd + 2 * config.inner
+    is_by_hand = not config.dropout and config.kv_heads == config.n_head and config.block_size <= LONGEST_PLAIN
+    widths = 8 if config.arch == "gpt2" else 10 if is_by_hand else 13
+    per_block = widths * config.n_embd + 2 * config.inner
+    if is_by_hand:  # lm.fast_block, whose attention keeps its probabilities (not so on CUDA)
+        per_block += config.n_head * config.block_size
     if config.n_experts:  # each expert keeps what it read, thought and said; and all running sums are alike
         per_block += config.n_experts_per_token * (2 * config.n_embd + 2 * config.inner) - 2 * config.inner
         per_block += 3 * config.n_experts

@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm.attend import Bags, Products, has_embedding_bags
-from lm.fast_block import has_onednn, onednn_linear
+from lm.device import has_onednn
+from lm.fast_block import onednn_linear
 from lm.model import GPT, RMS_NORM_EPS, KVCache
 
 Step = Callable[[Tensor], Tensor]  # (B, in) → (B, out)

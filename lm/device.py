@@ -8,6 +8,7 @@ answer is kept in the run's `config.json`, so a resumed run never decides anew.
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -111,8 +112,19 @@ def in_words(device: torch.device) -> str:
     return f"{describe(device)} · bf16"
 
 
+@functools.cache
+def has_onednn() -> bool:
+    """Whether torch was built with oneDNN and this processor has what its bf16 products need."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def bf16_gain(rows: int, width: int) -> float:
-    """How many times faster a linear layer's forward and backward are in bf16 than in float32 on this CPU."""
+    """How many times faster a linear layer's forward and backward are in bf16 than in float32 on this CPU.
+
+    0 where oneDNN has no such products: those that PyTorch then makes are thirty times slower, too slow to be timed.
+    """
+    if not has_onednn():
+        return 0.0
     generator = torch.Generator().manual_seed(0)  # the run's own random state stays untouched
     x = torch.randn(rows, width, generator=generator, requires_grad=True)
     weight = torch.randn(4 * width, width, generator=generator, requires_grad=True)

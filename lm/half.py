@@ -26,7 +26,8 @@ import torch.nn as nn
 from torch import Tensor
 
 from lm.decode import Step, can_decode, is_small, one_thread
-from lm.fast_block import has_onednn, onednn_linear
+from lm.device import has_onednn
+from lm.fast_block import onednn_linear
 from lm.heap import large_block
 from lm.model import GPT
 

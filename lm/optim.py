@@ -23,6 +23,7 @@ from lm.model import GPT
 MUON_MOMENTUM = 0.95  # Jordan et al. 2024
 NEWTON_SCHULZ_STEPS = 5
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of x, x³, x⁵: steepest at zero
+LONG = 2.0  # times the shorter side: from there on the Gram matrices are cheaper, 2.8 against 4.7 ms for 4 of 128 × 512
 EPS = 1e-7  # torch.optim.Muon's; spares a gradient of zeros the division by its norm
 
 
@@ -79,11 +80,57 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     is_tall = matrices.size(1) > matrices.size(2)
     x = matrices.mT if is_tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=EPS)
+    is_long = x.size(2) >= LONG * x.size(1) and x.dtype != torch.bfloat16
+    x = _newton_schulz_of_gram(x) if is_long else _newton_schulz(x)
+    return x.mT if is_tall else x
+
+
+def _newton_schulz(x: Tensor) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT  # (N, shorter, shorter)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if is_tall else x
+    return x
+
+
+def _newton_schulz_of_gram(x: Tensor) -> Tensor:
+    """The same with the long side met twice, not twice a step: what multiplies x in each step, P = aI + bG + cG², is made
+    of the Gram matrix G = x xᵀ alone, and so is the next step's, P G P. All of them commute.
+
+    Small singular values are squared on the way, for which bf16 has too few bits. In float32 the outcome is within a
+    thousandth of float64's where they span six decades (a test holds it to that), and of noise as close as the other's.
+    """
+    a, b, c = NEWTON_SCHULZ
+    gram = x @ x.mT  # (N, shorter, shorter)
+    product = None
+    for step in range(1, NEWTON_SCHULZ_STEPS + 1):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        product = factor if product is None else factor @ product
+        if step < NEWTON_SCHULZ_STEPS:
+            gram = factor @ (gram @ factor)
+    return product @ x
+
+
+def spare_the_compiler() -> None:
+    """Keep PyTorch from importing its compiler, which takes a second, for optimizers that nobody compiles.
+
+    Four methods say `torch._dynamo.disable` of themselves when they are first called, unless they remember to have said
+    it; here they remember. A PyTorch that does it otherwise imports it as before.
+    """
+    for name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
+        if (plain := getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)) is not None:
+            plain.__dynamo_disable = plain
+
+
+class AdamW(torch.optim.AdamW):
+    """PyTorch's, without the wrapper around its step that imports the compiler (see `spare_the_compiler`)."""
+
+    _plain_step = getattr(torch.optim.AdamW.step, "__wrapped__", torch.optim.AdamW.step)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self._plain_step()
 
 
 class Together:
@@ -113,6 +160,7 @@ def make_optimizers(model: GPT, config: TrainConfig, precision: str = "float32")
     for name, parameter in model.named_parameters():
         is_matrix = parameter.dim() == 2 and name.startswith(("blocks", "head"))
         (matrices if is_matrix else others)[name] = parameter
+    spare_the_compiler()
     optimizers: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon" and (hidden := [name for name in matrices if _is_muons(name)]):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -122,7 +170,7 @@ def make_optimizers(model: GPT, config: TrainConfig, precision: str = "float32")
         dict(params=list(others.values()), weight_decay=0.0),
     ]
     optimizers.append(
-        torch.optim.AdamW(
+        AdamW(
             [group for group in groups if group["params"]],
             lr=config.lr,
             betas=(config.beta1, config.beta2),

@@ -117,8 +117,10 @@ class Progress:
         self._evaluation_seconds = self._evaluated_at - started
 
     def _is_evaluated_enough(self) -> bool:
-        """Against the clock, measuring must not eat the time for learning: not on a slow machine, not on a busy one."""
-        return self.elapsed() - self._evaluated_at < TRAINING_PER_EVALUATION * self._evaluation_seconds
+        """Against the clock, measuring must not eat the time for learning: not on a slow machine, not on a busy one, and
+        not so soon before the end, where everything is measured again."""
+        since, until = self.elapsed() - self._evaluated_at, 60.0 * self.config.minutes - self.elapsed()
+        return min(since, until) < TRAINING_PER_EVALUATION * self._evaluation_seconds
 
     def state_dict(self) -> dict[str, Any]:
         return dict(step=self.step, trained_tokens=self.tokens, elapsed_seconds=self.elapsed())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
+from lm import optim
 from lm.config import ModelConfig, TrainConfig
 from lm.model import GPT
-from lm.optim import Muon, lr_scale, make_optimizers, orthogonalise, set_lr
+from lm.optim import AdamW, Muon, lr_scale, make_optimizers, orthogonalise, set_lr
 
 TINY = ModelConfig(vocab_size=11, block_size=8, n_layer=2, n_head=2, n_embd=16)
 
@@ -101,6 +105,59 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape):
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(3))
     values = torch.linalg.svdvals(orthogonalise(matrices))
     assert values.max() < 1.3 and values.median() > 0.6  # Jordan: between 0.5 and 1.5 in all but the smallest
+
+
+@pytest.mark.parametrize("shape", [(2, 24, 96), (2, 96, 24), (2, 24, 48)])
+@pytest.mark.parametrize("decades", [0, 6])
+def test_long_matrices_are_orthogonalised_through_their_gram_matrix_as_closely(shape, decades, monkeypatch):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    matrices = u * torch.logspace(0, -decades, u.size(2)) @ v
+    truth = plain_orthogonalise(matrices.double(), monkeypatch)
+    with FlopCounterMode(display=False) as gram:
+        found = orthogonalise(matrices)
+    with FlopCounterMode(display=False) as plain:
+        plain_orthogonalise(matrices, monkeypatch)
+    assert (found - truth).norm() < 1e-3 * truth.norm()
+    assert gram.get_total_flops() < 0.85 * plain.get_total_flops()
+
+
+def plain_orthogonalise(matrices, monkeypatch):
+    with monkeypatch.context() as changed:
+        changed.setattr(optim, "LONG", math.inf)
+        return orthogonalise(matrices)
+
+
+def test_in_bf16_the_gram_matrix_would_have_too_few_bits(monkeypatch):
+    matrices = torch.randn(2, 24, 96, generator=torch.Generator().manual_seed(4)).bfloat16()
+    assert torch.equal(orthogonalise(matrices), plain_orthogonalise(matrices, monkeypatch))
+
+
+def test_our_adamw_is_pytorchs(monkeypatch):
+    ours, theirs = (torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4)) for _ in "ab")
+    settings = dict(lr=0.1, betas=(0.8, 0.9), weight_decay=0.3, fused=True)
+    optimizers = AdamW([ours], **settings), torch.optim.AdamW([theirs], **settings)
+    for step in range(4):
+        for parameter, optimizer in zip((ours, theirs), optimizers):
+            parameter.grad = torch.randn(3, 4, generator=torch.Generator().manual_seed(step))
+            optimizer.step()
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("recipe", ["quickstart", "verdict"])
+def test_a_training_does_not_import_the_compiler(recipe, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("The quick brown fox jumps over the lazy dog. " * 200, encoding="utf-8")
+    words = ["train", "--recipe", recipe, "--tokenizer", "char", "--data", str(text), "--runs-dir", str(tmp_path)]
+    words += ["--steps", "3", "--block-size", "16", "--n-layer", "2"]
+    training = f"""
+import sys
+from lm.__main__ import main
+code = main({words!r})
+sys.exit(code or ("torch._dynamo" in sys.modules and 9))
+"""
+    ended = subprocess.run([sys.executable, "-c", training], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("arch", ["gpt2", "modern", "bigram"])
