@@ -33,20 +33,20 @@ class Products:
 
     def begin(self, position: int) -> None:
         """The next calls of `mix`, one for each layer, are about the token at `position`."""
-        self.position = position
-        self.keys, self.values = (
-            filled.flatten(1, 2)[:, :, : position + 1].unbind() for filled in (self.cache.keys, self.cache.values)
-        )  # of each layer (B H_kv, position + 1, D): the last place is this token's
+        tables = self.cache.keys, self.cache.values  # (n_layer, B, H_kv, block_size, D)
+        self.places = list(zip(*(table[..., position, :].unbind() for table in tables)))
+        # of each layer (B H_kv, position + 1, D): the last place is this token's
+        self.keys, self.values = (table.flatten(1, 2)[:, :, : position + 1].unbind() for table in tables)
 
     def mix(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Scaled queries q (B, H, D), keys and values k, v (B, H_kv, D) of the token → the mixture, (B, C)."""
-        keys, values = self.keys[layer], self.values[layer]
         B, n_kv, D = k.shape
-        keys.select(1, self.position).copy_(k.reshape(-1, D))
-        values.select(1, self.position).copy_(v.reshape(-1, D))
+        key_place, value_place = self.places[layer]
+        key_place.copy_(k)
+        value_place.copy_(v)
         q = q.reshape(B * n_kv, -1, D)  # (B H_kv, the heads that share a key, D)
-        weights = torch.bmm(q, keys.transpose(1, 2)).softmax(dim=-1)  # (B H_kv, …, position + 1)
-        return torch.bmm(weights, values).view(B, -1)
+        weights = torch.bmm(q, self.keys[layer].transpose(1, 2)).softmax(dim=-1)  # (B H_kv, …, position + 1)
+        return torch.bmm(weights, self.values[layer]).view(B, -1)
 
 
 class Bags:

@@ -70,14 +70,27 @@ def plain_norm(norm: nn.Module) -> Step:
     """The norm without the module around it, whose call takes longer than the norm."""
     shape = norm.normalized_shape
     if isinstance(norm, nn.RMSNorm):
-        return lambda x: torch.rms_norm(x, shape, None, norm.eps)
+        return rms_norm(shape[0])
     weight, bias = norm.weight.detach(), None if norm.bias is None else norm.bias.detach()
     return lambda x: torch.layer_norm(x, shape, weight, bias, norm.eps, False)
 
 
+def rms_norm(width: int) -> Step:
+    """`F.rms_norm` of x (…, width) in four operations instead of its seven: 7 µs instead of 13 for a few rows."""
+    eps, share = torch.tensor(RMS_NORM_EPS), 1 / width
+
+    def normalise(x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return torch.addcmul(eps, length, length, value=share).rsqrt_() * x
+
+    return normalise
+
+
 def turned_gelu(x: Tensor, approximate: str) -> Tensor:
-    """`F.gelu` of x (B, inner). Rows as they lie would go to oneDNN, which takes 38 µs for eight of 1,024, not 10."""
-    return F.gelu(x.t(), approximate=approximate).t()
+    """`F.gelu` of x (B, inner). Rows as they lie would go to oneDNN, which takes 38 µs for eight of 1,024, not 10, and 15
+    for one, not 6; a row alone lies the same way turned, so it is taken for two."""
+    rows = x if len(x) > 1 or x.size(1) % 2 else x.view(2, -1)
+    return F.gelu(rows.t(), approximate=approximate).t().view_as(x)
 
 
 @dataclass(frozen=True)
@@ -118,8 +131,10 @@ class Decoder:
         self.final_norm = plain_norm(model.final_norm)
         self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
         self.gelu = model.blocks[0].mlp.gelu
+        self.scale = torch.tensor(self.config.head_size**-0.5)  # a number of Python's is made a tensor at every product
         if self.config.arch == "modern":  # the second table's first half turns the other way: see `_turned`
             half = self.config.head_size // 2
+            self.embedding_norm, self.head_norm = rms_norm(self.config.n_embd), rms_norm(self.config.head_size)
             self.sin = torch.cat((model.sin[:, :half], -model.sin[:, half:]), dim=-1)  # (block_size, D)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -146,15 +161,18 @@ class Decoder:
         x = torch.embedding(self.model.token_embedding.weight, ids)
         if self.config.arch == "gpt2":
             return x.add_(self.model.position_embedding.weight[position])
-        return torch.rms_norm(x, x.shape[-1:], None, RMS_NORM_EPS)
+        return self.embedding_norm(x)
 
     def _heads(self, qkv: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor]:
         """(B, all heads × D) → the token's scaled queries (B, H, D), its keys and its values (B, H_kv, D)."""
         n_head, n_kv, D = self.config.n_head, self.config.kv_heads, self.config.head_size
-        q, k, v = qkv.view(qkv.size(0), -1, D).split((n_head, n_kv, n_kv), dim=1)
-        if self.config.arch == "modern":
-            q, k = (torch.rms_norm(self._turned(z, position), (D,), None, RMS_NORM_EPS) for z in (q, k))
-        return q * D**-0.5, k, v
+        heads = qkv.view(qkv.size(0), -1, D)
+        if self.config.arch == "gpt2":
+            q, k, v = heads.split((n_head, n_kv, n_kv), dim=1)
+        else:
+            turning, v = heads.split((n_head + n_kv, n_kv), dim=1)
+            q, k = self.head_norm(self._turned(turning, position)).split((n_head, n_kv), dim=1)
+        return q * self.scale, k, v
 
     def _turned(self, x: Tensor, position: int) -> Tensor:
         """`lm.model.rotate` of x (B, heads, D) at one position."""

@@ -32,7 +32,7 @@ def is_ready(x: Tensor) -> bool:
     for a backward pass to come, without which they gain nothing there."""
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return False
-    return product_type() == torch.bfloat16 or (product_type() == torch.float32 and torch.is_grad_enabled())
+    return product_type() == torch.bfloat16 or (product_type() == torch.float32 and x.requires_grad)
 
 
 def product_type() -> torch.dtype:

@@ -164,6 +164,8 @@ class Reader:
         """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
         window, device = self.model.config.block_size, self.model.device
         if self.cache is None or ids.size(1) > window:
+            if self.half:
+                self.half.keep()
             logits = self.model(ids[:, -window:].to(device), last_only=True)[:, -1]
         elif not self.cache.length:
             logits = self.model(ids.to(device), self.cache, last_only=True)[:, -1]

@@ -4,9 +4,13 @@ A token alone is multiplied with each weight once, so it waits for the weights t
 multiplies float32 rows with matrices kept in fp16 and sums in float32: only the weights are rounded, to 11 significant
 bits, three more than training in bf16 looks at. What that costs in quality `benchmarks/generation.py` measures.
 
-A text is written by *one* model throughout: `Halved.model` has the rounded matrices in float32 and reads prompts and
-whole windows, `Halved.product` has the same numbers packed for single tokens. So writing with and without a cache still
-agrees to float32's last bits. Both are made once for a model and again when its weights have changed.
+A text is written by *one* model throughout: `Halved.model` computes with the rounded matrices in float32 and reads
+prompts and whole windows, `Halved.product` has the same numbers packed for single tokens. So writing with and without a
+cache still agrees to float32's last bits. Both are made for a model once and again when its weights have changed.
+
+To read a prompt each matrix of a block is rounded when it is met and then forgotten: to keep them all takes memory that
+a process does not have yet, which on a virtual machine was measured to take 30 ms for 4 blocks of width 256 and 90 for 6
+of 384, longer than the prompt. They are kept (`Halved.keep`) once every token reads a whole window.
 
 `halved` gives nothing, and the model writes as it is, where FBGEMM is missing (it needs x86 with AVX2), where the model
 is large (the copies would take longer than they gain), and where a weight is beyond fp16's range.
@@ -23,6 +27,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from lm.decode import Step, can_decode, is_small, one_thread
@@ -75,31 +80,41 @@ def fits(model: GPT) -> bool:
     return all(-most <= least.item() and greatest.item() <= most for least, greatest in ends)
 
 
-def linears(model: GPT) -> list[nn.Linear]:
+def linears(model: nn.Module) -> list[nn.Linear]:
     return [module for module in model.modules() if isinstance(module, nn.Linear)]
 
 
 class Halved:
-    """A model whose matrices are rounded to fp16, in evaluation mode, and the products with them."""
+    """A model whose matrices are rounded to fp16, in evaluation mode, and the products with them.
 
+    Its blocks share their weights with the model that it is made of, whose weights must not change meanwhile.
+    """
+
+    @torch.inference_mode(False)  # also where a text is being written, so that its parameters are ordinary ones
     def __init__(self, model: GPT) -> None:
-        self.model = GPT(model.config, is_blank=True).eval()
-        self._fill(model)
-        if has_onednn():  # a prompt's 128 rows by 1536 × 384 in 0.49 ms, where MKL takes 0.97
-            for linear in linears(self.model):
-                linear.forward = partial(onednn_linear, weight=linear.weight.detach(), bias=linear.bias)
+        self.model = GPT(model.config, is_blank=True).eval().requires_grad_(False)
+        shared = {linear.weight for linear in linears(self.model.blocks)}
+        for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
+            ours.data = theirs.detach() if ours in shared or theirs.dim() < 2 else rounded(theirs.detach())
+        for linear in linears(self.model.blocks):
+            linear.forward = partial(rounded_linear, linear)
         self._packed: dict[Tensor, Tensor] = {}
+        self._is_kept = False
 
-    @torch.no_grad()
-    def _fill(self, model: GPT) -> None:
-        """Round the weights of `model` into one block of memory, each beginning at a border of `ALIGNED` numbers."""
-        pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
-        places = [0, *accumulate(-(-theirs.numel() // ALIGNED) * ALIGNED for _, theirs in pairs)]
+    @torch.inference_mode(False)
+    def keep(self) -> None:
+        """Keep the rounded matrices, in one block of memory, each beginning at a border of `ALIGNED` numbers."""
+        if self._is_kept:
+            return
+        self._is_kept = True
+        weights = [linear.weight for linear in linears(self.model.blocks)]
+        places = [0, *accumulate(-(-weight.numel() // ALIGNED) * ALIGNED for weight in weights)]
         block = torch.frombuffer(large_block(4 * places[-1]), dtype=torch.float32)
         with one_thread():  # several would wait for each other at the first touch of every large page
-            for (ours, theirs), place in zip(pairs, places):
-                ours.data = block[place : place + theirs.numel()].view_as(theirs)
-                ours.copy_(theirs.half() if theirs.dim() == 2 else theirs)
+            for linear, weight, place in zip(linears(self.model.blocks), weights, places):
+                ours = block[place : place + weight.numel()].view_as(weight)
+                weight.data = ours.copy_(weight.half())
+                linear.forward = partial(plain_linear, linear)
 
     def product(self, weight: Tensor, bias: Tensor | None) -> Step:
         """x (B, in) float32 → x Wᵀ + b (B, out) float32, for a matrix of `model`."""
@@ -108,10 +123,27 @@ class Halved:
         return lambda x: torch.fbgemm_linear_fp16_weight_fp32_activation(x, packed, bias)
 
 
+def rounded(weight: Tensor) -> Tensor:
+    """A copy of `weight` in float32 with fp16's numbers."""
+    return weight.half().float()
+
+
+def plain_linear(linear: nn.Linear, x: Tensor) -> Tensor:
+    """`linear` of x (…, in), by oneDNN where it is: a prompt's 128 rows by 1536 × 384 in 0.49 ms, where MKL takes 0.97."""
+    multiply = onednn_linear if has_onednn() else F.linear
+    return multiply(x, linear.weight, linear.bias)
+
+
+def rounded_linear(linear: nn.Linear, x: Tensor) -> Tensor:
+    """`plain_linear` with the weight rounded."""
+    multiply = onednn_linear if has_onednn() else F.linear
+    return multiply(x, rounded(linear.weight), linear.bias)
+
+
 def packed_matrices(model: GPT) -> dict[Tensor, Tensor]:
     """What rows of `model` are multiplied with, as FBGEMM lays it out: ten nanoseconds a weight, so on all threads."""
     weights = [linear.weight for linear in linears(model)]
     weights += [model.token_embedding.weight] if model.head is None else []
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        packed = threads.map(torch.fbgemm_pack_gemm_matrix_fp16, [weight.detach() for weight in weights])
+        packed = threads.map(lambda weight: torch.fbgemm_pack_gemm_matrix_fp16(rounded(weight.detach())), weights)
         return dict(zip(weights, packed, strict=True))

@@ -77,9 +77,9 @@ def test_a_float32_training_goes_by_hand_and_what_only_reads_does_not(arch: str)
 
 
 def test_half_precisions_other_than_bf16_and_float64_go_their_own_way() -> None:
-    x = torch.zeros(1, 4, 8)
+    x = torch.zeros(1, 4, 8, requires_grad=True)
     assert fast_block.is_ready(x) and not fast_block.is_ready(x.double())
     with torch.autocast("cpu", dtype=torch.float16):
         assert not fast_block.is_ready(x)
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
-        assert fast_block.is_ready(x)
+        assert fast_block.is_ready(x.detach())

@@ -49,10 +49,38 @@ def test_packed_and_unpacked_they_are_the_same_numbers(changes, batch_size):
 def test_a_weight_is_at_most_half_of_fp16s_last_place_away_and_the_rest_is_untouched(changes):
     model = made(**changes)
     before = [weight.clone() for weight in model.parameters()]
-    for ours, theirs, was in zip(halved(model).model.parameters(), model.parameters(), before, strict=True):
+    rounded = halved(model)
+    rounded.keep()
+    for ours, theirs, was in zip(rounded.model.parameters(), model.parameters(), before, strict=True):
         assert torch.equal(theirs, was)
         error = (ours - theirs).abs()
         assert (error <= theirs.abs() * 2**-11 + 2**-25).all() if theirs.dim() == 2 else not error.any()
+
+
+@needs_half
+@both
+@torch.inference_mode()
+def test_kept_or_made_when_they_are_met_they_are_the_same_numbers(changes):
+    rounded = halved(made(**changes))
+    ids = torch.randint(31, (2, CONFIG.block_size), generator=torch.Generator().manual_seed(2))
+    first = rounded.model(ids)
+    rounded.keep()
+    assert torch.equal(first, rounded.model(ids))
+
+
+@needs_half
+def test_a_text_within_the_context_keeps_no_second_copy_of_the_weights_and_a_longer_one_does():
+    tokenizer = CharTokenizer("abcdef")
+    model = made(vocab_size=tokenizer.vocab_size)
+
+    def shared() -> list[bool]:
+        blocks = halved(model).model.blocks.parameters(), model.blocks.parameters()
+        return [ours.data_ptr() == theirs.data_ptr() for ours, theirs in zip(*blocks) if ours.dim() == 2]
+
+    generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size - 3))
+    assert all(shared())
+    generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size))
+    assert not any(shared())
 
 
 @needs_half
