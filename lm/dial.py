@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from lm import recipes
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.errors import ConfigError
-from lm.preflight import RECITES_AT, RECITES_POWER
+from lm.preflight import recites_after
 
 MINUTES = (1, 2, 5, 10, 30, 60)  # what the page offers
 LEAST_MINUTES, MOST_MINUTES = 0.1, 10_000.0
@@ -38,12 +38,11 @@ CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. M
 LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
 VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
 LARGE_TEXT_CHARACTERS = 20_000_000
-# Shares of the readings after which published models recite (lm.preflight), who had dropout and smaller rates. Without
-# it the quick start's kind does after a tenth: 2.7 million weights read Tiny Shakespeare nine times in ten minutes and
-# were best after the third, at 1.524 nats a character; with the rate falling to its end within half the time, at 1.484.
-SOON = 0.1
-# From here on dropout is worth it, though on a processor a step takes 2.5 times as long with it. assumed
-OFTEN = 0.25
+# From so many times the readings after which a model recites (lm.preflight), dropout is worth it, though on a processor a
+# step takes 2.5 times as long with it. assumed. With fewer the run is shorter: 2.7 million weights that read Tiny
+# Shakespeare nine times in ten minutes were best after the third, at 1.524 nats a character; with the rate falling to its
+# end within half the time they came to 1.484.
+OFTEN = 2.5
 DROPOUT = 0.2  # nanoGPT's
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
@@ -74,10 +73,10 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
         chosen, read = _largest(minutes, text, True, step_seconds)
     data, model, train = chosen
     tokens = _tokens(data, text)
-    share = read / max(1, tokens) / (RECITES_AT * (tokens / _weights(model)) ** RECITES_POWER)
+    share = read / max(1, tokens) / recites_after(tokens / _weights(model), model, train)
     dropout = DROPOUT if share > OFTEN else 0.0
-    if SOON < share <= OFTEN:
-        train = replace(train, minutes=max(LEAST_MINUTES, round(minutes * SOON / share, 1)))
+    if 1.0 < share <= OFTEN:
+        train = replace(train, minutes=max(LEAST_MINUTES, round(minutes / share, 1)))
     return data, replace(model, vocab_size=0, dropout=dropout), train
 
 
