@@ -38,11 +38,12 @@ CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. M
 LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
 VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
 LARGE_TEXT_CHARACTERS = 20_000_000
-# From so many times the readings after which a model recites (lm.preflight), dropout is worth it, though on a processor a
-# step takes 2.5 times as long with it. assumed. With fewer the run is shorter: 2.7 million weights that read Tiny
-# Shakespeare nine times in ten minutes were best after the third, at 1.524 nats a character; with the rate falling to its
-# end within half the time they came to 1.484.
-OFTEN = 2.5
+# Times the readings after which a model recites (lm.preflight). A run that would read more often than `SOON` has its rate
+# fall to its end there: 2.7 million weights that read Tiny Shakespeare nine times in ten minutes were best after the
+# third, at 1.524 nats a character; in half the time they came to 1.484.
+SOON = 0.6
+# From here on dropout is worth it, though on a processor a step takes 2.5 times as long with it. assumed
+OFTEN = 1.5
 DROPOUT = 0.2  # nanoGPT's
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
@@ -75,8 +76,8 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     tokens = _tokens(data, text)
     share = read / max(1, tokens) / recites_after(tokens / _weights(model), model, train)
     dropout = DROPOUT if share > OFTEN else 0.0
-    if 1.0 < share <= OFTEN:
-        train = replace(train, minutes=max(LEAST_MINUTES, round(minutes / share, 1)))
+    if SOON < share <= OFTEN:
+        train = replace(train, minutes=max(LEAST_MINUTES, round(minutes * SOON / share, 1)))
     return data, replace(model, vocab_size=0, dropout=dropout), train
 
 

@@ -29,8 +29,8 @@ aten = torch.ops.aten
 
 def is_ready(x: Tensor) -> bool:
     """Whether the stream x (B, T, C) is read on this CPU as these branches read it: by products in bf16, or in float32
-    for a backward pass to come, without which they gain nothing there."""
-    if x.device.type != "cpu" or x.dtype != torch.float32:
+    for a backward pass to come, without which they gain nothing there. A compiler gets the modules, and fuses those."""
+    if x.device.type != "cpu" or x.dtype != torch.float32 or torch.compiler.is_compiling():
         return False
     return product_type() == torch.bfloat16 or (product_type() == torch.float32 and x.requires_grad)
 

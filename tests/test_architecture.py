@@ -101,7 +101,8 @@ ROOMS: dict[str, set[str]] = {
     "lm/library.py": {"lm.errors", "lm.names", "lm.run_dir", "lm.scratch"},
     "lm/preflight.py": {"lm.classes", "lm.config", "lm.progress"},
     "lm/rehearsal.py": {
-        "lm.config", "lm.corpus", "lm.costs", "lm.device", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer", "torch",
+        "lm.config", "lm.corpus", "lm.costs", "lm.device", "lm.heap", "lm.memory", "lm.model", "lm.optim", "lm.preflight", "lm.tokenizer",
+        "torch",
     },
     "lm/dial.py": {"lm.errors", "lm.config", "lm.recipes", "lm.preflight"},
     "lm/settings_file.py": {"lm.errors", "lm.settings", "lm.recipes"},

@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.runs import metrics, request, weights, write_text
 
-from lm import checkpoint, fast_block, prepare, run_dir, trainer
+from lm import checkpoint, prepare, run_dir, trainer
 from lm.compiled import is_wanted, objective
 from lm.config import ModelConfig
 from lm.model import GPT
@@ -70,8 +70,7 @@ NETWORKS = {"gpt2": {}, "gpt2 with dropout": dict(dropout=0.2), "modern": dict(a
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("recomputed", [False, True], ids=["kept", "recomputed"])
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS)
-def test_a_step_is_one_graph_in_which_python_is_never_asked_again(changes, recomputed, precision, monkeypatch) -> None:
-    monkeypatch.setattr(fast_block, "is_ready", lambda x: False)  # nor is it on a GPU
+def test_a_step_is_one_graph_in_which_python_is_never_asked_again(changes, recomputed, precision) -> None:
     model = GPT(ModelConfig(vocab_size=5, block_size=4, n_layer=2, n_head=2, n_embd=8, **changes))
     if recomputed:
         recompute(model)

@@ -62,14 +62,12 @@ def test_the_published_runs_recite_where_they_did() -> None:
     assert nanogpt.recites_at == pytest.approx(33, rel=0.1) and nanogpt.reading == "part"
 
 
-def test_muon_without_dropout_recites_after_a_tenth_of_the_readings() -> None:
-    """As measured: the quick start on the shipped tales after 3.7 readings, a larger one on Tiny Shakespeare after 3.3."""
-    muon = replace(steps(steps=1), optimizer="muon")
-    sizes = [dict(parameters=803_328, train_tokens=193_000), dict(parameters=2_700_000, train_tokens=1_003_854)]
-    told = [forecast(MODEL, muon, replace(MEASURED, **size)).recites_at for size in sizes]
-    assert told[0] == pytest.approx(3.7, rel=0.15) and told[1] == pytest.approx(3.3, rel=0.4)
-    with_dropout = forecast(replace(MODEL, dropout=0.2), muon, replace(MEASURED, **sizes[0]))
-    assert with_dropout.recites_at == pytest.approx(10 * told[0])
+def test_muon_without_dropout_recites_after_fewer_readings() -> None:
+    """As measured: the quick start on the shipped tales is best after seven of twelve or sixteen."""
+    muon, size = replace(steps(steps=1), optimizer="muon"), dict(parameters=803_328, train_tokens=193_000)
+    told = forecast(MODEL, muon, replace(MEASURED, **size)).recites_at
+    assert told == pytest.approx(7, rel=0.1)
+    assert forecast(replace(MODEL, dropout=0.2), muon, replace(MEASURED, **size)).recites_at > 4 * told
 
 
 def test_the_forecast_of_a_real_run_comes_true(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
