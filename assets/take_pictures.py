@@ -55,7 +55,7 @@ def opened(browser: Browser, address: str, **context: object) -> Page:
     page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_selector("#chart .plot .main-svg")
-    page.wait_for_function("!document.querySelector('#plan').innerText.includes('–')")  # two steps are timed
+    page.wait_for_function("!document.querySelector('#plan').innerText.includes('–')")  # a few steps are timed
     return page
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -129,8 +129,8 @@ class AdamW(torch.optim.AdamW):
     _plain_step = getattr(torch.optim.AdamW.step, "__wrapped__", torch.optim.AdamW.step)
 
     @torch.no_grad()
-    def step(self) -> None:
-        self._plain_step()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        return self._plain_step(closure)
 
 
 class Together:

@@ -1,6 +1,6 @@
 """Before a run starts: how long it takes, how often it reads the text, and what is unwise about its settings.
 
-Arithmetic over settings and a few measured numbers; `lm.rehearsal` measures them with two steps on this machine.
+Arithmetic over settings and a few measured numbers; `lm.rehearsal` measures them with a few steps on this machine.
 Nothing here stops a run: what cannot work is an error of `lm.config`; what is merely unwise is an `Advice`.
 
 Not covered: the time for the samples while training, and for cutting the text into tokens.
@@ -25,7 +25,7 @@ EVALUATION_SHARE = 1 / (1 + TRAINING_PER_EVALUATION)  # of a run against the clo
 RECITES_AT, RECITES_POWER = 55.0, 0.22
 # Both had dropout and AdamW's rates. With Muon and without dropout fewer readings do: 0.8 million weights that read the
 # shipped tales (0.24 tokens a parameter) 12 and 16 times were best after 6.6 and 7.2 and clearly worse from the tenth on.
-# (That read them eight times were best at the end, where the rate had fallen.)
+# (Those that read them four and eight times were best at their end, where the rate had fallen.)
 MUON_SOONER = 0.17
 # Kaplan et al. 2020, equation D.1, for Adam and N weights without embeddings: 0.003239 − 0.0001395 ln N.
 KAPLAN_LR = (0.003239, 0.0001395)
@@ -142,7 +142,7 @@ def forecast(model: ModelConfig, train: TrainConfig, measured: Rehearsal) -> For
 
 
 def recites_after(tokens_per_parameter: float, model: ModelConfig, train: TrainConfig) -> float:
-    """The readings of its text after which such a model begins to recite it. An estimate, from four trainings."""
+    """The readings of its text after which such a model begins to recite it. An estimate, from a handful of trainings."""
     is_soon = train.optimizer == "muon" and not model.dropout
     return RECITES_AT * tokens_per_parameter**RECITES_POWER * (MUON_SOONER if is_soon else 1.0)
 

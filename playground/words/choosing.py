@@ -32,7 +32,7 @@ WORDS = {
     "plan.readings": ("readings of the text", "読む回数"),
     "plan.time": ("on this machine", "この計算機で"),
     "plan.per": ("{n} training tokens for each parameter", "パラメータ1個あたり学習トークン {n} 個"),
-    "plan.measuring": ("Timing two steps on this machine …", "この計算機で2ステップを測っています……"),
+    "plan.measuring": ("Timing a few steps on this machine …", "この計算機で数ステップを測っています……"),
     "plan.later": (
         "How long it takes is measured when nothing is being trained.",
         "所要時間は、学習が行われていないときに測ります。",
