@@ -31,7 +31,7 @@ COUNTED_CHARACTERS, PIECE_CHARACTERS = 2_000_000, 500_000
 SOON_SECONDS = 1.5  # a step that is quicker is timed whole
 # Two steps are timed, and as many more as fit this time: beside a page that is opening, two of the quick start's took twice
 # what a training's take.
-TIMED_STEPS, TIMED_SECONDS = 2, 0.8
+TIMED_STEPS, TIMED_SECONDS = 2, 0.4
 
 
 def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainConfig) -> Rehearsal:
