@@ -341,14 +341,15 @@ def filled_up_linear(x: Tensor, weight: Tensor) -> Tensor:
 def rotary_tables(config: ModelConfig) -> tuple[Tensor, Tensor]:
     """cos and sin, each (block_size, D): how far position t turns each pair of channels (Su et al. 2021, RoPE).
 
-    They are counted out on the CPU wherever the weights are: on PyTorch's `meta` device, which holds no numbers, `arange`
+    They are computed on the CPU wherever the weights are: on PyTorch's `meta` device, which holds no numbers, that
     would import PyTorch's compiler, which takes a second.
     """
     pairs = torch.arange(0, config.head_size, 2, dtype=torch.float32, device="cpu") / config.head_size  # (D/2,)
     places = torch.arange(config.block_size, dtype=torch.float32, device="cpu")
     angles = torch.outer(places, 1.0 / config.rope_theta**pairs)
-    angles = torch.cat((angles, angles), dim=-1).to(torch.get_default_device())  # (block_size, D)
-    return angles.cos(), angles.sin()
+    angles = torch.cat((angles, angles), dim=-1)  # (block_size, D)
+    wanted = torch.get_default_device()
+    return angles.cos().to(wanted), angles.sin().to(wanted)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
