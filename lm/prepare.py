@@ -19,7 +19,7 @@ from lm import batches, checkpoint, initial, memory, run_dir
 from lm.classes import export_note
 from lm.config import LENGTH_SETTINGS, RESUME_SETTINGS, DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_corpus
-from lm.costs import active_parameters
+from lm.costs import active_parameters, count_parameters
 from lm.device import HALVES, choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
@@ -202,8 +202,6 @@ def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dic
     free = free_bytes(device)
     parts = train.grad_accum_steps or memory.fewest_parts(model, train, free)
     rows = train.batch_size // parts * model.block_size
-    with torch.device("meta"):  # counts parameters without making them
-        parameters = GPT(model, is_blank=True).parameter_count()
     versions = {package: importlib.metadata.version(package) for package in VERSIONED_PACKAGES}
     return dict(
         model=to_dict(model),
@@ -214,7 +212,7 @@ def decided(model: ModelConfig, train: TrainConfig, device: torch.device) -> dic
         threads=train.threads or torch.get_num_threads(),
         grad_accum_steps=parts,
         memory=dict(needed_bytes=memory.needed_bytes(model, train, parts), free_bytes=free),
-        parameters=parameters,
+        parameters=count_parameters(model),
         active_parameters=active_parameters(model),
         versions=dict(python=platform.python_version()) | versions,
     )

@@ -133,7 +133,7 @@ def test_in_bf16_the_gram_matrix_would_have_too_few_bits(monkeypatch):
     assert torch.equal(orthogonalise(matrices), plain_orthogonalise(matrices, monkeypatch))
 
 
-def test_our_adamw_is_pytorchs(monkeypatch):
+def test_our_adamw_is_pytorchs():
     ours, theirs = (torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4)) for _ in "ab")
     settings = dict(lr=0.1, betas=(0.8, 0.9), weight_decay=0.3, fused=True)
     optimizers = AdamW([ours], **settings), torch.optim.AdamW([theirs], **settings)
