@@ -55,7 +55,7 @@ def test_a_long_text_can_be_stopped_in_the_middle(visitor) -> None:
     page.fill("#set-SampleConfig-max_new_tokens input[type=number]", "2000")
     assert not page.is_visible("#stop-writing")  # nothing is being written
     page.click("#write")
-    page.wait_for_selector("#written .caret")
+    page.wait_for_selector("#written .pages[data-state=writing] .tok")
     page.click("#stop-writing")
     page.wait_for_selector("#stop-writing", state="hidden")
     page.click("#library .new")  # an answer of the server later, nothing more is written
@@ -69,11 +69,12 @@ def test_a_long_text_can_be_stopped_in_the_middle(visitor) -> None:
 
 
 def start_writing(page) -> None:
-    """By keys; a press that comes before the last stop has been answered is none."""
+    """By keys, until a token is there; a press that comes before the last stop has been answered is none."""
     for _ in range(20):
         page.keyboard.press("Control+Enter")
         with contextlib.suppress(TimeoutError):
             page.wait_for_selector("#written .caret", timeout=3000)
+            page.wait_for_selector("#written .pages[data-state=writing] .tok", timeout=60_000)
             return
     raise AssertionError("nothing is being written")
 
