@@ -222,6 +222,10 @@ class TrainConfig:
         0.02, "The learning rate of the matrices when the optimizer is muon.",
         label="Muon learning rate", group="Optimizer", low=1e-6, high=10.0, scale="log",
     )  # fmt: skip
+    muon_momentum: float = setting(
+        0.95, "What Muon's running mean of the gradient keeps at each step; less follows a short run sooner.",
+        label="Muon momentum", group="Optimizer", symbol="μ", low=0.0, high=0.9999,
+    )  # fmt: skip
     schedule: str = setting(
         "cosine", "How the rate falls after warm-up: cosine, linear, or constant.",
         label="Schedule", group="Optimizer", choices=("cosine", "linear", "constant"),

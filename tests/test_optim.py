@@ -65,18 +65,21 @@ def test_muon_gets_only_the_matrices_inside_the_blocks():
     assert {group["initial_lr"] for group in adamw.param_groups} == {0.001}
 
 
-def test_betas_come_from_the_settings():
-    (adamw,) = make_optimizers(model(), TrainConfig(beta1=0.8, beta2=0.97))
+def test_betas_and_momentum_come_from_the_settings():
+    muon, adamw = make_optimizers(model(), TrainConfig(optimizer="muon", muon_momentum=0.7, beta1=0.8, beta2=0.97))
     assert {group["betas"] for group in adamw.param_groups} == {(0.8, 0.97)}
+    assert muon.momentum == 0.7
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (48, 16), (16, 64)])
-def test_muon_steps_as_pytorchs_own_does(shape):
+def test_muon_steps_as_pytorchs_own_does_with_its_coefficients(shape, monkeypatch):
+    monkeypatch.setattr(optim, "NEWTON_SCHULZ", [(3.4445, -4.7750, 2.0315)] * 5)  # Jordan et al. 2024
+    monkeypatch.setattr(optim, "SPARE", 1.0)
     ours, theirs = (torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(1))) for _ in "ab")
     other = torch.nn.Parameter(ours.detach() + 1)  # a second of the same shape, so that there is a batch
     optimizers = [
-        Muon([ours, other], lr=0.02, weight_decay=0.1, dtype=torch.bfloat16),
-        torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1),
+        Muon([ours, other], lr=0.02, momentum=0.9, weight_decay=0.1, dtype=torch.bfloat16),
+        torch.optim.Muon([theirs], lr=0.02, momentum=0.9, weight_decay=0.1),
     ]
     start = ours.detach().clone()
     for step in range(5):
@@ -104,7 +107,16 @@ def test_muon_orthogonalises_query_key_and_value_apart():
 def test_orthogonalised_matrices_have_singular_values_near_one(shape):
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(3))
     values = torch.linalg.svdvals(orthogonalise(matrices))
-    assert values.max() < 1.3 and values.median() > 0.6  # Jordan: between 0.5 and 1.5 in all but the smallest
+    assert values.max() < 1.6 and values.median() > 0.6
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_singular_values_over_three_decades_come_near_one(dtype):
+    u, _, v = torch.linalg.svd(torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(5)))
+    values = torch.logspace(0, -2.6, 64)
+    values /= values.norm()  # the least is 0.001
+    found = torch.linalg.svdvals(orthogonalise((u * values @ v).to(dtype)).float())
+    assert 0.35 < found.min() and found.max() < 1.65
 
 
 @pytest.mark.parametrize("shape", [(2, 24, 96), (2, 96, 24), (2, 24, 48)])
@@ -119,7 +131,7 @@ def test_long_matrices_are_orthogonalised_through_their_gram_matrix_as_closely(s
     with FlopCounterMode(display=False) as plain:
         plain_orthogonalise(matrices, monkeypatch)
     assert (found - truth).norm() < 1e-3 * truth.norm()
-    assert gram.get_total_flops() < 0.85 * plain.get_total_flops()
+    assert gram.get_total_flops() < 0.9 * plain.get_total_flops()
 
 
 def plain_orthogonalise(matrices, monkeypatch):
