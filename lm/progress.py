@@ -17,7 +17,7 @@ from lm.config import TrainConfig
 # Automatic evaluations happen when these shares of the run are done: dense at first, where the loss falls fastest.
 MILESTONES = (0.01, 0.025, *(n / 20 for n in range(1, 21)))
 # In a run limited by minutes one second of evaluation is followed by this many of training, at the least. assumed.
-TRAINING_PER_EVALUATION = 10.0
+TRAINING_PER_EVALUATION = 15.0
 SPEED_MEMORY = 0.9  # of one step, in the mean of recent speeds
 
 
