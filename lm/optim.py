@@ -227,9 +227,7 @@ def _muon(matrices: dict[str, torch.nn.Parameter], model: GPT, config: TrainConf
     qkv = [parameter for name, parameter in matrices.items() if name.endswith("qkv.weight")]
     rest = [parameter for name, parameter in matrices.items() if not name.endswith("qkv.weight")]
     groups = [dict(params=qkv, rows=model.blocks[0].attention.widths), dict(params=rest)]
-    return Muon(
-        groups, lr=config.muon_lr, momentum=config.muon_momentum, weight_decay=config.weight_decay, dtype=dtype
-    )
+    return Muon(groups, lr=config.muon_lr, momentum=config.muon_momentum, weight_decay=config.weight_decay, dtype=dtype)
 
 
 def _is_muons(name: str) -> bool:
