@@ -20,9 +20,9 @@ from torch import Tensor
 from lm.config import TrainConfig
 from lm.model import GPT
 
-# Coefficients of x, x³, x⁵, a Newton–Schulz step each: the first four of five that Amsel et al. 2025 ("The Polar Express")
-# derive for products rounded to bf16, as modded-nanogpt has them. Singular values between 0.001 and 1 come to 0.4 to 1.6,
-# and trainings to the loss that Jordan's five steps of one polynomial give them, in four fifths of the time (benchmarks).
+# Coefficients of x, x³, x⁵ for each Newton–Schulz step: the first four of the five that Amsel et al. 2025 ("The Polar
+# Express") derive for products rounded to bf16, as modded-nanogpt has them. Singular values between 0.001 and 1 come to
+# 0.4 to 1.6. Trainings end no higher than with Jordan's five steps of one polynomial (`benchmarks/LOG.md`).
 NEWTON_SCHULZ = (
     (8.15655, -22.48329, 15.87877),
     (4.04293, -2.80892, 0.50002),
@@ -39,9 +39,10 @@ class Muon(torch.optim.Optimizer):
 
     The arithmetic is `torch.optim.Muon`'s (with its coefficients a test holds the two together), with three differences.
     Each Newton–Schulz step has coefficients of its own (`NEWTON_SCHULZ`). A group may give `rows`: a matrix that holds
-    several on top of one another (query, key, value) is orthogonalised part by part, as Jordan advises. And matrices of one shape are orthogonalised as one batch; measured on two Xeon cores with AVX-512
-    bf16, a step of 4 blocks of width 128 takes 6.6 ms instead of 9.6 ms, of width 256 32 ms instead of 37 ms, and of 6
-    blocks of width 384 about the same.
+    several on top of one another (query, key, value) is orthogonalised part by part, as Jordan advises. And matrices of
+    one shape are orthogonalised as one batch; measured with Jordan's five steps on two Xeon cores with AVX-512 bf16, a
+    step of 4 blocks of width 128 takes 6.6 ms instead of 9.6 ms, of width 256 32 ms instead of 37 ms, and of 6 blocks of
+    width 384 about the same.
 
     `dtype` is that of the Newton–Schulz products; bfloat16 is enough for them, and where the processor has it measured
     2.4 to 3.6 times faster than float32.
