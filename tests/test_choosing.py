@@ -119,7 +119,7 @@ def test_the_sentence_says_how_long_and_what_comes_of_it() -> None:
     _, model, train = choosing.configs_of(recipes.find("quickstart"))
     told = forecast(model, train, replace(MEASURED, train_tokens=4 * MEASURED.train_tokens))
     words = forecast_view.sentence(told, "", "en")
-    assert words.startswith("About 2 minutes. It reads the text 2.4 times") and not told.will_recite
+    assert words.startswith("About 2 minutes. It reads the text 2.5 times") and not told.will_recite
     small = forecast(model, train, replace(MEASURED, train_tokens=3000))
     assert "reciting after about" in forecast_view.sentence(small, "", "en") and small.will_recite
     assert "GB are free" in forecast_view.sentence(
