@@ -125,12 +125,13 @@ def test_a_recipe_its_advice_and_a_link(visit, app, runs) -> None:
     page.wait_for_selector("#set-DataConfig-keep_ids")
     visitor.wait("getComputedStyle(document.querySelector('#set-DataConfig-keep_ids')).borderLeftWidth === '3px'")
     vocabulary, told = "#set-DataConfig-vocab_size", "getComputedStyle(document.querySelector('{}'), '::after').content"
+    stands_at_its_field = f"{told.format(vocabulary)}.includes('vocab_size=-5')"
     for _ in range(5):  # a group that was opened a moment ago may be made once more, and forgets what was typed so soon
         page.fill(f"{vocabulary} input", "-5")
-        with contextlib.suppress(TimeoutError):  # what is wrong stands at its field
-            page.wait_for_function(f"{told.format(vocabulary)}.includes('vocab_size=-5')", timeout=10_000)
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(stands_at_its_field, timeout=10_000)
             break
-    visitor.wait(f"{told.format(vocabulary)}.includes('vocab_size=-5')")
+    visitor.wait(stands_at_its_field)
     page.click("#train")
     page.wait_for_selector("#choice-told .note:has-text('vocab_size=-5')")
     page.fill(f"{vocabulary} input", "1024")
