@@ -13,6 +13,10 @@ can be had again alone with that seed, and a shorter text is the start of a long
 batches of other sizes round the logits differently, in the last bits, which can turn a draw that falls on a border.
 Sampling itself runs on the CPU in float64, and nothing is drawn from PyTorch's global state.
 
+Several texts of a small model are written by one thread on one processor (see `lm.decode`), so where there are more
+processors, each takes a share of them (`lm.forked`). They know nothing of each other, and whatever becomes of a share
+that is written elsewhere, it is written.
+
 Not covered: stop words and beams.
 """
 
@@ -21,8 +25,10 @@ from __future__ import annotations
 import codecs
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import ExitStack, nullcontext, suppress
+from copy import copy
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -30,13 +36,19 @@ from torch import Tensor
 from lm.config import SampleConfig
 from lm.decode import Decoder, can_decode, is_small, one_thread
 from lm.errors import CheckpointError
+from lm.forked import PATIENCE, Child, can_fork
 from lm.graph import TokenStep, can_record
 from lm.half import halved
 from lm.model import GPT, KVCache
+from lm.processors import processors
 from lm.tokenizer import Tokenizer
 
 STARTERS = ("\n", " ")  # what an empty prompt continues: the first of these that the vocabulary has, else id 0
 PROMPT_CHARACTERS = 16
+
+# A processor of its own takes 10 to 20 ms to begin. With two texts or more each, and this many tokens to be written of all
+# texts together, it pays: eight texts of 4 blocks of width 256 gain 1 ms a token, four 0.3 (two cores without AVX-512).
+LEAST_TEXTS, LEAST_TOKENS = 2, 256
 
 
 @dataclass(frozen=True)
@@ -107,24 +119,103 @@ def stream(
     start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
-    reader = Reader(model, config.num_samples, use_cache, is_exact)
     numbers = torch.stack([random_numbers(config.seed + i, drawn, config.max_new_tokens) for i in range(len(ids))])
     mute = torch.tensor(mute_ids(model, tokenizer), dtype=torch.int64)
-    choosing = one_thread if is_small(model) else nullcontext  # a second thread wakes up when all is done
+    reader = Reader(model, config.num_samples, use_cache, is_exact)
+    texts = Texts(config, reader, ids, len(start), len(start), numbers, mute)
     speller = Speller(tokenizer.id_bytes, config.num_samples)
     was_training = model.training
     model.eval()
     try:
-        for end, number in enumerate(numbers.unsqueeze(2).unbind(1), start=len(start)):
-            if should_stop is not None and should_stop():
-                break
-            logits = reader.read(ids[:, :end]).index_fill_(1, mute, -math.inf)  # (B, V)
-            with choosing():
-                ids[:, end] = choose(logits, ids[:, max(0, end - model.config.block_size) : end], config, number)
-            yield from speller.spell(ids[:, end].tolist())
+        for first, ids in written(texts, should_stop or (lambda: False)):
+            yield from speller.spell(ids, first)
         yield from speller.rest()
     finally:
         model.train(was_training)
+
+
+def written(texts: Texts, should_stop: Callable[[], bool]) -> Iterator[tuple[int, list[int]]]:
+    """The number of a text, and the next token of it and of those that follow it, until all are whole.
+
+    The prompt is read for all of them at once. What follows, each processor writes for a share of the texts, where that pays.
+    """
+
+    def goes_on(share: Texts) -> bool:
+        return share.is_growing and not should_stop()
+
+    if goes_on(texts):
+        yield texts.first, texts.grow()
+    own, *others = texts.shares()
+    with ExitStack() as stack:
+        children = {}
+        for share in others:
+            with suppress(OSError):  # no place for a child: its share is written here, when this one's is
+                children[share] = stack.enter_context(Child(share.alone(), len(share.ids)))
+        while goes_on(own):
+            yield own.first, own.grow()
+            for share, child in children.items():
+                for ids in child.waiting():
+                    yield share.first, share.take(ids)
+        for share, child in children.items():
+            while goes_on(share) and (rows := child.waiting(PATIENCE)):
+                for ids in rows:
+                    yield share.first, share.take(ids)
+        for share in others:
+            while goes_on(share):
+                yield share.first, share.grow()
+
+
+@dataclass(eq=False)
+class Texts:
+    """Texts that grow from one prompt, token by token, all of them by one each time."""
+
+    config: SampleConfig
+    reader: Reader
+    ids: Tensor  # (B, T) int64, of which the first `end` of each row are there
+    start: int  # where the prompt ends
+    end: int
+    numbers: Tensor  # (B, T - start) in [0, 1), one to be spent on each token
+    mute: Tensor  # ids that are never written, int64
+    first: int = 0  # the number of the first row's text
+
+    @property
+    def is_growing(self) -> bool:
+        return self.end < self.ids.size(1)
+
+    def grow(self) -> list[int]:
+        """Write the next token of each; these, (B,)."""
+        logits = self.reader.read(self.ids[:, : self.end]).index_fill_(1, self.mute, -math.inf)  # (B, V)
+        context = self.ids[:, max(0, self.end - self.reader.window) : self.end]
+        with one_thread() if self.reader.is_small else nullcontext():  # a second one wakes up when all is done
+            chosen = choose(logits, context, self.config, self.numbers[:, self.end - self.start, None])
+        return self.take(chosen.tolist())
+
+    def take(self, ids: list[int]) -> list[int]:
+        """Go on with these tokens, (B,), whoever chose them."""
+        self.ids[:, self.end] = torch.tensor(ids)
+        self.end += 1
+        return ids
+
+    def alone(self) -> Iterator[list[int]]:
+        """All tokens that are missing, computed by a forked process: its parent's other threads are not there."""
+        torch.set_num_threads(1)
+        while self.is_growing:
+            yield self.grow()
+
+    def shares(self) -> list[Texts]:
+        """These texts in as many shares as there are processors that pay for themselves, ready to go on."""
+        missing = len(self.ids) * (self.ids.size(1) - self.end)  # tokens
+        count = min(processors(), len(self.ids) // LEAST_TEXTS)
+        if count < 2 or missing < LEAST_TOKENS or not (self.reader.is_on_one_thread and can_fork()):
+            return [self]
+        borders = [len(self.ids) * i // count for i in range(count + 1)]
+        return [self._share(slice(*border)) for border in pairwise(borders)]
+
+    def _share(self, rows: slice) -> Texts:
+        reader = self.reader.share(rows)
+        return replace(
+            self, reader=reader, ids=self.ids[rows], numbers=self.numbers[rows], first=self.first + rows.start
+        )
 
 
 class Speller:
@@ -135,9 +226,9 @@ class Speller:
         self.decoders = [codecs.getincrementaldecoder("utf-8")("replace") for _ in range(num_samples)]
         self.waiting: list[list[int]] = [[] for _ in range(num_samples)]  # tokens of a character that is not whole yet
 
-    def spell(self, ids: Sequence[int]) -> Iterator[Piece]:
-        """The next token of each sample."""
-        for sample, i in enumerate(ids):
+    def spell(self, ids: Sequence[int], first: int = 0) -> Iterator[Piece]:
+        """The next token of sample `first` and of each of those that follow it."""
+        for sample, i in enumerate(ids, start=first):
             waiting = self.waiting[sample]
             waiting.append(i)
             if text := self.decoders[sample].decode(self.id_bytes[i]):
@@ -158,21 +249,33 @@ class Reader:
         self.half = None if is_exact else halved(model)
         self.model = self.half.model if self.half else model
         self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
+        self.window = model.config.block_size
+        self.is_small = is_small(model)
+        self.is_on_one_thread = self.is_small and can_decode(model)
         self._follow: Callable[[Tensor], Tensor] | None = None
 
     def read(self, ids: Tensor) -> Tensor:
         """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
-        window, device = self.model.config.block_size, self.model.device
-        if self.cache is None or ids.size(1) > window:
+        device = self.model.device
+        if self.cache is None or ids.size(1) > self.window:
             if self.half:
                 self.half.keep()
-            logits = self.model(ids[:, -window:].to(device), last_only=True)[:, -1]
-        elif not self.cache.length:
-            logits = self.model(ids.to(device), self.cache, last_only=True)[:, -1]
-        else:
+            logits = self.model(ids[:, -self.window :].to(device), last_only=True)[:, -1]
+        elif self.cache.length and ids.size(1) == self.cache.length + 1:
             self._follow = self._follow or self._fastest()
             logits = self._follow(ids[:, -1])
+        else:  # a prompt, or a text that others have gone on with
+            self.cache.length, self._follow = 0, None
+            logits = self.model(ids.to(device), self.cache, last_only=True)[:, -1]
         return logits.float().cpu()
+
+    def share(self, rows: slice) -> Reader:
+        """A reader of some of the texts, to go on by itself from where this one is. They share the memory of the cache."""
+        share = copy(self)
+        if self.cache is not None and self.cache.length:
+            share.cache = self.cache.part(rows)
+            share._follow = share._fastest()
+        return share
 
     def _fastest(self) -> Callable[[Tensor], Tensor]:
         """What reads one token (B,) after those of the cache, where this model is."""

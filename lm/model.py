@@ -16,6 +16,7 @@ Deviations: the tied head is no second parameter but the embedding itself; query
 from __future__ import annotations
 
 import math
+from copy import copy
 from functools import partial
 
 import torch
@@ -83,6 +84,12 @@ class KVCache:
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def part(self, rows: slice) -> KVCache:
+        """Those of some texts, in the same memory, to be filled up by themselves."""
+        part = copy(self)
+        part.keys, part.values = self.keys[:, rows], self.values[:, rows]
+        return part
 
 
 class Attention(nn.Module):

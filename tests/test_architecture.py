@@ -58,8 +58,9 @@ ROOMS: dict[str, set[str]] = {
     "lm/decode.py": {"lm.attend", "lm.device", "lm.fast_block", "lm.model", "torch"},
     "lm/half.py": {"lm.decode", "lm.device", "lm.fast_block", "lm.heap", "lm.model", "torch"},
     "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
+    "lm/forked.py": {"lm.processors"},
     "lm/generate.py": {
-        "lm.errors", "lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "lm.tokenizer", "torch",
+        "lm.errors", "lm.config", "lm.decode", "lm.forked", "lm.graph", "lm.half", "lm.model", "lm.processors", "lm.tokenizer", "torch",
     },
     "lm/lens.py": {
         "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.stages", "lm.tokenizer",
