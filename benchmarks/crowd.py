@@ -90,19 +90,25 @@ class Visitor:
             await page.close()
 
     async def _act(self) -> None:
-        acts = {self._write: 5, self._select: 3, self._read: 1, self._upload: 1, self._second_page: 1, self._vanish: 1}
+        acts = {
+            self._write: 4, self._write_eight: 1, self._select: 3, self._read: 1, self._upload: 1, self._second_page: 1,
+            self._vanish: 1,
+        }  # fmt: skip
         [act] = self.dice.choices(list(acts), list(acts.values()))
         with self._noting(act.__name__.strip("_")):
             await act()
 
-    async def _write(self) -> None:
+    async def _write(self, num_samples: int = 1) -> None:
         self.log.texts_asked += 1
-        made = await self._text(self.page, NEW_TOKENS)
+        made = await self._text(self.page, NEW_TOKENS, num_samples)
         assert self.name in json.dumps(made), "the text does not begin with its prompt"
         self.log.texts_written += 1
 
-    async def _text(self, page: Page, n_tokens: int) -> list[Any]:
-        wanted = {"set-SampleConfig-max_new_tokens": n_tokens}
+    async def _write_eight(self) -> None:
+        await self._write(num_samples=8)
+
+    async def _text(self, page: Page, n_tokens: int, num_samples: int = 1) -> list[Any]:
+        wanted = {"set-SampleConfig-max_new_tokens": n_tokens, "set-SampleConfig-num_samples": num_samples}
         return await page.send("write", "click", checkpoint=f"{self.name}/best", prompt=f"{self.name} ", **wanted)
 
     async def _select(self) -> None:

@@ -57,7 +57,7 @@ def measure(data: str, flags: list[str]) -> Result:
     return dict(
         bits_per_byte=measured["bits_per_byte"],
         parameters=said["parameters"],
-        size=f"{model['n_embd']}x{model['n_layer']}, T={model['block_size']}, {said['data']['tokenizer']}",
+        size=f"{model['n_embd']}x{model['n_layer']}, T={model['block_size']}, {said['tokenizer']}",
         steps=trained["steps"],
         tokens_per_second=trained["tokens_per_second"],
     )

@@ -4,7 +4,9 @@
 
 Theirs is the command of nanoGPT's README, timed from the start of its process to its last line. Ours is `lm train` with
 the quick start's settings in a fifth of that time and in the same time, also from start to end. All three models are
-then measured alike: every held-out character predicted once (`lm.evaluate`), the split that of nanoGPT's `prepare.py`.
+then measured alike: every held-out token predicted once (`lm.evaluate`), the split that of nanoGPT's `prepare.py`. A long
+text our quick start cuts into byte pairs, nanoGPT into characters: what compares is the loss of the whole held-out text
+over its characters, or its bytes.
 What `lm train` needs beside its training (imports, reading, the last evaluation, saving) a short one tells before, so
 that the others end when they shall.
 With `--seconds S` theirs is not run again but taken to have needed S seconds. `--minutes M` adds a longer run of ours.
@@ -26,7 +28,7 @@ import torch
 
 from lm import batches, checkpoint, texts
 from lm.corpus import read_corpus
-from lm.evaluate import Evaluation, evaluate
+from lm.evaluate import LN2, Evaluation, evaluate
 from lm.tokenizer import CharTokenizer, load_tokenizer
 from sidebyside import finish, nanogpt, quietly, table
 
@@ -80,7 +82,7 @@ def compare(text: Path, arguments: argparse.Namespace) -> list[dict]:
 
 
 def row(text: Path, who: str, seconds: float, measured: Evaluation) -> dict:
-    numbers = {"nats per character": measured.loss, "bits per byte": measured.bits_per_byte}
+    numbers = {"nats per character": LN2 * measured.bits_per_character, "bits per byte": measured.bits_per_byte}
     return dict(text=text.name, who=who, seconds=round(seconds, 1)) | {k: round(v, 4) for k, v in numbers.items()}
 
 

@@ -12,9 +12,9 @@ of the page's own script (`tests/page_client.py`). Each visitor
   Plotly), the load event, a heartbeat that stays open; then reads a pasted text, selects a run, has a text written;
 - ticks from then on as often as the page says (every 2.5 s on a shared machine), each answer taken over as a browser
   does;
-- does something every 12 s on average, by chance: has 60 tokens written (5 of 12), selects a run or none (3), reads a
-  pasted text (1), uploads a file of 30 kB and reads it (1), opens a second page with a full cache, looks, and closes it
-  (1), begins a text on a second page and goes away without a word (1);
+- does something every 12 s on average, by chance: has 60 tokens written (4 of 12) or eight texts of as many (1), selects
+  a run or none (3), reads a pasted text (1), uploads a file of 30 kB and reads it (1), opens a second page with a full
+  cache, looks, and closes it (1), begins a text on a second page and goes away without a word (1);
 - if it is every fifth: also keeps a page open that watches the training live by a spectator's link.
 
 One more visitor trains the quick start, again when it has ended, and keeps that page open. Whatever a page is told is

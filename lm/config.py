@@ -15,7 +15,10 @@ from lm.settings import setting
 
 ARCHITECTURES = ("gpt2", "modern", "bigram")
 PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base")
-TOKENIZERS = ("char", "bpe", *PUBLISHED_ENCODINGS)
+TOKENIZERS = ("char", "bpe", "auto", *PUBLISHED_ENCODINGS)
+# What `tokenizer="auto"` looks at: the characters of a text that feeds byte pairs, and the distinct ones of a writing whose
+# characters say a syllable or a word already. `benchmarks/LOG.md` has the measurements.
+LONG_TEXT_CHARACTERS, LARGE_ALPHABET = 500_000, 1000
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
 RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "recompute", "on_nan", "track")
@@ -27,7 +30,8 @@ class DataConfig:
 
     tokenizer: str = setting(
         "char",
-        "char: one token a character. bpe: byte pairs learnt from this text. The others are OpenAI's vocabularies.",
+        "char: one token a character. bpe: byte pairs learnt from this text. auto: bpe for a text of half a million "
+        "characters or more, of fewer than a thousand different ones; else char. The others are OpenAI's vocabularies.",
         label="Tokenizer", group="Text", symbol="tokenizer", choices=TOKENIZERS,
     )  # fmt: skip
     vocab_size: int = setting(
@@ -52,6 +56,12 @@ class DataConfig:
         "", "The column of a .csv/.tsv file, or the field of a .jsonl file, that holds the text.",
         label="Column or field", group="Text",
     )  # fmt: skip
+
+    def tokenizer_of(self, characters: int, distinct_characters: int) -> str:
+        """The tokenizer of a text of so many characters: the one that is asked for, or what `auto` comes to."""
+        if self.tokenizer != "auto":
+            return self.tokenizer
+        return "bpe" if characters >= LONG_TEXT_CHARACTERS and distinct_characters < LARGE_ALPHABET else "char"
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,8 @@ TEXT_PER_WEIGHT = 0.09
 LONG_CONTEXT_WIDTH, LONG_CONTEXT, WIDE = 192, 256, 256
 # A context is halved, down to the first, until the held-out text has so many windows.
 LEAST_CONTEXT, LEAST_WINDOWS = 16, 8
-# A text is cut into byte pairs where the time would not do to read half of it by characters. assumed
-READ_SHARE = 0.5
-CHARACTERS_PER_PAIR = 3.5  # of English, in a vocabulary of a thousand or two. Measured on Tiny Shakespeare: 2.9 to 3.4
-LARGE_ALPHABET = 1000  # of distinct characters: each says a syllable or a word already. assumed
-VOCAB_SIZES = (1024, 4096)  # below and above `LARGE_TEXT_CHARACTERS`. assumed
+VOCAB_SIZES = (1024, 4096)  # of byte pairs, below and above `LARGE_TEXT_CHARACTERS`. assumed
+CHARACTERS_PER_PAIR = {1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
 LARGE_TEXT_CHARACTERS = 20_000_000
 # Times the readings after which a model recites (lm.preflight). A run that would read more often than `SOON` has its rate
 # fall to its end there: 2.7 million weights that read Tiny Shakespeare nine times in ten minutes were best after the
@@ -69,43 +66,42 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
         raise ConfigError(
             f"best_in={minutes:g} minutes cannot be aimed at; use {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f}, for example 5"
         )
-    chosen, read = _largest(minutes, text, False, step_seconds)
-    if read < READ_SHARE * text.characters and text.distinct_characters < LARGE_ALPHABET:
-        chosen, read = _largest(minutes, text, True, step_seconds)
-    data, model, train = chosen
-    tokens = _tokens(data, text)
-    share = read / max(1, tokens) / recites_after(tokens / _weights(model), model, train)
+    kind = recipes.find("quickstart").data.tokenizer_of(text.characters, text.distinct_characters)
+    (data, model, train), share = _largest(minutes, text, kind, step_seconds)
+    if kind == "bpe" and share > OFTEN:
+        (data, model, train), share = _largest(minutes, text, "char", step_seconds)
     dropout = DROPOUT if share > OFTEN else 0.0
     if SOON < share <= OFTEN:
         train = replace(train, minutes=max(LEAST_MINUTES, round(minutes * SOON / share, 1)))
     return data, replace(model, vocab_size=0, dropout=dropout), train
 
 
-def _largest(minutes: float, text: Text, has_pairs: bool, step_seconds: Clock) -> tuple[Settings, float]:
-    """The settings of the largest size that learns enough in the time, and how many tokens it then learns from."""
+def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) -> tuple[Settings, float]:
+    """The settings of the largest size that learns enough in the time, and how often it then reads the text: 1 is as often
+    as makes it recite."""
     best: tuple[Settings, float] | None = None
     for size in SIZES:
-        data, model, train = _settings(size, minutes, text, has_pairs)
+        data, model, train = _settings(size, minutes, text, tokenizer)
         seconds = step_seconds(model, train)
         read = 60 * minutes / seconds * train.batch_size * model.block_size if seconds else 0.0
-        is_fed = _tokens(data, text) >= TEXT_PER_WEIGHT * _weights(model)
-        if best and not (is_fed and read >= TOKENS_PER_WEIGHT * _weights(model)):
+        tokens, weights = _tokens(data, text), _weights(model)
+        if best and not (tokens >= TEXT_PER_WEIGHT * weights and read >= TOKENS_PER_WEIGHT * weights):
             break
-        best = (data, model, train), read
+        best = (data, model, train), read / max(1, tokens) / recites_after(tokens / weights, model, train)
     assert best
     return best
 
 
-def _settings(size: tuple[int, int, int], minutes: float, text: Text, has_pairs: bool) -> Settings:
+def _settings(size: tuple[int, int, int], minutes: float, text: Text, tokenizer: str) -> Settings:
     """The quick start's settings, carried over to a model of another size."""
     quick = recipes.find("quickstart")
     width, layers, heads = size
     is_large = width >= LONG_CONTEXT_WIDTH
     vocab_size = VOCAB_SIZES[text.characters >= LARGE_TEXT_CHARACTERS]
-    data = replace(quick.data, **(dict(tokenizer="bpe", vocab_size=vocab_size) if has_pairs else {}))
+    data = replace(quick.data, tokenizer=tokenizer, vocab_size=vocab_size)
     model = replace(
         quick.model,
-        vocab_size=vocab_size if has_pairs else text.distinct_characters,
+        vocab_size=vocab_size if tokenizer == "bpe" else text.distinct_characters,
         n_embd=width,
         n_layer=layers,
         n_head=heads,
@@ -126,7 +122,8 @@ def _context(wanted: int, text: Text) -> int:
 
 def _tokens(data: DataConfig, text: Text) -> float:
     """Tokens to train on."""
-    return text.characters * (1 - text.val_fraction) / (CHARACTERS_PER_PAIR if data.tokenizer == "bpe" else 1.0)
+    each = CHARACTERS_PER_PAIR[data.vocab_size] if data.tokenizer == "bpe" else 1.0
+    return text.characters * (1 - text.val_fraction) / each
 
 
 def _weights(model: ModelConfig) -> float:

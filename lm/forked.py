@@ -47,7 +47,7 @@ class Child:
         """Fork. `OSError` where the system lets no process begin, or too many of them are at work (`BlockingIOError`)."""
         self._row_bytes, self._unread = count * NUMBER, b""
         if not _places.acquire(blocking=False):
-            raise BlockingIOError("every processor has a child of this process already")
+            raise BlockingIOError
         try:
             self._pid, self._pipe = _fork(rows)
         except OSError:

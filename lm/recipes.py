@@ -63,10 +63,11 @@ _ALL = (
     Recipe(
         name="quickstart",
         title="Quick start: the best model in a few minutes",
-        about="A small modern GPT over characters, tuned for two processor cores and a few minutes.",
+        about="A small modern GPT over characters, or over byte pairs of a long text, tuned for two processor cores and a few "
+        "minutes.",
         source="this project",
         text="tales",
-        data=DataConfig(tokenizer="char"),
+        data=DataConfig(tokenizer="auto", vocab_size=1024),
         model=ModelConfig(arch="modern", block_size=128, n_layer=4, n_head=2, n_embd=128, tie_weights=False),
         train=TrainConfig(
             steps=0, minutes=2.0, batch_size=8, optimizer="muon", lr=0.01, muon_lr=0.035, muon_momentum=0.9, warmup=0.03,

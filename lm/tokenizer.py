@@ -189,11 +189,12 @@ def id_dtype(vocab_size: int) -> np.dtype:
 
 def make_tokenizer(config: DataConfig, corpus: Corpus) -> Tokenizer:
     """The tokenizer that `config` asks for, fitted to `corpus`; `TokenizerError` when it cannot be had."""
-    if config.tokenizer == "char":
+    name = config.tokenizer_of(corpus.statistics.characters, corpus.statistics.distinct_characters)
+    if name == "char":
         return CharTokenizer(corpus.alphabet)
-    if config.tokenizer == "bpe":
+    if name == "bpe":
         return learn(corpus, config.vocab_size)
-    whole = published(config.tokenizer)
+    whole = published(name)
     if config.keep_ids == "all":
         return whole
     ids = _occurring_ids(whole, corpus)

@@ -124,7 +124,8 @@ def _parameters(data: DataConfig, model: ModelConfig, characters: int) -> int:
 
     The numbers are those of `lm.costs.count_parameters` from above: no torch, and no time, for a hostile size.
     """
-    vocab = dict(char=characters + 1, bpe=data.vocab_size).get(data.tokenizer) or PUBLISHED_SIZES[data.tokenizer]
+    fitted = dict(char=characters + 1, bpe=data.vocab_size, auto=max(characters + 1, data.vocab_size))
+    vocab = fitted.get(data.tokenizer) or PUBLISHED_SIZES[data.tokenizer]
     if model.arch == "bigram":
         return vocab * vocab
     tables = (1 if model.tie_weights else 2) * vocab * model.n_embd

@@ -20,7 +20,8 @@ SETTINGS = {
     "DataConfig": {
         "tokenizer": (
             "トークナイザ",
-            "char: 1文字が1トークン。bpe: このテキストからバイト対を学ぶ。ほかは OpenAI の語彙。",
+            "char: 1文字が1トークン。bpe: このテキストからバイト対を学ぶ。"
+            "auto: 50万文字以上で文字の種類が1000未満なら bpe、そうでなければ char。ほかは OpenAI の語彙。",
         ),
         "vocab_size": ("語彙数 (bpe)", "bpe が学ぶトークンの数。ほかのトークナイザでは使わない。"),
         "keep_ids": (

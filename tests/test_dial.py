@@ -41,7 +41,7 @@ def test_more_time_never_makes_a_smaller_model(speed: float) -> None:
 def test_a_minute_on_two_cores_is_the_quick_start() -> None:
     quick = recipes.find("quickstart")
     data, model, train = dial.best_in(1, SHAKESPEARE, machine(TWO_CORES))
-    assert (data, model, train) == (quick.data, quick.model, replace(quick.train, minutes=1.0))
+    assert (data, model, train) == (replace(quick.data, tokenizer="bpe"), quick.model, replace(quick.train, minutes=1.0))
 
 
 def test_a_faster_machine_gets_a_larger_model() -> None:
@@ -58,10 +58,18 @@ def test_a_size_that_does_not_fit_the_memory_is_not_taken() -> None:
     assert weights(60, speed=LARGE_GPU, memory=1e6) < 1e6
 
 
-def test_a_text_that_cannot_be_read_in_time_is_cut_into_byte_pairs() -> None:
-    data, _, _ = dial.best_in(1, Text(100_000_000, 120), machine(TWO_CORES))
-    assert (data.tokenizer, data.vocab_size) == ("bpe", 4096)
-    assert dial.best_in(1, Text(100_000_000, 3000), machine(TWO_CORES))[0].tokenizer == "char"  # Japanese
+def test_a_long_text_is_cut_into_byte_pairs_as_the_quick_start_cuts_it() -> None:
+    for text in (SHAKESPEARE, Text(100_000_000, 120), Text(100_000_000, 3000), Text(400_000, 60)):
+        data, _, _ = dial.best_in(1, text, machine(TWO_CORES))
+        cut_by = recipes.find("quickstart").data.tokenizer_of(text.characters, text.distinct_characters)
+        assert data.tokenizer == cut_by, text
+    assert dial.best_in(1, Text(100_000_000, 120), machine(TWO_CORES))[0].vocab_size == 4096
+
+
+def test_a_text_whose_byte_pairs_would_be_read_too_often_is_read_by_characters() -> None:
+    """A vocabulary of pairs makes a text short: what it would recite soon is learnt more slowly, and further."""
+    assert dial.best_in(1, SHAKESPEARE, machine(TWO_CORES))[0].tokenizer == "bpe"
+    assert dial.best_in(60, SHAKESPEARE, machine(TWO_CORES))[0].tokenizer == "char"
 
 
 @pytest.mark.parametrize("characters", [300, 5_000, 1_000_000])

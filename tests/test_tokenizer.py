@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,29 @@ def test_a_foreign_character_becomes_the_unknown_token_and_is_named() -> None:
 
 def test_learning_gives_the_size_that_was_asked_for(corpus: Corpus) -> None:
     assert make_tokenizer(DataConfig(tokenizer="bpe", vocab_size=300), corpus).vocab_size == 300
+
+
+@pytest.mark.parametrize(
+    ("characters", "distinct", "expected"),
+    [(499_999, 65, "char"), (500_000, 65, "bpe"), (500_000, 999, "bpe"), (500_000, 1000, "char"), (0, 0, "char")],
+)
+def test_auto_cuts_a_long_text_of_few_characters_into_byte_pairs(characters, distinct, expected):
+    assert DataConfig(tokenizer="auto").tokenizer_of(characters, distinct) == expected
+    for asked in ("char", "bpe", "gpt2"):
+        assert DataConfig(tokenizer=asked).tokenizer_of(characters, distinct) == asked
+
+
+def test_auto_is_what_the_text_comes_to(tmp_path):
+    auto = DataConfig(tokenizer="auto", vocab_size=300)
+    alphabet = "".join(chr(0x4E00 + i) for i in range(1200))
+    texts = {"short": "the fox sings. " * 100, "long": "the fox sings. " * 40_000, "Japanese": alphabet * 500}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+        read = read_corpus([tmp_path / f"{name}.txt"], tmp_path / "clean")
+        plain = replace(auto, tokenizer="bpe" if name == "long" else "char")
+        made, expected = make_tokenizer(auto, read), make_tokenizer(plain, read)
+        assert made.name == plain.tokenizer
+        assert made.encode(text[:90]).tolist() == expected.encode(text[:90]).tolist()
 
 
 def test_a_short_text_gives_a_smaller_vocabulary(tmp_path: Path) -> None:
