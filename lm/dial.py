@@ -32,9 +32,9 @@ TEXT_PER_WEIGHT = 0.09
 LONG_CONTEXT_WIDTH, LONG_CONTEXT, WIDE = 192, 256, 256
 # A context is halved, down to the first, until the held-out text has so many windows.
 LEAST_CONTEXT, LEAST_WINDOWS = 16, 8
-VOCAB_SIZES = (1024, 4096)  # of byte pairs, below and above `LARGE_TEXT_CHARACTERS`. assumed
-CHARACTERS_PER_PAIR = {1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
-LARGE_TEXT_CHARACTERS = 20_000_000
+# Byte pairs by the characters of a text from which on so many are learnt: the quick start's, and more. assumed
+VOCABULARIES = ((0, 512), (2_000_000, 1024), (20_000_000, 4096))
+CHARACTERS_PER_PAIR = {512: 2.0, 1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
 # Times the readings after which a model recites (lm.preflight). A run that would read more often than `SOON` has its rate
 # fall to its end there: 2.7 million weights that read Tiny Shakespeare nine times in ten minutes were best after the
 # third, at 1.524 nats a character; in half the time they came to 1.484.
@@ -97,7 +97,7 @@ def _settings(size: tuple[int, int, int], minutes: float, text: Text, tokenizer:
     quick = recipes.find("quickstart")
     width, layers, heads = size
     is_large = width >= LONG_CONTEXT_WIDTH
-    vocab_size = VOCAB_SIZES[text.characters >= LARGE_TEXT_CHARACTERS]
+    vocab_size = max(size for least, size in VOCABULARIES if text.characters >= least)
     data = replace(quick.data, tokenizer=tokenizer, vocab_size=vocab_size)
     model = replace(
         quick.model,

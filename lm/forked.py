@@ -104,8 +104,10 @@ def _work(rows: Iterable[Sequence[int]], pipe: int) -> None:
         signal.set_wakeup_fd(-1)
         for caught in (signal.SIGINT, signal.SIGTERM):
             signal.signal(caught, signal.SIG_DFL)
-        os.closerange(3, pipe)
-        os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+        for file in map(int, os.listdir("/proc/self/fd")):
+            if file not in (0, 1, 2, pipe):
+                with contextlib.suppress(OSError):  # that of the listing
+                    os.close(file)
         for row in rows:
             os.write(pipe, array("q", row).tobytes())
     os._exit(0)

@@ -41,7 +41,11 @@ def test_more_time_never_makes_a_smaller_model(speed: float) -> None:
 def test_a_minute_on_two_cores_is_the_quick_start() -> None:
     quick = recipes.find("quickstart")
     data, model, train = dial.best_in(1, SHAKESPEARE, machine(TWO_CORES))
-    assert (data, model, train) == (replace(quick.data, tokenizer="bpe"), quick.model, replace(quick.train, minutes=1.0))
+    assert (data, model, train) == (
+        replace(quick.data, tokenizer="bpe"),
+        quick.model,
+        replace(quick.train, minutes=1.0),
+    )
 
 
 def test_a_faster_machine_gets_a_larger_model() -> None:

@@ -93,6 +93,19 @@ def test_nobody_waits_for_what_has_not_come_yet():
         assert child.waiting(10) == [[7]]
 
 
+def test_any_thread_may_have_a_child():
+    found = []
+
+    def begin() -> None:
+        with Child(squares(3), 3) as child:
+            found.extend(all_of(child))
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    thread.join()
+    assert found == list(squares(3))
+
+
 def test_a_child_that_fails_has_said_what_it_knew(capfd):
     def failing() -> Iterator[list[int]]:
         yield [1]
