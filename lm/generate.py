@@ -155,11 +155,11 @@ def written(texts: Texts, should_stop: Callable[[], bool]) -> Iterator[tuple[int
             yield own.first, own.grow()
             for share, child in children.items():
                 for ids in child.waiting():
-                    yield share.first, share.take(ids)
+                    yield share.first, share.take(torch.tensor(ids))
         for share, child in children.items():
             while goes_on(share) and (rows := child.waiting(PATIENCE)):
                 for ids in rows:
-                    yield share.first, share.take(ids)
+                    yield share.first, share.take(torch.tensor(ids))
         for share in others:
             while goes_on(share):
                 yield share.first, share.grow()
@@ -188,13 +188,13 @@ class Texts:
         context = self.ids[:, max(0, self.end - self.reader.window) : self.end]
         with one_thread() if self.reader.is_small else nullcontext():  # a second one wakes up when all is done
             chosen = choose(logits, context, self.config, self.numbers[:, self.end - self.start, None])
-        return self.take(chosen.tolist())
+        return self.take(chosen)
 
-    def take(self, ids: list[int]) -> list[int]:
-        """Go on with these tokens, (B,), whoever chose them."""
-        self.ids[:, self.end] = torch.tensor(ids)
+    def take(self, ids: Tensor) -> list[int]:
+        """Go on with these tokens, (B,), whoever chose them; they themselves."""
+        self.ids[:, self.end] = ids
         self.end += 1
-        return ids
+        return ids.tolist()
 
     def alone(self) -> Iterator[list[int]]:
         """All tokens that are missing, computed by a forked process: its parent's other threads are not there."""
