@@ -151,6 +151,8 @@ def written(texts: Texts, should_stop: Callable[[], bool]) -> Iterator[tuple[int
         for share in others:
             with suppress(OSError):  # no place for a child: its share is written here, when this one's is
                 children[share] = stack.enter_context(Child(share.alone(), len(share.ids)))
+        if not children:
+            own, others = texts, []
         while goes_on(own):
             yield own.first, own.grow()
             for share, child in children.items():

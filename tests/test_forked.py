@@ -293,13 +293,25 @@ def test_a_child_that_hangs_loses_no_text(monkeypatch, children):
     assert together(model) == expected and len(children) == 1
 
 
-def test_where_no_child_can_begin_one_process_writes_all(monkeypatch):
-    def refuse(*_: object) -> None:
-        raise BlockingIOError
+def test_where_no_child_can_begin_one_process_writes_all_at_once(monkeypatch):
+    sizes, grow = [], generate.Texts.grow
+
+    def noted(texts: generate.Texts) -> list[int]:
+        sizes.append(len(texts.ids))
+        return grow(texts)
 
     expected = alone(made())
-    monkeypatch.setattr(generate, "Child", refuse)
-    assert together(made()) == expected
+    monkeypatch.setattr(generate.Texts, "grow", noted)
+    with Child(squares(1), 3):
+        assert together(made()) == expected
+    assert sizes == EIGHT.max_new_tokens * [EIGHT.num_samples]
+
+
+def test_what_has_no_place_of_its_own_is_written_too(monkeypatch):
+    """Of four processors' shares two have a child, as where another text is being written."""
+    monkeypatch.setattr(forked, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(generate, "processors", lambda: 4)
+    assert together(made()) == alone(made())
 
 
 def test_a_text_that_is_closed_or_stopped_leaves_no_child(children):
