@@ -1,7 +1,7 @@
 """Work in a child that is forked from this process: for a processor that would otherwise be idle.
 
 What a small model does for a token is over in microseconds, so threads only hand Python's lock to each other, and a new
-interpreter needs seconds to load PyTorch. A forked child begins at once (measured: 3 to 8 ms) with all that its parent
+interpreter needs seconds to load PyTorch. A forked child begins at once (measured: 7 to 9 ms) with all that its parent
 has in memory, the model too, and shares it until either writes to it.
 
 A process of many threads is forked with one, and a lock that another held at that moment stays locked in the child. So
