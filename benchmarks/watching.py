@@ -105,6 +105,7 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
             process.suspend()
         time.sleep(SETTLE_SECONDS)
         alone.append(speed(run, arguments.seconds, time.sleep))
+        print(f"watched {watched[-1]:,.0f}, alone {alone[-1]:,.0f} tokens/s", flush=True)
         for process in (*others, server):
             process.resume()
     lost, error = loss_by_a_look(run, page)
@@ -140,16 +141,17 @@ def loss_by_a_look(run: RunDir, page: Page) -> tuple[float, float]:
         page.evaluate(LOOK_NOW)
         page.wait_for_timeout(1000 * AFTER_SECONDS)
         before, after = pace(run, at - AFTER_SECONDS, at), pace(run, at, at + AFTER_SECONDS)
-        lost.append(AFTER_SECONDS * (1 - after / before))
+        if before and after:
+            lost.append(AFTER_SECONDS * (1 - after / before))
     return statistics.fmean(lost), statistics.stdev(lost) / len(lost) ** 0.5
 
 
 def pace(run: RunDir, start: float, end: float) -> float:
-    """Tokens a second between two moments of the training, in its seconds, without evaluations."""
+    """Tokens a second between two moments of the training, in its seconds, without evaluations; 0 where one took it all."""
     records = [one for one in steps_of(run) if start <= one["time_seconds"] <= end]
     pairs = [(a, b) for a, b in zip(records, records[1:]) if "val_loss" not in a and "val_loss" not in b]
     tokens, took = (sum(b[name] - a[name] for a, b in pairs) for name in ("tokens", "time_seconds"))
-    return tokens / took
+    return tokens / took if took else 0.0
 
 
 def speed(run: RunDir, seconds: float, wait: Callable[[float], None]) -> float:
