@@ -150,6 +150,15 @@ def test_a_run_without_any_file_but_a_log_can_be_shown(space: Workspace, runs: P
 # ---------------------------------------------------------------------------------------------- the chart
 
 
+@pytest.mark.parametrize(("made", "shown"), [("bpe", "bpe"), ("char", "char"), (None, "auto"), (["bpe"], "auto")])
+def test_the_tokenizer_that_is_shown_is_what_auto_came_to(runs: Path, made: object, shown: str) -> None:
+    run = fabricate(runs, "long", steps=2)
+    said = run_dir.read_json(run.config)
+    said["data"]["tokenizer"] = "auto"
+    run_dir.write_json(run.config, said | ({} if made is None else dict(tokenizer=made)))
+    assert views.description(run)["tokenizer"] == shown
+
+
 def test_a_tick_sends_only_new_points(runs: Path) -> None:
     run = fabricate(runs, "one", steps=80)
     library = Library(runs)
