@@ -127,8 +127,8 @@ def stream(
     was_training = model.training
     model.eval()
     try:
-        for first, ids in written(texts, should_stop or (lambda: False)):
-            yield from speller.spell(ids, first)
+        for first, tokens in written(texts, should_stop or (lambda: False)):
+            yield from speller.spell(tokens, first)
         yield from speller.rest()
     finally:
         model.train(was_training)

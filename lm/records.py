@@ -39,8 +39,8 @@ def fault_of_sample(record: Mapping[str, Any]) -> str:
 
 
 def shown_settings(said: Any) -> dict[str, Any]:
-    """`config.json` as far as a list or a table may show it: its groups are objects of words and numbers, and the tokenizer is
-    that which `auto` came to."""
+    """`config.json` as far as a list or a table may show it: its groups are objects of words and numbers, and the
+    tokenizer is what `auto` came to."""
     said = said if isinstance(said, dict) else {}
     groups = {name: said[name] for name in GROUPS if isinstance(said.get(name), dict)}
     plain = {name: {key: v for key, v in group.items() if _is_plain(v)} for name, group in groups.items()}
