@@ -1,6 +1,6 @@
 """Training throughput beside nanoGPT: the same model, weights, text and step, in tokens a second.
 
-    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5] [--sizes 0 1 2]
+    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5] [--sizes 0 1 2] [--dropout 0.2]
 
 Theirs is nanoGPT's own model and the step of its `train.py` as its README runs it on a CPU: float32, AdamW, gradients
 clipped at 1, no compile. Ours is one step of `lm.trainer`, once as `--precision auto` decides and once in float32.
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--text", type=Path, help="what to train on [Tiny Shakespeare]")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
     parser.add_argument("--sizes", type=int, nargs="*", default=range(len(SIZES)), help="which of the sizes, from 0")
+    parser.add_argument("--dropout", type=float, default=0.0, help="of both models [0]")
     parser.add_argument("--kept", action="store_true", help="nanoGPT with our allocator as well")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)  # what this script calls itself with
     arguments = parser.parse_args()
@@ -82,7 +83,8 @@ def start(name: str, size: int, arguments: argparse.Namespace) -> tuple[list[str
     if name in OURS:
         set_up_threads(environment)
     what = ["--contestant", name, "--sizes", str(size), "--nanogpt", str(arguments.nanogpt)]
-    return [sys.executable, __file__, *what, "--text", str(arguments.text)], environment
+    what += ["--text", str(arguments.text), "--dropout", str(arguments.dropout)]
+    return [sys.executable, __file__, *what], environment
 
 
 # ---------------------------------------------------------------------------------------------- one contestant
@@ -92,7 +94,7 @@ def contestant(name: str, size: tuple[int, ...], arguments: argparse.Namespace) 
     """Be one of them: answer each turn with the tokens a second of some steps."""
     with tempfile.TemporaryDirectory() as scratch:
         run = run_dir.create(Path(scratch), "benchmark")
-        setup = prepare.prepare(run, request(size, OURS.get(name, "float32"), arguments.text))
+        setup = prepare.prepare(run, request(size, OURS.get(name, "float32"), arguments))
         if name in OURS:
             ours = trainer.Trainer(run, setup)
             step = lambda: float(ours._optimize(1.0).loss)  # noqa: E731, SLF001 - the step alone, without a run
@@ -104,12 +106,13 @@ def contestant(name: str, size: tuple[int, ...], arguments: argparse.Namespace) 
         answer_turns(lambda: tokens_per_second(step, tokens))
 
 
-def request(size: tuple[int, ...], precision: str, text: Path) -> Request:
+def request(size: tuple[int, ...], precision: str, arguments: argparse.Namespace) -> Request:
     """What `lm train` would be asked for: gpt2 at `size`."""
     n_layer, n_head, n_embd, block_size, batch_size = size
-    model = ModelConfig(arch="gpt2", block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
+    sizes = dict(block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
+    model = ModelConfig(arch="gpt2", dropout=arguments.dropout, **sizes)
     train = TrainConfig(batch_size=batch_size, precision=precision, beta2=0.99, device="cpu")
-    return Request((text,), "benchmark", DataConfig(), model, train)
+    return Request((arguments.text,), "benchmark", DataConfig(), model, train)
 
 
 def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], torch.Tensor]:
@@ -139,10 +142,13 @@ def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], torch
 
 
 def same_loss_or_exit(ours: GPT, peer: torch.nn.Module, tokens) -> None:
+    """Without dropout, which draws otherwise in each; both train afterwards."""
+    ours.eval(), peer.eval()
     x, y = next(batches.RandomWindows(tokens, ours.config.block_size, 4, torch.Generator().manual_seed(0)))
     with torch.no_grad():
         loss = torch.nn.functional.cross_entropy(ours(x).flatten(0, 1), y.flatten())
         theirs = peer(x, y)[1]
+    ours.train(), peer.train()
     if abs(loss - theirs) > SAME_LOSS:
         sys.exit(f"not the same model: our loss is {loss:.6f} and nanoGPT's {theirs:.6f}")
 

@@ -73,15 +73,16 @@ def activations_per_token(config: ModelConfig, is_recomputed: bool = False) -> i
     test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
-    is_by_hand = not config.dropout and config.kv_heads == config.n_head and config.block_size <= LONGEST_PLAIN
+    keeps_weights = config.block_size <= LONGEST_PLAIN or config.dropout > 0  # of attention; not so on CUDA
+    is_by_hand = keeps_weights and config.kv_heads == config.n_head
     widths = 8 if config.arch == "gpt2" else 10 if is_by_hand else 13
     per_block = widths * config.n_embd + 2 * config.inner
-    if is_by_hand:  # lm.fast_block, whose attention keeps its probabilities (not so on CUDA)
+    if is_by_hand or config.dropout:  # lm.fast_block, or attention that drops
         per_block += config.n_head * config.block_size
     if config.n_experts:  # each expert keeps what it read, thought and said; and all running sums are alike
         per_block += config.n_experts_per_token * (2 * config.n_embd + 2 * config.inner) - 2 * config.inner
         per_block += 3 * config.n_experts
-    if config.dropout:  # two masks, and attention that drops keeps its probabilities (not so on CUDA)
-        per_block += 2 * config.n_embd + 3 * config.n_head * config.block_size
+    if config.dropout:  # what stays: of both branches, and of the weights of attention
+        per_block += 2 * config.n_embd + config.n_head * config.block_size
     blocks = config.n_layer * config.n_embd + per_block if is_recomputed else config.n_layer * per_block
     return blocks + 2 * config.n_embd + 3 * config.vocab_size  # logits, their softmax, its gradient

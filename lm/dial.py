@@ -39,7 +39,7 @@ CHARACTERS_PER_PAIR = {512: 2.0, 1024: 2.6, 4096: 3.6}  # measured on Tiny Shake
 # fall to its end there: 2.7 million weights that read Tiny Shakespeare nine times in ten minutes were best after the
 # third, at 1.524 nats a character; in half the time they came to 1.484.
 SOON = 0.6
-# From here on dropout is worth it, though on a processor a step takes 2.5 times as long with it. assumed
+# From here on dropout is worth the tenth of a step that it takes. assumed
 OFTEN = 1.5
 DROPOUT = 0.2  # nanoGPT's
 

@@ -7,8 +7,9 @@ rotation of query and key are float32, the products bf16 under autocast and else
 float64's as those of the modules (a test bounds both). In float32 a step takes 0.91 of its time for the quick start's
 model, 0.94 to 0.99 for gpt2's at three sizes, measured on two cores without AVX-512.
 
-`Block` asks `is_ready` and computes plainly where the answer is no. Not covered: dropout, grouped key/value heads,
-experts (only their attention), contexts longer than `LONGEST_PLAIN`, GPUs.
+`Block` asks `is_ready` and computes plainly where the answer is no. Dropout falls on the weights of the attention and on
+what each branch adds, the same numbers as in the modules. Not covered: grouped key/value heads, experts (only their
+attention), contexts longer than `LONGEST_PLAIN` without dropout, GPUs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from torch.autograd.function import once_differentiable
 
 from lm.attention import LONGEST_PLAIN, attention_backward, attention_forward
 from lm.device import has_onednn
+from lm.dropout import scale as scale_of
+from lm.dropout import stays
 
 Weight = Tensor | None
 Rotary = tuple[Tensor, Tensor]  # cos and sin, (T, D) each
@@ -40,24 +43,25 @@ def product_type() -> torch.dtype:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
 
 
-def can_attend(x: Tensor, attention: nn.Module) -> bool:
-    """Whether `attention_branch` knows this attention at this length: a key and value for each query, not too many."""
-    return x.size(1) <= LONGEST_PLAIN and attention.qkv.out_features == 3 * x.size(2)
+def can_attend(x: Tensor, attention: nn.Module, dropout: float) -> bool:
+    """Whether `attention_branch` knows this attention: a key and value for each query, and weights worth keeping."""
+    keeps_weights = x.size(1) <= LONGEST_PLAIN or dropout > 0
+    return keeps_weights and attention.qkv.out_features == 3 * x.size(2)
 
 
-def attention_branch(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None) -> Tensor:
-    """x + attention(norm(x)), (B, T, C) float32."""
+def attention_branch(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None, dropout: float) -> Tensor:
+    """x + dropout(attention(norm(x))), (B, T, C) float32."""
     qkv, out = attention.qkv, attention.out
     n_head = x.size(2) // attention.head_size
     return AttentionBranch.apply(
-        x, *_weights(norm), qkv.weight, qkv.bias, out.weight, out.bias, n_head, norm.eps, rotary
+        x, *_weights(norm), qkv.weight, qkv.bias, out.weight, out.bias, n_head, norm.eps, rotary, dropout
     )
 
 
-def mlp_branch(x: Tensor, norm: nn.Module, mlp: nn.Module) -> Tensor:
-    """x + mlp(norm(x)), (B, T, C) float32."""
+def mlp_branch(x: Tensor, norm: nn.Module, mlp: nn.Module, dropout: float) -> Tensor:
+    """x + dropout(mlp(norm(x))), (B, T, C) float32."""
     up, down = mlp.up, mlp.down
-    return MLPBranch.apply(x, *_weights(norm), up.weight, up.bias, down.weight, down.bias, mlp.gelu, norm.eps)
+    return MLPBranch.apply(x, *_weights(norm), up.weight, up.bias, down.weight, down.bias, mlp.gelu, norm.eps, dropout)
 
 
 def _weights(norm: nn.Module) -> tuple[Weight, Weight]:
@@ -65,7 +69,7 @@ def _weights(norm: nn.Module) -> tuple[Weight, Weight]:
 
 
 class AttentionBranch(torch.autograd.Function):
-    """x (B, T, C) float32 → x + out(attention(norm(x))).
+    """x (B, T, C) float32 → x + dropout(out(attention(norm(x)))).
 
     A norm without weight is RMS; with `rotary`, query and key are rotated and normalised with the same `eps`.
     """
@@ -73,7 +77,7 @@ class AttentionBranch(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx, x: Tensor, norm_weight: Weight, norm_bias: Weight, qkv_weight: Tensor, qkv_bias: Weight,
-        out_weight: Tensor, out_bias: Weight, n_head: int, eps: float, rotary: Rotary | None,
+        out_weight: Tensor, out_bias: Weight, n_head: int, eps: float, rotary: Rotary | None, dropout: float,
     ) -> Tensor:  # fmt: skip
         dtype = product_type()
         with torch.autocast("cpu", enabled=False):
@@ -84,30 +88,31 @@ class AttentionBranch(torch.autograd.Function):
             heads = qkv.view(B, T, 3, n_head, -1).permute(2, 0, 3, 1, 4).reshape(3, B * n_head, T, -1)
             query_key = rotate_and_normalise(heads[:2], rotary, eps) if rotary else heads[:2]
             y = heads.new_empty(B, T, n_head, C // n_head)
-            weights = attention_forward(*query_key, heads[2], y.transpose(1, 2))
+            weights = attention_forward(*query_key, heads[2], y.transpose(1, 2), dropout)
             y = y.view(B * T, C)
-            stream = x + linear(y, out_weight, out_bias).view(B, T, C)
+            stream, stayed = add_branch(x, linear(y, out_weight, out_bias), dropout)
         ctx.save_for_backward(
-            x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, query_key, y, *weights
-        )
-        ctx.n_head, ctx.eps, ctx.rotary = n_head, eps, rotary
+            x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, query_key, y, stayed,
+            *weights,
+        )  # fmt: skip
+        ctx.n_head, ctx.eps, ctx.rotary, ctx.dropout = n_head, eps, rotary, dropout
         ctx.has_bias = qkv_bias is not None, out_bias is not None
         return stream
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:  # (B, T, C) float32
-        x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, query_key, y, *weights = (
-            ctx.saved_tensors
-        )
+        (
+            x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, query_key, y, stayed, *weights
+        ) = ctx.saved_tensors  # fmt: skip
         B, T, C = x.shape
         grad_y, grad_out_weight, grad_out_bias = linear_backward(
-            as_rows(gradient, y.dtype), y, out_weight, ctx.has_bias[1]
+            of_branch(gradient, y.dtype, stayed, ctx.dropout), y, out_weight, ctx.has_bias[1]
         )
         grad_y = grad_y.view(B, T, ctx.n_head, -1).transpose(1, 2)
         grad_qkv = heads.new_empty(B, T, 3, ctx.n_head, C // ctx.n_head)
         grad_heads = grad_qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
-        attention_backward(grad_y, *query_key, heads[2], weights, grad_heads)
+        attention_backward(grad_y, *query_key, heads[2], weights, grad_heads, ctx.dropout)
         if ctx.rotary:
             grad_query_key = grad_heads[:2]
             unrotated = rotate_and_normalise_backward(grad_query_key.flatten(1, 2), heads[:2], ctx.rotary, ctx.eps)
@@ -119,12 +124,12 @@ class AttentionBranch(torch.autograd.Function):
         )
         return (
             grad_x.add_(gradient), grad_norm_weight, grad_norm_bias, grad_qkv_weight, grad_qkv_bias,
-            grad_out_weight, grad_out_bias, None, None, None,
+            grad_out_weight, grad_out_bias, None, None, None, None,
         )  # fmt: skip
 
 
 class MLPBranch(torch.autograd.Function):
-    """x (B, T, C) float32 → x + down(activation(up(norm(x)))).
+    """x (B, T, C) float32 → x + dropout(down(activation(up(norm(x))))).
 
     `gelu` is "none" or "tanh", as `F.gelu` names its formulas, or "" for ReLU².
     """
@@ -132,7 +137,7 @@ class MLPBranch(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx, x: Tensor, norm_weight: Weight, norm_bias: Weight, up_weight: Tensor, up_bias: Weight,
-        down_weight: Tensor, down_bias: Weight, gelu: str, eps: float,
+        down_weight: Tensor, down_bias: Weight, gelu: str, eps: float, dropout: float,
     ) -> Tensor:  # fmt: skip
         dtype = product_type()
         with torch.autocast("cpu", enabled=False):
@@ -140,19 +145,23 @@ class MLPBranch(torch.autograd.Function):
             up_weight, down_weight = up_weight.to(dtype), down_weight.to(dtype)
             hidden = linear(normed, up_weight, up_bias)  # (B T, inner)
             activated = F.gelu(hidden, approximate=gelu) if gelu else hidden.relu_().square()
-            stream = x + linear(activated, down_weight, down_bias).view_as(x)
-        ctx.save_for_backward(x, norm_weight, norm_bias, *statistics, normed, up_weight, down_weight, hidden, activated)
-        ctx.gelu, ctx.has_bias = gelu, (up_bias is not None, down_bias is not None)
+            stream, stayed = add_branch(x, linear(activated, down_weight, down_bias), dropout)
+        ctx.save_for_backward(
+            x, norm_weight, norm_bias, *statistics, normed, up_weight, down_weight, hidden, activated, stayed
+        )
+        ctx.gelu, ctx.dropout, ctx.has_bias = gelu, dropout, (up_bias is not None, down_bias is not None)
         return stream
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:
-        x, norm_weight, norm_bias, mean, scale, normed, up_weight, down_weight, hidden, activated = ctx.saved_tensors
+        x, norm_weight, norm_bias, mean, scale, normed, up_weight, down_weight, hidden, activated, stayed = (
+            ctx.saved_tensors
+        )
         if not ctx.gelu:
             down_weight = 2 * down_weight  # of d h² = 2 h dh, where it is the smallest to multiply
         grad_activated, grad_down_weight, grad_down_bias = linear_backward(
-            as_rows(gradient, activated.dtype), activated, down_weight, ctx.has_bias[1]
+            of_branch(gradient, activated.dtype, stayed, ctx.dropout), activated, down_weight, ctx.has_bias[1]
         )
         if ctx.gelu:
             grad_hidden = aten.gelu_backward(grad_activated, hidden, approximate=ctx.gelu)
@@ -164,7 +173,7 @@ class MLPBranch(torch.autograd.Function):
         )
         return (
             grad_x.add_(gradient), grad_norm_weight, grad_norm_bias, grad_up_weight, grad_up_bias,
-            grad_down_weight, grad_down_bias, None, None,
+            grad_down_weight, grad_down_bias, None, None, None,
         )  # fmt: skip
 
 
@@ -174,6 +183,20 @@ class MLPBranch(torch.autograd.Function):
 def as_rows(x: Tensor, dtype: torch.dtype) -> Tensor:
     """(B, T, C) float32 → (B T, C) as the products take it."""
     return x.reshape(-1, x.size(-1)).to(dtype)
+
+
+def add_branch(x: Tensor, branch: Tensor, dropout: float) -> tuple[Tensor, Tensor | None]:
+    """x (B, T, C) plus what stays of `branch` (B T, C), which is overwritten; and which numbers of it stayed."""
+    if not dropout:
+        return x + branch.view_as(x), None
+    stayed = stays(branch, dropout)
+    return torch.add(x, branch.mul_(stayed).view_as(x), alpha=scale_of(dropout)), stayed
+
+
+def of_branch(gradient: Tensor, dtype: torch.dtype, stayed: Weight, dropout: float) -> Tensor:
+    """The gradient of the branch (B T, C), as the products take it, from that of the stream (B, T, C)."""
+    gradient = as_rows(gradient, dtype)
+    return gradient if stayed is None else (gradient * stayed).mul_(scale_of(dropout))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Weight) -> Tensor:

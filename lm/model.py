@@ -27,6 +27,7 @@ from torch import Tensor
 from lm import fast_block
 from lm.attention import attend
 from lm.config import ModelConfig
+from lm.dropout import Dropout
 from lm.settings import check
 
 LAYER_NORM_EPS = 1e-5  # GPT-2
@@ -187,7 +188,7 @@ class Block(nn.Module):
         self.attention = Attention(config, layer)
         self.norm2 = make_norm(config)
         self.mlp = Experts(config) if config.n_experts else MLP(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KVCache | None, last_only: bool = False
@@ -196,13 +197,13 @@ class Block(nn.Module):
         if last_only:
             x = x[:, -1:] + self.dropout(self.attention(self.norm1(x), rotary, cache, last_only))
             return x + self.dropout(self.mlp(self.norm2(x)))
-        is_fast = cache is None and not (self.training and self.dropout.p) and fast_block.is_ready(x)
-        if is_fast and fast_block.can_attend(x, self.attention):
-            x = fast_block.attention_branch(x, self.norm1, self.attention, rotary)
+        is_fast, dropout = cache is None and fast_block.is_ready(x), self.dropout.p if self.training else 0.0
+        if is_fast and fast_block.can_attend(x, self.attention, dropout):
+            x = fast_block.attention_branch(x, self.norm1, self.attention, rotary, dropout)
         else:
             x = x + self.dropout(self.attention(self.norm1(x), rotary, cache))
         if is_fast and isinstance(self.mlp, MLP):
-            return fast_block.mlp_branch(x, self.norm2, self.mlp)
+            return fast_block.mlp_branch(x, self.norm2, self.mlp, dropout)
         return x + self.dropout(self.mlp(self.norm2(x)))
 
 
@@ -234,7 +235,7 @@ class GPT(nn.Module):
             cos, sin = rotary_tables(config)
             self.register_buffer("cos", cos, persistent=False)  # (block_size, D)
             self.register_buffer("sin", sin, persistent=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.final_norm = make_norm(config)
         self.head = None if config.tie_weights else Linear(config.n_embd, config.vocab_size, bias=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lm.attention import LONGEST_PLAIN, PlainAttention, attend
+from lm.attention import LONGEST_PLAIN, ROWS_AT_ONCE, PlainAttention, attend
+from lm.dropout import scale, stays
 
 SHAPES = [(2, 3, 16, 8), (1, 2, 33, 16), (2, 4, 128, 48), (1, 2, 200, 16)]  # the last in two blocks of rows
 
@@ -60,7 +63,9 @@ def test_no_token_sees_a_later_one() -> None:
         (LONGEST_PLAIN, torch.bfloat16, 0.0, True, True),
         (LONGEST_PLAIN + 1, torch.bfloat16, 0.0, True, False),
         (64, torch.float32, 0.0, True, False),
-        (64, torch.bfloat16, 0.1, True, False),
+        (64, torch.bfloat16, 0.1, True, True),
+        (64, torch.float32, 0.1, True, True),
+        (LONGEST_PLAIN + 1, torch.float32, 0.1, True, True),
         (64, torch.bfloat16, 0.0, False, False),
         (1, torch.bfloat16, 0.0, True, False),
     ],
@@ -72,6 +77,38 @@ def test_the_plain_way_is_taken_only_where_it_was_measured_to_win(
     with torch.set_grad_enabled(is_training):
         y = attend(*(z if is_training else z.detach() for z in (q, k, v)), dropout=dropout)
     assert (type(y.grad_fn).__name__ == "PlainAttentionBackward") is is_plain
+
+
+def dropping(q: Tensor, k: Tensor, v: Tensor, rate: float) -> Tensor:
+    """Attention by its formula, every number where PyTorch's own differentiation sees it; drawn as `PlainAttention` draws."""
+    T, groups = q.size(2), q.size(1) // k.size(1)
+    k, v = (z.repeat_interleave(groups, 1) for z in (k, v))
+    scores = q @ k.mT / q.size(-1) ** 0.5
+    weights = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -math.inf).softmax(-1)
+    mask = torch.zeros_like(weights)
+    for first in range(0, T, ROWS_AT_ONCE):
+        rows = weights[:, :, first : first + ROWS_AT_ONCE, : first + ROWS_AT_ONCE].detach()
+        mask[:, :, first : first + ROWS_AT_ONCE, : first + ROWS_AT_ONCE] = stays(rows, rate)
+    return weights * mask * scale(rate) @ v
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 2, LONGEST_PLAIN + 70, 8)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_with_dropout_it_is_the_formula_and_so_are_its_gradients(shape: tuple[int, ...], groups: int) -> None:
+    B, H, T, D = shape
+    q, _, _ = heads((B, groups * H, T, D), torch.float64)
+    _, k, v = heads(shape, torch.float64)
+    found = []
+    for attention in (lambda q, k, v: attend(q, k, v, dropout=0.3), lambda q, k, v: dropping(q, k, v, 0.3)):
+        torch.manual_seed(7)
+        found.append(outcome(attention, [q, k, v]))
+    for ours, formula in zip(*found, strict=True):
+        assert torch.allclose(ours, formula, atol=1e-10)
+
+
+def test_one_query_over_many_keys_is_pytorchs_own(length: int = 9) -> None:
+    q, k, v = heads((1, 2, length, 8), torch.float32)
+    assert attend(q[:, :, -1:], k, v, dropout=0.5).shape == (1, 2, 1, 8)
 
 
 def test_grouped_heads_fall_back(length: int = 16) -> None:

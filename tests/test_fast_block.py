@@ -11,6 +11,7 @@ from models import lively
 from torch import Tensor
 
 from lm import fast_block
+from lm.attention import LONGEST_PLAIN
 from lm.config import ModelConfig
 from lm.model import GPT
 
@@ -22,6 +23,8 @@ VARIANTS = {
     "gpt2 without query biases": dict(qkv_bias=False),
     "modern": dict(arch="modern"),
     "modern untied": dict(arch="modern", tie_weights=False),
+    "gpt2 with dropout": dict(dropout=0.2),
+    "modern with dropout": dict(arch="modern", dropout=0.2),
 }
 every_variant = pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
 
@@ -35,6 +38,7 @@ def outcome(model: GPT, precision: torch.dtype, *, is_fast: bool, monkeypatch, l
     monkeypatch.setattr(fast_block, "is_ready", is_ready if is_fast else lambda x: False)
     ids = torch.randint(31, (2, length + 1), generator=torch.Generator().manual_seed(2))
     model.zero_grad(set_to_none=True)
+    torch.manual_seed(3)  # dropout: the same numbers fall
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
         logits = model(ids[:, :-1])
     F.cross_entropy(
@@ -74,6 +78,27 @@ def test_a_float32_training_goes_by_hand_and_what_only_reads_does_not(arch: str)
     assert branches() == 2 * CONFIG.n_layer
     with torch.no_grad():
         assert branches() == 0
+
+
+@pytest.mark.parametrize("arch", ["gpt2", "modern"])
+@pytest.mark.parametrize("length", [40, LONGEST_PLAIN + 40])
+def test_with_dropout_too_and_then_at_any_length(arch: str, length: int, monkeypatch) -> None:
+    model = made(arch=arch, dropout=0.2, block_size=length)
+    ours, theirs = (
+        outcome(model, torch.float32, is_fast=fast, monkeypatch=monkeypatch, length=length) for fast in (True, False)
+    )
+    assert distances(ours, theirs).max() < 1e-4
+    monkeypatch.setattr(fast_block, "is_ready", is_ready)
+    node, names = model(torch.zeros(1, length, dtype=torch.int64)).grad_fn, set()
+    while node:
+        names.add(type(node).__name__)
+        node = next((following for following, _ in node.next_functions if following), None)
+    assert {"AttentionBranchBackward", "MLPBranchBackward"} <= names
+
+
+def test_no_number_falls_while_a_model_writes() -> None:
+    model, ids = made(dropout=0.5).eval(), torch.zeros(1, 8, dtype=torch.int64)
+    assert torch.equal(model(ids), model(ids))
 
 
 def test_half_precisions_other_than_bf16_and_float64_go_their_own_way() -> None:
