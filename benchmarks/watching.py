@@ -3,9 +3,10 @@
     python benchmarks/watching.py [--text FILE] [--rounds 3] [--seconds 16] [--points 20000]
 
 One quick start trains from beginning to end. `app.py` and Chromium are held still (suspended) in every other turn: that
-is the bare command line. In the turns between, the page shows the run and follows it. Compared are the tokens a second
-that `metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that
-it has made so many before, with a line of `metrics.jsonl` for each, and resumed.
+is the bare command line. In the turns between, the page shows the run and follows it; which of the two comes first
+changes from pair to pair, for a machine that becomes faster or slower. Compared are the tokens a second that
+`metrics.jsonl` tells, without its evaluations. With `--points` the run is stopped after its first steps, told that it
+has made so many before, with a line of `metrics.jsonl` for each, and resumed.
 Also told: the processor time of the app's process for one look of the page at the disk, in milliseconds, without what
 the app takes when nobody looks; by how many seconds one look makes the training later, taken from its pace just before
 and just after, which a machine that is slower in one turn than in the next does not blur; and how many seconds lie
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -92,22 +93,22 @@ def lm_command(command: str, run: RunDir, *arguments: str) -> list[str]:
 
 
 def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
-    """Watched and alone, again and again."""
+    """Watched and alone, alone and watched, again and again."""
     server, others = psutil.Process(app.pid), processes_of_the_browser()
     watched, alone, waits, looks = [], [], [], []
     page.on("request", lambda request: any(word in request.url for word in LOOKS) and looks.append(request))
-    for _ in range(arguments.rounds):
-        page.wait_for_timeout(1000 * SETTLE_SECONDS)
-        looks.clear()
-        watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
-        waits.append(arguments.seconds / max(1, len(looks)))
-        for process in (server, *others):
-            process.suspend()
-        time.sleep(SETTLE_SECONDS)
-        alone.append(speed(run, arguments.seconds, time.sleep))
+    for turn in range(arguments.rounds):
+        for is_watched in (True, False) if turn % 2 == 0 else (False, True):
+            if is_watched:
+                page.wait_for_timeout(1000 * SETTLE_SECONDS)
+                looks.clear()
+                watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
+                waits.append(arguments.seconds / max(1, len(looks)))
+            else:
+                with held_still((server, *others)):
+                    time.sleep(SETTLE_SECONDS)
+                    alone.append(speed(run, arguments.seconds, time.sleep))
         print(f"watched {watched[-1]:,.0f}, alone {alone[-1]:,.0f} tokens/s", flush=True)
-        for process in (*others, server):
-            process.resume()
     lost, error = loss_by_a_look(run, page)
     return {
         "watched, tokens/s": Spread.of(watched),
@@ -118,6 +119,18 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
         "its standard error, s": error,
         "between two looks, s": Spread.of(waits),
     }
+
+
+@contextlib.contextmanager
+def held_still(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Suspended, the first of them first, and woken up in the opposite order."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in reversed(processes):
+            process.resume()
 
 
 def cost_of_a_look(server: psutil.Process, page: Page) -> float:
