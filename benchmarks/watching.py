@@ -10,7 +10,7 @@ has made so many before, with a line of `metrics.jsonl` for each, and resumed.
 Also told: the processor time of the app's process for one look of the page at the disk, in milliseconds, without what
 the app takes when nobody looks; by how many seconds one look makes the training later, taken from its pace just before
 and just after, which a machine that is slower in one turn than in the next does not blur; and how many seconds lie
-between two looks (`playground/pace.py`).
+between two looks (`playground/pace.py`); and how many processors app and browser keep busy in the watched turns.
 """
 
 from __future__ import annotations
@@ -95,14 +95,16 @@ def lm_command(command: str, run: RunDir, *arguments: str) -> list[str]:
 def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Namespace) -> dict[str, Spread]:
     """Watched and alone, alone and watched, again and again."""
     server, others = psutil.Process(app.pid), processes_of_the_browser()
-    watched, alone, waits, looks = [], [], [], []
+    watched, alone, waits, looks, taken = [], [], [], [], []
     page.on("request", lambda request: any(word in request.url for word in LOOKS) and looks.append(request))
     for turn in range(arguments.rounds):
         for is_watched in (True, False) if turn % 2 == 0 else (False, True):
             if is_watched:
                 page.wait_for_timeout(1000 * SETTLE_SECONDS)
                 looks.clear()
+                before = processor_seconds(server, *others)
                 watched.append(speed(run, arguments.seconds, lambda s: page.wait_for_timeout(1000 * s)))
+                taken.append((processor_seconds(server, *others) - before) / arguments.seconds)
                 waits.append(arguments.seconds / max(1, len(looks)))
             else:
                 with held_still((server, *others)):
@@ -118,6 +120,7 @@ def turns(run: RunDir, app: subprocess.Popen, page: Page, arguments: argparse.Na
         "a training loses by a look, s": lost,
         "its standard error, s": error,
         "between two looks, s": Spread.of(waits),
+        "processors of app and browser": Spread.of(taken),
     }
 
 
@@ -133,15 +136,19 @@ def held_still(processes: Sequence[psutil.Process]) -> Iterator[None]:
             process.resume()
 
 
+def processor_seconds(*processes: psutil.Process) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
 def cost_of_a_look(server: psutil.Process, page: Page) -> float:
     """Milliseconds of the server's processor time for one look: a burst of them, and as long without."""
     taken = []
     for look in ("0", LOOK_NOW):
-        before = sum(server.cpu_times()[:2])
+        before = processor_seconds(server)
         for _ in range(BURST):
             page.evaluate(look)
             page.wait_for_timeout(1000 * BURST_SECONDS)
-        taken.append(sum(server.cpu_times()[:2]) - before)
+        taken.append(processor_seconds(server) - before)
     return 1000 * (taken[1] - taken[0]) / BURST
 
 

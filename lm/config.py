@@ -268,6 +268,11 @@ class TrainConfig:
         0.0, "Share of each target spread over all tokens while training; never in the reported validation loss.",
         label="Label smoothing", group="Optimizer", symbol="ε", low=0.0, high=0.9,
     )  # fmt: skip
+    dropout_after: float = setting(
+        0.0,
+        "Dropout begins when the training text has been read so often, and nothing is dropped before; 0: at the first step.",
+        label="Dropout after (readings)", group="Optimizer", low=0.0, high=100_000.0,
+    )  # fmt: skip
     balance_weight: float = setting(
         0.01, "Weight of the loss that spreads tokens evenly over experts; never in a reported loss, 0 turns it off.",
         label="Expert balance", group="Optimizer", low=0.0, high=10.0,

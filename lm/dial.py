@@ -35,11 +35,8 @@ LEAST_CONTEXT, LEAST_WINDOWS = 16, 8
 # Byte pairs by the characters of a text from which on so many are learnt: the quick start's, and more. assumed
 VOCABULARIES = ((0, 512), (2_000_000, 1024), (20_000_000, 4096))
 CHARACTERS_PER_PAIR = {512: 2.0, 1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
-# Times the readings after which a model recites (lm.preflight). A run that would read more often than `SOON` has its rate
-# fall to its end there: 2.7 million weights that read Tiny Shakespeare nine times in ten minutes were best after the
-# third, at 1.524 nats a character; in half the time they came to 1.484.
-SOON = 0.6
-# From here on dropout is worth the tenth of a step that it takes. assumed
+# Times the readings after which such a model without dropout recites (lm.preflight): beyond it a text is too short for
+# byte pairs, and more is dropped.
 OFTEN = 1.5
 DROPOUT = 0.2  # nanoGPT's
 
@@ -59,8 +56,7 @@ class Text:
 def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     """The settings of the best model in `minutes`; `step_seconds` times one step of a model on this machine.
 
-    Where all of the time would teach it the text by heart, it takes less of it. A size whose step does not fit the memory
-    is timed as 0 seconds and is not taken. `ConfigError` for no time at all.
+    A size whose step does not fit the memory is timed as 0 seconds and is not taken. `ConfigError` for no time at all.
     """
     if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
         raise ConfigError(
@@ -70,15 +66,13 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     (data, model, train), share = _largest(minutes, text, kind, step_seconds)
     if kind == "bpe" and share > OFTEN:
         (data, model, train), share = _largest(minutes, text, "char", step_seconds)
-    dropout = DROPOUT if share > OFTEN else 0.0
-    if SOON < share <= OFTEN:
-        train = replace(train, minutes=max(LEAST_MINUTES, round(minutes * SOON / share, 1)))
+    dropout = DROPOUT if share > OFTEN else model.dropout
     return data, replace(model, vocab_size=0, dropout=dropout), train
 
 
 def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) -> tuple[Settings, float]:
     """The settings of the largest size that learns enough in the time, and how often it then reads the text: 1 is as often
-    as makes it recite."""
+    as makes it recite without dropout."""
     best: tuple[Settings, float] | None = None
     for size in SIZES:
         data, model, train = _settings(size, minutes, text, tokenizer)
@@ -87,7 +81,8 @@ def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) ->
         tokens, weights = _tokens(data, text), _weights(model)
         if best and not (tokens >= TEXT_PER_WEIGHT * weights and read >= TOKENS_PER_WEIGHT * weights):
             break
-        best = (data, model, train), read / max(1, tokens) / recites_after(tokens / weights, model, train)
+        soon = recites_after(tokens / weights, replace(model, dropout=0.0), train)
+        best = (data, model, train), read / max(1, tokens) / soon
     assert best
     return best
 

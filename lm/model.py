@@ -300,6 +300,11 @@ class GPT(nn.Module):
             if with_embeddings or not name.startswith(("token_embedding", "position_embedding", "table"))
         )
 
+    def drop(self, rate: float) -> None:
+        """From now on so much is dropped at each training step, whatever `config.dropout` says."""
+        for block in self.blocks if self.config.arch != "bigram" else ():
+            block.dropout.p = block.attention.dropout = self.dropout.p = rate
+
     def balance_loss(self) -> Tensor | float:
         """The mean over the blocks of the last forward pass's balance loss; 0 without experts."""
         return torch.stack([block.mlp.balance for block in self.blocks]).mean() if self.config.has_experts else 0.0

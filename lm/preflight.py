@@ -182,7 +182,7 @@ def _of_the_text(data: DataConfig, model: ModelConfig, train: TrainConfig, chara
     if step_tokens >= characters > 0:
         found.append(Advice("batch_size", "batch_whole", dict(tokens=step_tokens, characters=characters)))
     read = train.steps * step_tokens / max(1, characters)
-    if 0 < train.steps and 0 < model.dropout < 0.5 and read < UNREAD_SHARE:
+    if 0 < train.steps and 0 < model.dropout < 0.5 and not train.dropout_after and read < UNREAD_SHARE:
         found.append(Advice("dropout", "dropout_unread", _values(model, "dropout", percent=100 * read)))
     return found
 

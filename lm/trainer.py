@@ -111,6 +111,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
         train, val = (batches.open_tokens(path, setup.model.vocab_size) for path in (run.train_tokens, run.val_tokens))
         self.batches = batches.make_windows(train, setup.model.block_size, self.config)
+        self.is_compiled = not self.is_sharded and is_wanted(self.config.compile, self.model)
         self.objective = self._objective()
         self.observer = Observer(setup, self.tokenizer, train, val)
         self.stages = Keeper(run, train, setup.model.vocab_size)
@@ -143,7 +144,7 @@ class Trainer:
     def _objective(self) -> Objective:
         """ids and targets (rows, T) → their mean loss, compiled where that is wanted."""
         loss = objective(self.model, self.setup.device, self.setup.precision, self.config.label_smoothing)
-        if self.is_sharded or not is_wanted(self.config.compile, self.model):
+        if not self.is_compiled:
             return loss
         rows = math.ceil(self.batches.batch_size / self.team.size / self.setup.grad_accum_steps)
         return compiled(loss, self.model, rows, self.say)
@@ -226,6 +227,7 @@ class Trainer:
     def _optimize(self, scale: float) -> Taken:
         """One optimizer step over one batch, in `grad_accum_steps` parts. Waits for no GPU."""
         set_lr(self.optimizers, scale)
+        self.model.drop(self._dropout())
         ids, targets = next(self.batches)  # (B, T) each
         parts = self.setup.grad_accum_steps
         total = torch.zeros((), device=self.setup.device)
@@ -246,6 +248,12 @@ class Trainer:
         self.progress.count_step()
         lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
         return Taken(self.progress.record(), total, whole(grad_norm), lr)
+
+    def _dropout(self) -> float:
+        """What the next step drops: nothing until the text has been read `dropout_after` times (Liu et al. 2023, "Dropout
+        Reduces Underfitting", call that late dropout). For a compiler each rate is another model: there it never waits."""
+        is_early = self.progress.tokens < self.config.dropout_after * self.progress.epoch_tokens
+        return 0.0 if is_early and not self.is_compiled else self.setup.model.dropout
 
     def _rate(self) -> float:
         """What the next step multiplies the highest learning rates with."""

@@ -82,23 +82,16 @@ def test_what_the_dial_says_can_be_trained(minutes: int, characters: int) -> Non
     text = Text(characters, 50)
     data, model, train = dial.best_in(minutes, text, machine(TWO_CORES))
     check(data, model, train)
-    assert dial.LEAST_MINUTES <= train.minutes <= minutes and not (train.steps or train.epochs)
+    assert train.minutes == minutes and not (train.steps or train.epochs)
     assert model.block_size < characters * text.val_fraction and model.vocab_size == 0
 
 
-def readings(text: Text, speed: float, minutes: float) -> tuple[float, float]:
-    """How often the text is read in the time that is taken, and the dropout."""
-    _, model, train = dial.best_in(minutes, text, machine(speed))
-    steps = 60 * train.minutes / machine(speed)(model, train)
-    return steps * train.batch_size * model.block_size / (0.9 * text.characters), model.dropout
-
-
-def test_no_more_time_is_taken_than_teaches_a_model_without_dropout_the_text_by_heart() -> None:
-    """As on the two cores of the measurement, where ten minutes were best after the third of nine readings."""
-    often, dropout = readings(SHAKESPEARE, 2.3e11, 10)
-    assert 4 < often < 5 and not dropout
-    _, dropout = readings(SHAKESPEARE, 2.3e11, 60)
-    assert dropout == dial.DROPOUT
+def test_all_of_the_time_is_taken_and_the_more_is_dropped_the_oftener_a_text_is_read() -> None:
+    quick = recipes.find("quickstart")
+    for minutes, dropout in ((1, quick.model.dropout), (10, quick.model.dropout), (60, dial.DROPOUT)):
+        _, model, train = dial.best_in(minutes, SHAKESPEARE, machine(2.3e11))
+        assert (train.minutes, model.dropout, train.dropout_after) == (minutes, dropout, quick.train.dropout_after)
+    assert quick.model.dropout < dial.DROPOUT
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 1e9])

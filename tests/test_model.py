@@ -168,6 +168,17 @@ def test_dropout_works_while_training_and_only_then():
         assert not torch.equal(model(ids), model(ids))
 
 
+@pytest.mark.parametrize("arch", ["gpt2", "modern", "bigram"])
+def test_what_is_dropped_can_be_changed_while_training(arch):
+    model, ids = made(arch=arch, dropout=0.5).train(), some_ids(2, 12)
+    with torch.no_grad():
+        model.drop(0.0)
+        still = model(ids)
+        assert torch.equal(model(ids), still)
+        model.drop(0.5)
+        assert torch.equal(model(ids), still) is (arch == "bigram")
+
+
 def test_the_soft_cap_bounds_every_logit():
     model = made(arch="modern", logit_softcap=0.5)
     with torch.no_grad():

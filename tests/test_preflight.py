@@ -159,6 +159,10 @@ def test_of_a_text_of_three_characters_it_is_said_that_it_is_too_short_and_not_t
     assert "use a longer text" in str(said["text_short"]) and "nothing_held_out" not in said
 
 
+def test_dropout_that_waits_until_a_text_is_read_again_keeps_nobody_from_reading_it_once() -> None:
+    assert advised({}, dict(dropout=0.2), dict(steps=50, dropout_after=2.0)) == {}
+
+
 def test_the_quick_start_needs_no_advice() -> None:
     recipe = recipes.RECIPES["quickstart"]
     assert advice(recipe.data, recipe.model, recipe.train, 213_000) == []

@@ -350,3 +350,52 @@ def test_fp16_stopped_and_resumed_is_never_stopped(text: Path, optimizer: str) -
 def test_fp16_is_refused_where_it_would_only_be_slower(text: Path) -> None:
     with pytest.raises(ConfigError, match="precision=fp16 needs an NVIDIA GPU.*use auto or bf16"):
         trainer.train(new(text, "half"), request(text, precision="fp16", device="cpu"))
+
+
+# ---------------------------------------------------------------------------------------------- late dropout
+
+
+def ready(tmp_path: Path, name: str, **changes) -> trainer.Trainer:
+    run = run_dir.create(tmp_path / "runs", name)
+    return trainer.Trainer(run, prepare.prepare(run, request(write_text(tmp_path / "fox.txt"), **changes)))
+
+
+def test_dropout_that_begins_after_the_end_never_was(tmp_path: Path) -> None:
+    never, late = ready(tmp_path, "never", model=dict(dropout=0.0)), ready(tmp_path, "late", dropout_after=1e4)
+    assert late.setup.model.dropout
+    never.run(), late.run()
+    assert metrics(never.directory) == metrics(late.directory) and weights(never.directory) == weights(late.directory)
+
+
+def test_dropout_begins_when_the_text_has_been_read_so_often(tmp_path: Path) -> None:
+    ours = ready(
+        tmp_path, "late", model=dict(dropout=0.3), dropout_after=2, batch_size=8, steps=2000, eval_interval=2000
+    )
+    readings = []
+    for _ in range(2000):
+        before = ours.progress.tokens / ours.progress.epoch_tokens
+        ours._optimize(0.1)
+        readings.append((before, {block.dropout.p for block in ours.model.blocks}))
+        if before > 3:
+            break
+    assert {rate for before, rates in readings for rate in rates if before < 2} == {0.0}
+    assert {rate for before, rates in readings for rate in rates if before >= 2} == {0.3}
+    assert any(before < 2 for before, _ in readings) and readings[-1][0] > 3
+
+
+def test_late_dropout_is_the_same_for_a_run_that_was_interrupted(tmp_path: Path) -> None:
+    text = write_text(tmp_path / "fox.txt")
+    whole, cut, early = (run_dir.create(tmp_path / "runs", name) for name in ("whole", "cut", "early"))
+    wanted = request(text, dropout_after=0.05, steps=12)
+    trainer.train(whole, wanted)
+    stop = lambda record, status: record["step"] == 5 and run_dir.request_stop(cut)  # noqa: E731
+    trainer.train(cut, wanted, on_record=stop)
+    trainer.train(cut)
+    trainer.train(early, request(text, steps=12))
+    assert metrics(whole) == metrics(cut) and weights(whole) == weights(cut)
+    assert weights(early) != weights(whole)
+
+
+def test_for_a_compiler_dropout_does_not_wait(tmp_path: Path) -> None:
+    plain, fused = (ready(tmp_path, name, dropout_after=5, compile=name) for name in ("off", "on"))
+    assert (plain._dropout(), fused._dropout()) == (0.0, plain.setup.model.dropout)
