@@ -270,7 +270,8 @@ class TrainConfig:
     )  # fmt: skip
     dropout_after: float = setting(
         0.0,
-        "Dropout begins when the training text has been read so often, and nothing is dropped before; 0: at the first step.",
+        "Drop nothing until the training text has been read so often, then more and more over one reading; 0: all from the "
+        "first step.",
         label="Dropout after (readings)", group="Optimizer", low=0.0, high=100_000.0,
     )  # fmt: skip
     balance_weight: float = setting(

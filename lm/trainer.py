@@ -251,9 +251,13 @@ class Trainer:
 
     def _dropout(self) -> float:
         """What the next step drops: nothing until the text has been read `dropout_after` times (Liu et al. 2023, "Dropout
-        Reduces Underfitting", call that late dropout). For a compiler each rate is another model: there it never waits."""
-        is_early = self.progress.tokens < self.config.dropout_after * self.progress.epoch_tokens
-        return 0.0 if is_early and not self.is_compiled else self.setup.model.dropout
+        Reduces Underfitting", call that late dropout), and more and more over the reading that follows, lest the loss
+        jump up. For a compiler each rate is another model: there it never waits."""
+        rate, after = self.setup.model.dropout, self.config.dropout_after
+        if not after or self.is_compiled:
+            return rate
+        readings = self.progress.tokens / self.progress.epoch_tokens
+        return rate * min(1.0, max(0.0, readings - after))
 
     def _rate(self) -> float:
         """What the next step multiplies the highest learning rates with."""

@@ -367,20 +367,18 @@ def test_dropout_that_begins_after_the_end_never_was(tmp_path: Path) -> None:
     assert metrics(never.directory) == metrics(late.directory) and weights(never.directory) == weights(late.directory)
 
 
-def test_dropout_begins_when_the_text_has_been_read_so_often(tmp_path: Path) -> None:
+def test_dropout_begins_when_the_text_has_been_read_so_often_and_grows_over_one_reading(tmp_path: Path) -> None:
     ours = ready(
         tmp_path, "late", model=dict(dropout=0.3), dropout_after=2, batch_size=8, steps=2000, eval_interval=2000
     )
-    readings = []
-    for _ in range(2000):
-        before = ours.progress.tokens / ours.progress.epoch_tokens
+    before, rates = [], []
+    while not before or before[-1] < 4:
+        before.append(ours.progress.tokens / ours.progress.epoch_tokens)
         ours._optimize(0.1)
-        readings.append((before, {block.dropout.p for block in ours.model.blocks}))
-        if before > 3:
-            break
-    assert {rate for before, rates in readings for rate in rates if before < 2} == {0.0}
-    assert {rate for before, rates in readings for rate in rates if before >= 2} == {0.3}
-    assert any(before < 2 for before, _ in readings) and readings[-1][0] > 3
+        rates.append({ours.model.dropout.p, *(block.attention.dropout for block in ours.model.blocks)})
+    for readings, found in zip(before, rates, strict=True):
+        assert list(found) == pytest.approx([0.3 * min(1.0, max(0.0, readings - 2))]), readings
+    assert min(before) == 0 and any(2 < readings < 3 for readings in before)
 
 
 def test_late_dropout_is_the_same_for_a_run_that_was_interrupted(tmp_path: Path) -> None:
