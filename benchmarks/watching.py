@@ -9,7 +9,7 @@ changes from pair to pair, for a machine that becomes faster or slower. Compared
 has made so many before, with a line of `metrics.jsonl` for each, and resumed.
 Also told: the processor time of the app's process for one look of the page at the disk, in milliseconds, without what
 the app takes when nobody looks; by how many seconds one look makes the training later, taken from its pace just before
-and just after, which a machine that is slower in one turn than in the next does not blur; and how many seconds lie
+and just after, which a machine that is slower in one turn than in the next does not blur; how many seconds lie
 between two looks (`playground/pace.py`); and how many processors app and browser keep busy in the watched turns.
 """
 

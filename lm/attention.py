@@ -41,6 +41,12 @@ def _is_plain_faster(q: Tensor, k: Tensor, dropout: float) -> bool:
     return is_short and q.requires_grad and q.device.type == "cpu" and q.dtype == torch.bfloat16
 
 
+def keeps_weights(length: int, dropout: float) -> bool:
+    """Whether attention over so many tokens keeps its weights for the backward pass on a CPU: of a short context, where
+    that is faster, and of any where some are dropped."""
+    return length <= LONGEST_PLAIN or dropout > 0
+
+
 class PlainAttention(torch.autograd.Function):
     """softmax(q kᵀ/√D + mask) v, and its gradients by the chain rule; q, k, v (B, H, T, D)."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 
-from lm.attention import LONGEST_PLAIN
+from lm.attention import keeps_weights
 from lm.config import ModelConfig, TrainConfig
 from lm.model import GPT, MLP
 
@@ -73,8 +73,7 @@ def activations_per_token(config: ModelConfig, is_recomputed: bool = False) -> i
     test holds them to the truth."""
     if config.arch == "bigram":
         return 3 * config.vocab_size
-    keeps_weights = config.block_size <= LONGEST_PLAIN or config.dropout > 0  # of attention; not so on CUDA
-    is_by_hand = keeps_weights and config.kv_heads == config.n_head
+    is_by_hand = keeps_weights(config.block_size, config.dropout) and config.kv_heads == config.n_head  # not on CUDA
     widths = 8 if config.arch == "gpt2" else 10 if is_by_hand else 13
     per_block = widths * config.n_embd + 2 * config.inner
     if is_by_hand or config.dropout:  # lm.fast_block, or attention that drops

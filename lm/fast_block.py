@@ -9,7 +9,7 @@ model, 0.94 to 0.99 for gpt2's at three sizes, measured on two cores without AVX
 
 `Block` asks `is_ready` and computes plainly where the answer is no. Dropout falls on the weights of the attention and on
 what each branch adds, the same numbers as in the modules. Not covered: grouped key/value heads, experts (only their
-attention), contexts longer than `LONGEST_PLAIN` without dropout, GPUs.
+attention), long contexts without dropout (`lm.attention.keeps_weights`), GPUs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from lm.attention import LONGEST_PLAIN, attention_backward, attention_forward
+from lm.attention import attention_backward, attention_forward, keeps_weights
 from lm.device import has_onednn
 from lm.dropout import scale as scale_of
 from lm.dropout import stays
@@ -44,9 +44,8 @@ def product_type() -> torch.dtype:
 
 
 def can_attend(x: Tensor, attention: nn.Module, dropout: float) -> bool:
-    """Whether `attention_branch` knows this attention: a key and value for each query, and weights worth keeping."""
-    keeps_weights = x.size(1) <= LONGEST_PLAIN or dropout > 0
-    return keeps_weights and attention.qkv.out_features == 3 * x.size(2)
+    """Whether `attention_branch` knows this attention: a key and value for each query, and weights that are kept."""
+    return keeps_weights(x.size(1), dropout) and attention.qkv.out_features == 3 * x.size(2)
 
 
 def attention_branch(x: Tensor, norm: nn.Module, attention: nn.Module, rotary: Rotary | None, dropout: float) -> Tensor:
@@ -88,12 +87,12 @@ class AttentionBranch(torch.autograd.Function):
             heads = qkv.view(B, T, 3, n_head, -1).permute(2, 0, 3, 1, 4).reshape(3, B * n_head, T, -1)
             query_key = rotate_and_normalise(heads[:2], rotary, eps) if rotary else heads[:2]
             y = heads.new_empty(B, T, n_head, C // n_head)
-            weights = attention_forward(*query_key, heads[2], y.transpose(1, 2), dropout)
+            kept = attention_forward(*query_key, heads[2], y.transpose(1, 2), dropout)
             y = y.view(B * T, C)
             stream, stayed = add_branch(x, linear(y, out_weight, out_bias), dropout)
         ctx.save_for_backward(
             x, norm_weight, norm_bias, *statistics, normed, qkv_weight, out_weight, heads, query_key, y, stayed,
-            *weights,
+            *kept,
         )  # fmt: skip
         ctx.n_head, ctx.eps, ctx.rotary, ctx.dropout = n_head, eps, rotary, dropout
         ctx.has_bias = qkv_bias is not None, out_bias is not None
@@ -103,7 +102,7 @@ class AttentionBranch(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Weight, ...]:  # (B, T, C) float32
         (
-            x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, query_key, y, stayed, *weights
+            x, norm_weight, norm_bias, mean, scale, normed, qkv_weight, out_weight, heads, query_key, y, stayed, *kept
         ) = ctx.saved_tensors  # fmt: skip
         B, T, C = x.shape
         grad_y, grad_out_weight, grad_out_bias = linear_backward(
@@ -112,7 +111,7 @@ class AttentionBranch(torch.autograd.Function):
         grad_y = grad_y.view(B, T, ctx.n_head, -1).transpose(1, 2)
         grad_qkv = heads.new_empty(B, T, 3, ctx.n_head, C // ctx.n_head)
         grad_heads = grad_qkv.permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
-        attention_backward(grad_y, *query_key, heads[2], weights, grad_heads, ctx.dropout)
+        attention_backward(grad_y, *query_key, heads[2], kept, grad_heads, ctx.dropout)
         if ctx.rotary:
             grad_query_key = grad_heads[:2]
             unrotated = rotate_and_normalise_backward(grad_query_key.flatten(1, 2), heads[:2], ctx.rotary, ctx.eps)

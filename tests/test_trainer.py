@@ -355,22 +355,20 @@ def test_fp16_is_refused_where_it_would_only_be_slower(text: Path) -> None:
 # ---------------------------------------------------------------------------------------------- late dropout
 
 
-def ready(tmp_path: Path, name: str, **changes) -> trainer.Trainer:
-    run = run_dir.create(tmp_path / "runs", name)
-    return trainer.Trainer(run, prepare.prepare(run, request(write_text(tmp_path / "fox.txt"), **changes)))
+def ready(text: Path, name: str, **changes) -> trainer.Trainer:
+    run = new(text, name)
+    return trainer.Trainer(run, prepare.prepare(run, request(text, **changes)))
 
 
-def test_dropout_that_begins_after_the_end_never_was(tmp_path: Path) -> None:
-    never, late = ready(tmp_path, "never", model=dict(dropout=0.0)), ready(tmp_path, "late", dropout_after=1e4)
+def test_dropout_that_begins_after_the_end_never_was(text: Path) -> None:
+    never, late = ready(text, "never", model=dict(dropout=0.0)), ready(text, "late", dropout_after=1e4)
     assert late.setup.model.dropout
     never.run(), late.run()
     assert metrics(never.directory) == metrics(late.directory) and weights(never.directory) == weights(late.directory)
 
 
-def test_dropout_begins_when_the_text_has_been_read_so_often_and_grows_over_one_reading(tmp_path: Path) -> None:
-    ours = ready(
-        tmp_path, "late", model=dict(dropout=0.3), dropout_after=2, batch_size=8, steps=2000, eval_interval=2000
-    )
+def test_dropout_begins_when_the_text_has_been_read_so_often_and_grows_over_one_reading(text: Path) -> None:
+    ours = ready(text, "late", model=dict(dropout=0.3), dropout_after=2, batch_size=8, steps=2000, eval_interval=2000)
     before, rates = [], []
     while not before or before[-1] < 4:
         before.append(ours.progress.tokens / ours.progress.epoch_tokens)
@@ -381,19 +379,18 @@ def test_dropout_begins_when_the_text_has_been_read_so_often_and_grows_over_one_
     assert min(before) == 0 and any(2 < readings < 3 for readings in before)
 
 
-def test_late_dropout_is_the_same_for_a_run_that_was_interrupted(tmp_path: Path) -> None:
-    text = write_text(tmp_path / "fox.txt")
-    whole, cut, early = (run_dir.create(tmp_path / "runs", name) for name in ("whole", "cut", "early"))
+def test_late_dropout_is_the_same_for_a_run_that_was_interrupted(text: Path) -> None:
+    whole, cut, early, never = (new(text, name) for name in ("whole", "cut", "early", "never"))
     wanted = request(text, dropout_after=0.05, steps=12)
     trainer.train(whole, wanted)
-    stop = lambda record, status: record["step"] == 5 and run_dir.request_stop(cut)  # noqa: E731
-    trainer.train(cut, wanted, on_record=stop)
+    trainer.train(cut, wanted, on_record=stop_at(cut, 5))
     trainer.train(cut)
     trainer.train(early, request(text, steps=12))
+    trainer.train(never, request(text, steps=12, model=dict(dropout=0.0)))
     assert metrics(whole) == metrics(cut) and weights(whole) == weights(cut)
-    assert weights(early) != weights(whole)
+    assert weights(early) != weights(whole) != weights(never)
 
 
-def test_for_a_compiler_dropout_does_not_wait(tmp_path: Path) -> None:
-    plain, fused = (ready(tmp_path, name, dropout_after=5, compile=name) for name in ("off", "on"))
+def test_for_a_compiler_dropout_does_not_wait(text: Path) -> None:
+    plain, fused = (ready(text, name, dropout_after=5, compile=name) for name in ("off", "on"))
     assert (plain._dropout(), fused._dropout()) == (0.0, plain.setup.model.dropout)
