@@ -28,25 +28,25 @@ def has_embedding_bags() -> bool:
 class Products:
     """Attention by two batched products over the cache as it lies."""
 
-    def __init__(self, cache: KVCache) -> None:
-        self.cache = cache
+    def __init__(self, cache: KVCache, n_head: int) -> None:
+        _, _, self.B, n_kv, _, self.D = cache.states.shape
+        self.cache, self.parts, self.n_keys = cache, (n_head, 2 * n_kv), self.B * n_kv
+        self.scale, self.nothing = self.D**-0.5, torch.zeros(1, 1, 1)
 
     def begin(self, position: int) -> None:
         """The next calls of `mix`, one for each layer, are about the token at `position`."""
-        tables = self.cache.keys, self.cache.values  # (n_layer, B, H_kv, block_size, D)
-        self.places = list(zip(*(table[..., position, :].unbind() for table in tables)))
-        # of each layer (B H_kv, position + 1, D): the last place is this token's
-        self.keys, self.values = (table.flatten(1, 2)[:, :, : position + 1].unbind() for table in tables)
+        self.places = self.cache.states[..., position, :].transpose(1, 2).unbind()  # of each layer (B, 2, H_kv, D)
+        # of each layer, up to this token's place: (B H_kv, D, position + 1) and (B H_kv, position + 1, D)
+        keys, values = self.cache.states[..., : position + 1, :].flatten(2, 3).unbind(1)
+        self.keys, self.values = keys.transpose(2, 3).unbind(), values.unbind()
 
-    def mix(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Scaled queries q (B, H, D), keys and values k, v (B, H_kv, D) of the token → the mixture, (B, C)."""
-        B, n_kv, D = k.shape
-        key_place, value_place = self.places[layer]
-        key_place.copy_(k)
-        value_place.copy_(v)
-        q = q.reshape(B * n_kv, -1, D)  # (B H_kv, the heads that share a key, D)
-        weights = torch.bmm(q, self.keys[layer].transpose(1, 2)).softmax(dim=-1)  # (B H_kv, …, position + 1)
-        return torch.bmm(weights, self.values[layer]).view(B, -1)
+    def mix(self, layer: int, heads: Tensor) -> Tensor:
+        """The token's queries, keys and values, (B, H + 2 H_kv, D) → the mixture, (B, C)."""
+        q, kv = torch.split_with_sizes(heads, self.parts, 1)
+        self.places[layer].copy_(kv.view(self.B, 2, -1, self.D))
+        q = q.reshape(self.n_keys, -1, self.D)  # the heads that share a key beside each other
+        scores = torch.baddbmm(self.nothing, q, self.keys[layer], beta=0, alpha=self.scale)
+        return torch.bmm(scores.softmax(-1), self.values[layer]).view(self.B, -1)
 
 
 class Bags:
@@ -57,8 +57,8 @@ class Bags:
     """
 
     def __init__(self, cache: KVCache, n_head: int) -> None:
-        _, B, n_kv, self.block_size, D = cache.keys.shape
-        self.cache, self.width = cache, 0
+        _, _, B, n_kv, self.block_size, D = cache.states.shape
+        self.cache, self.parts, self.scale, self.width = cache, (n_head, n_kv, n_kv), torch.tensor(D**-0.5), 0
         self.turned = cache.keys[..., : cache.length, :].transpose(-2, -1)  # (n_layer, B, H_kv, D, width)
         # whose keys and values each head reads, (B H)
         self.owner = torch.arange(B * n_kv).repeat_interleave(n_head // n_kv)
@@ -70,7 +70,9 @@ class Bags:
         """The next calls of `mix`, one for each layer, are about the token at `position`."""
         if position >= self.width:
             self._widen(position)
-        self.position = position
+        self.hidden[position] = 0
+        self.key_places = self.turned[..., position].unbind()  # of each layer (B, H_kv, D), as those of the values
+        self.value_places = self.cache.values[..., position, :].unbind()
 
     def _widen(self, position: int) -> None:
         """Room for the keys and values up to `position` and some more; those that are not there yet are zero."""
@@ -80,17 +82,20 @@ class Bags:
         wider[..., position:] = 0
         self.cache.values[..., position : self.width, :] = 0
         self.turned = wider
+        self.hidden = wider.new_full((self.width,), -math.inf)  # added to scores, so that places to come weigh nothing
+        self.hidden[:position] = 0
         self.keys = [keys.view(-1, self.width) for keys in wider]  # of each layer (B H_kv D, width)
         self.value_rows = (self.owner.unsqueeze(1) * self.block_size + torch.arange(self.width)).flatten()
         self.value_bags = torch.arange(len(self.owner)) * self.width
 
-    def mix(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Scaled queries q (B, H, D), keys and values k, v (B, H_kv, D) of the token → the mixture, (B, C)."""
-        self.turned[layer].select(-1, self.position).copy_(k)
-        self.cache.values[layer].select(-2, self.position).copy_(v)
-        scores = _bags(self.keys[layer], self.key_rows, self.key_bags, q)  # (B H, width)
-        scores[:, self.position + 1 :].fill_(-math.inf)
-        return _bags(self.values[layer], self.value_rows, self.value_bags, scores.softmax(dim=-1)).view(len(q), -1)
+    def mix(self, layer: int, heads: Tensor) -> Tensor:
+        """The token's queries, keys and values, (B, H + 2 H_kv, D) → the mixture, (B, C)."""
+        q, k, v = torch.split_with_sizes(heads, self.parts, 1)
+        self.key_places[layer].copy_(k)
+        self.value_places[layer].copy_(v)
+        scores = _bags(self.keys[layer], self.key_rows, self.key_bags, q * self.scale)  # (B H, width)
+        weights = scores.add_(self.hidden).softmax(-1)
+        return _bags(self.values[layer], self.value_rows, self.value_bags, weights).view(len(heads), -1)
 
 
 def _bags(table: Tensor, rows: Tensor, bags: Tensor, weights: Tensor) -> Tensor:

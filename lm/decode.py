@@ -2,7 +2,8 @@
 
 Writing one token at a time, a small model's arithmetic is over before Python has called the next module. `Decoder` is
 prepared once for a text: weights lie as their products read them, and a token is one straight line of operations over
-a `KVCache`. It computes in float32 what the model computes, so the ids are the same but where rounding decides a draw.
+a `KVCache`. Beside the products each costs some two microseconds, twice that in the midst of a token, whatever it does:
+so there are as few as there can be, views among them, and what is not read again is changed in place. It computes in float32 what the model computes, so the ids are the same but where rounding decides a draw.
 Of a small model `lm.half` gives it the products.
 
 Covers gpt2 and modern, with grouped heads; not experts and not the bigram (`can_decode`), nor other devices.
@@ -17,7 +18,6 @@ from functools import partial
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
 from lm.attend import Bags, Products, has_embedding_bags
@@ -72,25 +72,37 @@ def plain_norm(norm: nn.Module) -> Step:
     if isinstance(norm, nn.RMSNorm):
         return rms_norm(shape[0])
     weight, bias = norm.weight.detach(), None if norm.bias is None else norm.bias.detach()
-    return lambda x: torch.layer_norm(x, shape, weight, bias, norm.eps, False)
+    return partial(torch.layer_norm, normalized_shape=shape, weight=weight, bias=bias, eps=norm.eps, cudnn_enable=False)
 
 
 def rms_norm(width: int) -> Step:
     """`F.rms_norm` of x (…, width) in four operations instead of its seven: 7 µs instead of 13 for a few rows."""
+    inverse = inverse_length(width)
+    return lambda x: inverse(x) * x
+
+
+def inverse_length(width: int) -> Step:
+    """What `F.rms_norm` multiplies x (…, width) with, (…, 1)."""
     eps, share = torch.tensor(RMS_NORM_EPS), 1 / width
 
-    def normalise(x: Tensor) -> Tensor:
+    def measure(x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return torch.addcmul(eps, length, length, value=share).rsqrt_() * x
+        return torch.addcmul(eps, length, length, value=share).rsqrt_()
 
-    return normalise
+    return measure
 
 
-def turned_gelu(x: Tensor, approximate: str) -> Tensor:
+def gelu_in_place(x: Tensor, approximate: str) -> Tensor:
     """`F.gelu` of x (B, inner). Rows as they lie would go to oneDNN, which takes 38 µs for eight of 1,024, not 10, and 15
     for one, not 6; a row alone lies the same way turned, so it is taken for two."""
     rows = x if len(x) > 1 or x.size(1) % 2 else x.view(2, -1)
-    return F.gelu(rows.t(), approximate=approximate).t().view_as(x)
+    torch._C._nn.gelu_(rows.t(), approximate=approximate)  # as `F.gelu` is found there, which has no such form
+    return x
+
+
+def relu_squared_in_place(x: Tensor) -> Tensor:
+    """`lm.model.relu_squared`."""
+    return x.relu_().square_()
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class Decoder:
 
     def __init__(self, model: GPT, cache: KVCache, make_product: MakeProduct | None = None) -> None:
         self.is_small = is_small(model)
-        make = make_product or partial(plain_product, batch_size=cache.keys.size(1), is_copied=self.is_small)
+        make = make_product or partial(plain_product, batch_size=cache.states.size(2), is_copied=self.is_small)
 
         def product(linear: nn.Linear) -> Step:
             return make(linear.weight, linear.bias)
@@ -126,16 +138,20 @@ class Decoder:
             )
             for block in model.blocks
         ]  # fmt: skip
-        uses_bags = self.is_small and cache.keys.size(1) > 1 and has_embedding_bags()
-        self.attention = Bags(cache, self.config.n_head) if uses_bags else Products(cache)
+        uses_bags = self.is_small and cache.states.size(2) > 1 and has_embedding_bags()
+        self.attention = (Bags if uses_bags else Products)(cache, self.config.n_head)
         self.final_norm = plain_norm(model.final_norm)
         self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
-        self.gelu = model.blocks[0].mlp.gelu
-        self.scale = torch.tensor(self.config.head_size**-0.5)  # a number of Python's is made a tensor at every product
-        if self.config.arch == "modern":  # the second table's first half turns the other way: see `_turned`
-            half = self.config.head_size // 2
-            self.embedding_norm, self.head_norm = rms_norm(self.config.n_embd), rms_norm(self.config.head_size)
-            self.sin = torch.cat((model.sin[:, :half], -model.sin[:, half:]), dim=-1)  # (block_size, D)
+        self.embedding, self.has_rotary = model.token_embedding.weight.detach(), self.config.arch == "modern"
+        if not self.has_rotary:
+            self.positions = model.position_embedding.weight.detach()
+            self.activate = partial(gelu_in_place, approximate=model.blocks[0].mlp.gelu)
+        else:
+            self.activate = relu_squared_in_place
+            self.n_turned = self.config.n_head + self.config.kv_heads
+            self.embedding_norm, self.inverse = rms_norm(self.config.n_embd), inverse_length(self.config.head_size)
+            half = self.config.head_size // 2  # the second table's first half turns the other way: see `_turn`
+            self.cos, self.sin = model.cos, torch.cat((model.sin[:, :half], -model.sin[:, half:]), dim=-1)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """The token ids (B,) that come after those of the cache → scores (B, V) of the next."""
@@ -145,35 +161,25 @@ class Decoder:
             return self._read(ids)
 
     def _read(self, ids: Tensor) -> Tensor:
-        position = self.cache.length
-        x = self._embedded(ids, position)  # (B, C)
+        position, rows, D = self.cache.length, len(ids), self.config.head_size
+        x = torch.embedding(self.embedding, ids)  # (B, C)
+        if self.has_rotary:
+            x, cos, sin = self.embedding_norm(x), self.cos[position], self.sin[position]
+        else:
+            x.add_(self.positions[position])
         self.attention.begin(position)
         for i, layer in enumerate(self.layers):
-            x += layer.out(self.attention.mix(i, *self._heads(layer.qkv(layer.norm1(x)), position)))
-            wide = layer.up(layer.norm2(x))
-            x += layer.down(turned_gelu(wide, self.gelu) if self.gelu else F.relu(wide).square_())
+            heads = layer.qkv(layer.norm1(x)).view(rows, -1, D)  # queries, keys and values, (B, H + 2 H_kv, D)
+            if self.has_rotary:
+                self._turn(heads[:, : self.n_turned], cos, sin)
+            x.add_(layer.out(self.attention.mix(i, heads)))
+            x.add_(layer.down(self.activate(layer.up(layer.norm2(x)))))
         self.cache.length += 1
         logits = self.head(self.final_norm(x))
         return cap * torch.tanh(logits / cap) if (cap := self.config.logit_softcap) else logits
 
-    def _embedded(self, ids: Tensor, position: int) -> Tensor:
-        """`GPT._embed` of one token each, (B, C)."""
-        x = torch.embedding(self.model.token_embedding.weight, ids)
-        if self.config.arch == "gpt2":
-            return x.add_(self.model.position_embedding.weight[position])
-        return self.embedding_norm(x)
-
-    def _heads(self, qkv: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, all heads × D) → the token's scaled queries (B, H, D), its keys and its values (B, H_kv, D)."""
-        n_head, n_kv, D = self.config.n_head, self.config.kv_heads, self.config.head_size
-        heads = qkv.view(qkv.size(0), -1, D)
-        if self.config.arch == "gpt2":
-            q, k, v = heads.split((n_head, n_kv, n_kv), dim=1)
-        else:
-            turning, v = heads.split((n_head + n_kv, n_kv), dim=1)
-            q, k = self.head_norm(self._turned(turning, position)).split((n_head, n_kv), dim=1)
-        return q * self.scale, k, v
-
-    def _turned(self, x: Tensor, position: int) -> Tensor:
-        """`lm.model.rotate` of x (B, heads, D) at one position."""
-        return torch.addcmul(x * self.model.cos[position], x.roll(x.size(-1) // 2, -1), self.sin[position])
+    def _turn(self, x: Tensor, cos: Tensor, sin: Tensor) -> None:
+        """Queries and keys x (B, heads, D) become, where they are, what `lm.model.rotate` makes of them at a place, whose
+        rows of the tables are cos and sin (D,), each of length one."""
+        turned = torch.addcmul(x * cos, x.roll(x.size(-1) // 2, -1), sin)
+        torch.mul(self.inverse(turned), turned, out=x)

@@ -23,6 +23,7 @@ Not covered: stop words and beams.
 from __future__ import annotations
 
 import codecs
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -94,7 +95,6 @@ def first_words(tokens: Sequence[int], tokenizer: Tokenizer) -> str:
     return start.rsplit(None, 1)[0] if len(start.split()) > 1 and text != start else start or "\n"
 
 
-@torch.inference_mode()  # on a generator function it is left at every yield, so the caller's own tensors stay ordinary
 def stream(
     model: GPT,
     tokenizer: Tokenizer,
@@ -119,10 +119,11 @@ def stream(
     start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
     ids[:, : len(start)] = start
-    numbers = torch.stack([random_numbers(config.seed + i, drawn, config.max_new_tokens) for i in range(len(ids))])
-    mute = torch.tensor(mute_ids(model, tokenizer), dtype=torch.int64)
+    numbers = [random_numbers(config.seed + i, drawn, config.max_new_tokens) for i in range(len(ids))]
+    mute = torch.zeros(model.config.vocab_size)
+    mute[mute_ids(model, tokenizer)] = -math.inf
     reader = Reader(model, config.num_samples, use_cache, is_exact)
-    texts = Texts(config, reader, ids, len(start), len(start), numbers, mute)
+    texts = Texts(config, reader, ids, len(start), len(start), torch.stack(numbers, dim=1).unsqueeze(-1), mute)
     speller = Speller(tokenizer.id_bytes, config.num_samples)
     was_training = model.training
     model.eval()
@@ -176,20 +177,22 @@ class Texts:
     ids: Tensor  # (B, T) int64, of which the first `end` of each row are there
     start: int  # where the prompt ends
     end: int
-    numbers: Tensor  # (B, T - start) in [0, 1), one to be spent on each token
-    mute: Tensor  # ids that are never written, int64
+    numbers: Tensor  # (T - start, B, 1) in [0, 1), one to be spent on each token
+    mute: Tensor  # (V,), what is added to the scores: -∞ of ids that are never written
     first: int = 0  # the number of the first row's text
 
     @property
     def is_growing(self) -> bool:
         return self.end < self.ids.size(1)
 
+    @torch.inference_mode()  # not around a generator, where it would be left and entered again at every yield
     def grow(self) -> list[int]:
         """Write the next token of each; these, (B,)."""
-        logits = self.reader.read(self.ids[:, : self.end]).index_fill_(1, self.mute, -math.inf)  # (B, V)
-        context = self.ids[:, max(0, self.end - self.reader.window) : self.end]
+        written, window = self.ids[:, : self.end], self.reader.window
+        logits = self.reader.read(written).add_(self.mute)  # (B, V)
+        context = written[:, -window:] if self.end > window else written
         with one_thread() if self.reader.is_small else nullcontext():  # a second one wakes up when all is done
-            chosen = choose(logits, context, self.config, self.numbers[:, self.end - self.start, None])
+            chosen = choose(logits, context, self.config, self.numbers[self.end - self.start])
         return self.take(chosen)
 
     def take(self, ids: Tensor) -> list[int]:
@@ -204,6 +207,7 @@ class Texts:
         while self.is_growing:
             yield self.grow()
 
+    @torch.inference_mode()
     def shares(self) -> list[Texts]:
         """These texts in as many shares as there are processors that pay for themselves, ready to go on."""
         missing = len(self.ids) * (self.ids.size(1) - self.end)  # tokens
@@ -216,7 +220,7 @@ class Texts:
     def _share(self, rows: slice) -> Texts:
         reader = self.reader.share(rows)
         return replace(
-            self, reader=reader, ids=self.ids[rows], numbers=self.numbers[rows], first=self.first + rows.start
+            self, reader=reader, ids=self.ids[rows], numbers=self.numbers[:, rows], first=self.first + rows.start
         )
 
 
@@ -327,20 +331,28 @@ def choose(logits: Tensor, context: Tensor, config: SampleConfig, numbers: Tenso
 
 def pick(found: Tensor, numbers: Tensor) -> Tensor:
     """Where the running sum of each row of found (B, V) passes numbers (B, 1), shares of the whole in [0, 1) → (B,)."""
-    mass = found.double().cumsum(dim=-1)  # (B, V)
+    mass = found.cumsum(dim=-1, dtype=torch.float64)  # (B, V)
     return torch.searchsorted(mass, numbers * mass[:, -1:], right=True).squeeze(-1)  # right: not where nothing is added
 
 
 def probabilities(logits: Tensor, config: SampleConfig) -> Tensor:
     """logits (B, V) → the probabilities that are drawn from: temperature, then top-k, min-p and top-p in this order."""
-    logits = (logits - logits.amax(dim=-1, keepdim=True)) / config.temperature  # the likeliest is 0: nothing overflows
+    logits = logits - logits.amax(dim=-1, keepdim=True)  # the likeliest is 0: nothing overflows
+    logits.div_(scalar(config.temperature))
     if 0 < config.top_k < logits.size(-1):
         least = logits.topk(config.top_k, dim=-1).values[:, -1:]
-        logits = logits.masked_fill(logits < least, -math.inf)  # what ties with the last one stays
+        logits = torch.where(logits < least, scalar(-math.inf), logits)  # what ties with the last one stays
     if config.min_p > 0:
         logits = logits.masked_fill(logits < math.log(config.min_p), -math.inf)
     found = logits.softmax(dim=-1)
     return nucleus(found, config.top_p) if config.top_p < 1 else found
+
+
+@functools.lru_cache(maxsize=64)
+def scalar(number: float) -> Tensor:
+    """A number of Python's is made a tensor by every operation that it is given to, which takes longer than this."""
+    with torch.inference_mode(False):
+        return torch.tensor(number)
 
 
 def nucleus(found: Tensor, top_p: float) -> Tensor:

@@ -120,7 +120,7 @@ class Halved:
         """x (B, in) float32 → x Wᵀ + b (B, out) float32, for a matrix of `model`."""
         self._packed = self._packed or packed_matrices(self.model)
         packed, bias = self._packed[weight], None if bias is None else bias.detach()
-        return lambda x: torch.fbgemm_linear_fp16_weight_fp32_activation(x, packed, bias)
+        return partial(torch.fbgemm_linear_fp16_weight_fp32_activation, packed_weight=packed, bias=bias)
 
 
 def rounded(weight: Tensor) -> Tensor:

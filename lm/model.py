@@ -69,15 +69,22 @@ class Embedding(nn.Embedding):
 class KVCache:
     """Keys and values of the tokens seen so far, so that the next token costs one step instead of all of them.
 
-    `keys`, `values` (n_layer, B, H_kv, block_size, D); the first `length` positions are filled.
+    `states` (n_layer, 2, B, H_kv, block_size, D), of which `keys` and `values` are views, each (n_layer, B, H_kv,
+    block_size, D); the first `length` positions are filled.
     """
 
     def __init__(self, config: ModelConfig, batch_size: int, device: torch.device | str = "cpu", dtype=torch.float32):
         n_layer = 0 if config.arch == "bigram" else config.n_layer
-        shape = (n_layer, batch_size, config.kv_heads, config.block_size, config.head_size)
-        self.keys = torch.empty(shape, device=device, dtype=dtype)
-        self.values = torch.empty(shape, device=device, dtype=dtype)
-        self.length = 0
+        shape = (n_layer, 2, batch_size, config.kv_heads, config.block_size, config.head_size)
+        self.states, self.length = torch.empty(shape, device=device, dtype=dtype), 0
+
+    @property
+    def keys(self) -> Tensor:
+        return self.states[:, 0]
+
+    @property
+    def values(self) -> Tensor:
+        return self.states[:, 1]
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v (B, H_kv, T, D) after `length`; give back all of them, (B, H_kv, length + T, D)."""
@@ -89,7 +96,7 @@ class KVCache:
     def part(self, rows: slice) -> KVCache:
         """Those of some texts, in the same memory, to be filled up by themselves."""
         part = copy(self)
-        part.keys, part.values = self.keys[:, rows], self.values[:, rows]
+        part.states = self.states[:, :, rows]
         return part
 
 

@@ -34,9 +34,7 @@ def mixtures(attention: Bags | Products, n_kv_head: int) -> Iterator[Tensor]:
     for position in range(PROMPT, CONTEXT):
         attention.begin(position)
         for layer in range(2):
-            q = torch.randn(TEXTS, N_HEAD, D, generator=draw)
-            k, v = torch.randn(2, TEXTS, n_kv_head, D, generator=draw)
-            yield attention.mix(layer, q, k, v)
+            yield attention.mix(layer, torch.randn(TEXTS, N_HEAD + 2 * n_kv_head, D, generator=draw))
 
 
 @torch.inference_mode()
@@ -46,5 +44,5 @@ def mixtures(attention: Bags | Products, n_kv_head: int) -> Iterator[Tensor]:
 def test_bags_mix_what_products_mix(n_kv_head: int, wider: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attend, "WIDER", wider)
     found = list(mixtures(Bags(begun(n_kv_head), N_HEAD), n_kv_head))
-    wanted = list(mixtures(Products(begun(n_kv_head)), n_kv_head))
+    wanted = list(mixtures(Products(begun(n_kv_head), N_HEAD), n_kv_head))
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-5)
