@@ -2,9 +2,10 @@
 
 Writing one token at a time, a small model's arithmetic is over before Python has called the next module. `Decoder` is
 prepared once for a text: weights lie as their products read them, and a token is one straight line of operations over
-a `KVCache`. Beside the products each costs some two microseconds, twice that in the midst of a token, whatever it does:
-so there are as few as there can be, views among them, and what is not read again is changed in place. It computes in float32 what the model computes, so the ids are the same but where rounding decides a draw.
-Of a small model `lm.half` gives it the products.
+a `KVCache`. Beside the products, each takes some two microseconds whatever it does, a view as well, and twice that in
+the midst of a token: so there are few, and what nobody reads again is changed where it is. It computes in float32 what
+the model computes, so the ids are the same but where rounding decides a draw. Of a small model `lm.half` gives it the
+products.
 
 Covers gpt2 and modern, with grouped heads; not experts and not the bigram (`can_decode`), nor other devices.
 """
@@ -179,7 +180,7 @@ class Decoder:
         return cap * torch.tanh(logits / cap) if (cap := self.config.logit_softcap) else logits
 
     def _turn(self, x: Tensor, cos: Tensor, sin: Tensor) -> None:
-        """Queries and keys x (B, heads, D) become, where they are, what `lm.model.rotate` makes of them at a place, whose
-        rows of the tables are cos and sin (D,), each of length one."""
+        """Turn queries and keys x (B, heads, D) where they are, as `lm.model.rotate` does, and normalise each; cos and sin
+        (D,) are the rows of the tables at their place."""
         turned = torch.addcmul(x * cos, x.roll(x.size(-1) // 2, -1), sin)
         torch.mul(self.inverse(turned), turned, out=x)
