@@ -76,7 +76,11 @@ class Page:
         before = dict(self.values)
         await self.send(None, "load")
         changed = {(number, "change") for number, value in self.values.items() if value != before[number]}
-        caused = [one for one in self.events if one["backend_fn"] and changed & {tuple(t) for t in one["targets"]}]
+        causes = [(one, {tuple(target) for target in one["targets"]}) for one in self.events]
+        for one, targets in causes:  # what a browser does by itself changes something, too
+            if not one["backend_fn"] and changed & targets:
+                changed = changed | {(number, "change") for number in one["outputs"]}
+        caused = [one for one, targets in causes if one["backend_fn"] and changed & targets]
         await asyncio.gather(*(self._run(one, None) for one in caused))
 
     async def _fetch(self, addresses: Sequence[str]) -> None:

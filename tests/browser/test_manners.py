@@ -143,6 +143,25 @@ def test_a_recipe_its_advice_and_a_link(visit, app, runs) -> None:
     assert "llm0" in page.inner_text("#recipe .recipe-head")
 
 
+def test_a_recipe_that_changes_thirty_settings_is_asked_about_once_and_what_is_typed_last_counts(visit, runs) -> None:
+    visitor = visit()
+    page, asked = visitor.page, []
+    page.wait_for_selector("#command:has-text('--recipe quickstart')")
+    before = page.wait_for_selector("#plan .plan-figures").inner_text()
+    page.on("request", lambda request: "queue/join" in request.url and asked.append(request.url))
+    page.click("#recipe .recipes summary")
+    page.click("[data-recipe=llm0]")
+    page.wait_for_selector("#command:has-text('--recipe llm0')")
+    figures = "document.querySelector('#plan .plan-figures')?.innerText"
+    visitor.wait(f"{figures} && {figures} !== {before!r}")
+    assert 2 <= len(asked) <= 8, len(asked)  # the recipe's own, the command's and the plan's, and what was under way
+    page.click(".settings .label-wrap >> nth=0")
+    page.click(".group > .label-wrap:has-text('Optimizer')")
+    page.click("#set-TrainConfig-lr input", click_count=3)
+    page.keyboard.type("0.00125", delay=20)
+    page.wait_for_selector("#command:has-text('--lr 0.00125')")
+
+
 def test_keys_reach_everything_and_leave_typing_alone(visit, app, runs) -> None:
     visitor = visit()
     page = visitor.page
