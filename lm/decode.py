@@ -131,7 +131,7 @@ class Decoder:
         def product(linear: nn.Linear) -> Step:
             return make(linear.weight, linear.bias)
 
-        self.config, self.cache, self.model = model.config, cache, model
+        self.config, self.cache = model.config, cache
         self.layers = [
             Layer(
                 plain_norm(block.norm1), plain_norm(block.norm2),
@@ -144,15 +144,15 @@ class Decoder:
         self.final_norm = plain_norm(model.final_norm)
         self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
         self.embedding, self.has_rotary = model.token_embedding.weight.detach(), self.config.arch == "modern"
-        if not self.has_rotary:
-            self.positions = model.position_embedding.weight.detach()
-            self.activate = partial(gelu_in_place, approximate=model.blocks[0].mlp.gelu)
-        else:
+        if self.has_rotary:
             self.activate = relu_squared_in_place
             self.n_turned = self.config.n_head + self.config.kv_heads
             self.embedding_norm, self.inverse = rms_norm(self.config.n_embd), inverse_length(self.config.head_size)
             half = self.config.head_size // 2  # the second table's first half turns the other way: see `_turn`
             self.cos, self.sin = model.cos, torch.cat((model.sin[:, :half], -model.sin[:, half:]), dim=-1)
+        else:
+            self.activate = partial(gelu_in_place, approximate=model.blocks[0].mlp.gelu)
+            self.positions = model.position_embedding.weight.detach()
 
     def __call__(self, ids: Tensor) -> Tensor:
         """The token ids (B,) that come after those of the cache → scores (B, V) of the next."""
