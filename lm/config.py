@@ -20,6 +20,7 @@ TOKENIZERS = ("char", "bpe", "auto", *PUBLISHED_ENCODINGS)
 # characters say a syllable or a word already. `benchmarks/LOG.md` has the measurements.
 LONG_TEXT_CHARACTERS, LARGE_ALPHABET = 500_000, 1000
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
+PAST_CONTEXT = ("shift", "slide")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
 RESUME_SETTINGS = (*LENGTH_SETTINGS, "grad_accum_steps", "recompute", "on_nan", "track")
 
@@ -400,6 +401,12 @@ class SampleConfig:
     repetition_penalty: float = setting(
         1.0, "Above 1 makes tokens that already stand in the context less likely.",
         label="Repetition penalty", group="Sampling", low=0.1, high=10.0,
+    )  # fmt: skip
+    past_context: str = setting(
+        "shift",
+        "What is read once the context is full. shift: its older half is let go whenever it is full, many times as fast. "
+        "slide: always the whole last context, read anew for every token, as nanoGPT does.",
+        label="Past the context", group="Sampling", choices=PAST_CONTEXT,
     )  # fmt: skip
     seed: int = setting(
         1337, "The same seed, prompt and settings write the same text.",

@@ -1,8 +1,8 @@
 """A model and a prompt in, text out: sampled token by token, streamed character by character.
 
-The model sees the last `block_size` tokens. Until the context is full a `KVCache` makes each token cost one step; after
-that the whole window is read again for every token, because cached states still know the tokens that have left it. So
-the ids are those of the plain computation, always. (transformers' and many others' sliding caches write another text.)
+The model sees at most `block_size` tokens, and which of a longer text those are says `lm.reader`. Cached states never
+know more than the tokens that are seen, so the ids are those of the plain computation, always. (transformers' and many
+others' sliding caches write another text.)
 
 On a CPU with FBGEMM a small model writes with its matrices rounded to fp16, the whole text by the same numbers, with the
 cache and without (see `lm.half`). Same seed, same machine: the same text. Another processor may round otherwise, which
@@ -27,7 +27,6 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -35,13 +34,12 @@ import torch
 from torch import Tensor
 
 from lm.config import SampleConfig
-from lm.decode import Decoder, can_decode, is_small, one_thread
+from lm.decode import one_thread
 from lm.errors import CheckpointError
 from lm.forked import PATIENCE, Child, can_fork
-from lm.graph import TokenStep, can_record
-from lm.half import halved
-from lm.model import GPT, KVCache
+from lm.model import GPT
 from lm.processors import processors
+from lm.reader import Reader, Window
 from lm.tokenizer import Tokenizer
 
 STARTERS = ("\n", " ")  # what an empty prompt continues: the first of these that the vocabulary has, else id 0
@@ -111,10 +109,11 @@ def stream(
     A prompt of ids is taken as it is. With `drawn` each sample begins after so many of its random numbers: the tokens
     of a text so far, and their number, go on exactly as that text would have gone on.
     With `is_exact` the weights are taken as they are, not rounded as `lm.half` does where that is faster.
-    `should_stop` is asked before every token. Of a prompt longer than the context its end is read; an empty one is
-    continued as if it were a line break (`STARTERS`). Characters that the vocabulary lacks are read as the unknown
-    token (`tokenizer.unknown(prompt)` names them), which itself is never written. `CheckpointError` if the tokenizer is
-    larger than the model's vocabulary. The model's mode is restored when the stream ends or is closed.
+    `should_stop` is asked before every token. Of a prompt longer than the context its end is read, and of a text that
+    becomes longer what `config.past_context` says; an empty prompt is continued as if it were a line break (`STARTERS`).
+    Characters that the vocabulary lacks are read as the unknown token (`tokenizer.unknown(prompt)` names them), which
+    itself is never written. `CheckpointError` if the tokenizer is larger than the model's vocabulary. The model's mode
+    is restored when the stream ends or is closed.
     """
     start = prompt_ids(model, tokenizer, prompt) if isinstance(prompt, str) else torch.tensor(prompt, dtype=torch.int64)
     ids = torch.zeros(config.num_samples, len(start) + config.max_new_tokens, dtype=torch.int64)  # (B, T)
@@ -122,7 +121,8 @@ def stream(
     numbers = [random_numbers(config.seed + i, drawn, config.max_new_tokens) for i in range(len(ids))]
     mute = torch.zeros(model.config.vocab_size)
     mute[mute_ids(model, tokenizer)] = -math.inf
-    reader = Reader(model, config.num_samples, use_cache, is_exact)
+    window = Window.of(model.config, config, len(start) - drawn)
+    reader = Reader(model, config.num_samples, window, use_cache, is_exact)
     texts = Texts(config, reader, ids, len(start), len(start), torch.stack(numbers, dim=1).unsqueeze(-1), mute)
     speller = Speller(tokenizer.id_bytes, config.num_samples)
     was_training = model.training
@@ -188,9 +188,9 @@ class Texts:
     @torch.inference_mode()  # not around a generator, where it would be left and entered again at every yield
     def grow(self) -> list[int]:
         """Write the next token of each; these, (B,)."""
-        written, window = self.ids[:, : self.end], self.reader.window
+        written, size = self.ids[:, : self.end], self.reader.window.size
         logits = self.reader.read(written).add_(self.mute)  # (B, V)
-        context = written[:, -window:] if self.end > window else written
+        context = written[:, -size:] if self.end > size else written
         with one_thread() if self.reader.is_small else nullcontext():  # a second one wakes up when all is done
             chosen = choose(logits, context, self.config, self.numbers[self.end - self.start])
         return self.take(chosen)
@@ -246,50 +246,6 @@ class Speller:
         for sample, decoder in enumerate(self.decoders):
             if text := decoder.decode(b"", final=True):
                 yield Piece(sample, text, tuple(self.waiting[sample]))
-
-
-class Reader:
-    """What a model says next of a text that grows by a token each time, by the shortest way that the text allows."""
-
-    def __init__(self, model: GPT, batch_size: int, use_cache: bool, is_exact: bool) -> None:
-        self.half = None if is_exact else halved(model)
-        self.model = self.half.model if self.half else model
-        self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
-        self.window = model.config.block_size
-        self.is_small = is_small(model)
-        self.is_on_one_thread = self.is_small and can_decode(model)
-        self._follow: Callable[[Tensor], Tensor] | None = None
-
-    def read(self, ids: Tensor) -> Tensor:
-        """ids (B, T) → the scores of what comes next, (B, V) float32 on the CPU: of exactly the last `block_size` ids."""
-        device = self.model.device
-        if self.cache is None or ids.size(1) > self.window:
-            if self.half:
-                self.half.keep()
-            logits = self.model(ids[:, -self.window :].to(device), last_only=True)[:, -1]
-        elif self.cache.length and ids.size(1) == self.cache.length + 1:
-            self._follow = self._follow or self._fastest()
-            logits = self._follow(ids[:, -1])
-        else:  # a prompt, or a text that others have gone on with
-            self.cache.length, self._follow = 0, None
-            logits = self.model(ids.to(device), self.cache, last_only=True)[:, -1]
-        return logits.float().cpu()
-
-    def share(self, rows: slice) -> Reader:
-        """A reader of some of the texts, to go on by itself from where this one is. They share the memory of the cache."""
-        share = copy(self)
-        if self.cache is not None and self.cache.length:
-            share.cache = self.cache.part(rows)
-            share._follow = share._fastest()
-        return share
-
-    def _fastest(self) -> Callable[[Tensor], Tensor]:
-        """What reads one token (B,) after those of the cache, where this model is."""
-        if can_decode(self.model):
-            return Decoder(self.model, self.cache, self.half and self.half.product)
-        if can_record(self.model) and (step := TokenStep(self.model, self.cache)).record():
-            return step
-        return lambda ids: self.model(ids.unsqueeze(1).to(self.model.device), self.cache, last_only=True)[:, -1]
 
 
 def prompt_ids(model: GPT, tokenizer: Tokenizer, prompt: str) -> Tensor:

@@ -25,6 +25,7 @@ from lm.config import SampleConfig
 from lm.evaluate import evaluating
 from lm.generate import mute_ids, penalise, probabilities
 from lm.model import GPT, RMS_NORM_EPS, Attention, rotate
+from lm.reader import Window
 from lm.run_dir import RunDir
 from lm.stages import table
 from lm.tokenizer import Tokenizer
@@ -103,10 +104,22 @@ def named(tokenizer: Tokenizer, i: int) -> str:
 
 
 def alternatives(
-    model: GPT, tokenizer: Tokenizer, ids: Sequence[int], config: SampleConfig, *, most: int = 12, chosen: int = -1
+    model: GPT,
+    tokenizer: Tokenizer,
+    ids: Sequence[int],
+    config: SampleConfig,
+    *,
+    prompt: int = 0,
+    most: int = 12,
+    chosen: int = -1,
 ) -> list[Choice]:
-    """The `most` likeliest tokens after `ids`, and `chosen` wherever it ranks, as `config` would draw them."""
-    logits = _last_logits(model, tokenizer, ids)  # (1, V)
+    """The `most` likeliest tokens after `ids`, and `chosen` wherever it ranks, as `config` would draw them.
+
+    The first `prompt` of the ids are those that a model was given (0: all of them), from which follows what it has read
+    of a text longer than its context.
+    """
+    start = Window.of(model.config, config, prompt or len(ids)).start(len(ids))
+    logits = _last_logits(model, tokenizer, ids[start:])  # (1, V)
     context = torch.tensor([list(ids[-model.config.block_size :])])
     penalised = penalise(logits, context, config.repetition_penalty)
     drawn = _one_hot(penalised) if config.temperature == 0 else probabilities(penalised, config)

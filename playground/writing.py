@@ -114,7 +114,8 @@ def unfold(space: Workspace, draft: Draft, language: str, event: gr.EventData) -
     sample, index = _position(draft, event, language)
     model, tokenizer = load(space, draft.model, language)
     chosen = draft.samples[sample][index]
-    found = alternatives(model, tokenizer, draft.until(sample, index), draft.config, chosen=chosen)
+    before, prompt = draft.until(sample, index), len(draft.given)
+    found = alternatives(model, tokenizer, before, draft.config, prompt=prompt, chosen=chosen)
     shown = written.value(draft, tokenizer, language, recited=_recited(space, draft, tokenizer)[0])
     return written.opened(shown, sample, index, found, chosen)
 

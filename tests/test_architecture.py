@@ -60,11 +60,12 @@ ROOMS: dict[str, set[str]] = {
     "lm/half.py": {"lm.decode", "lm.device", "lm.fast_block", "lm.heap", "lm.model", "torch"},
     "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
     "lm/forked.py": {"lm.processors"},
+    "lm/reader.py": {"lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "torch"},
     "lm/generate.py": {
-        "lm.errors", "lm.config", "lm.decode", "lm.forked", "lm.graph", "lm.half", "lm.model", "lm.processors", "lm.tokenizer", "torch",
+        "lm.errors", "lm.config", "lm.decode", "lm.forked", "lm.model", "lm.processors", "lm.reader", "lm.tokenizer", "torch",
     },
     "lm/lens.py": {
-        "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.run_dir", "lm.stages", "lm.tokenizer",
+        "lm.config", "lm.checkpoint", "lm.evaluate", "lm.generate", "lm.model", "lm.prepare", "lm.reader", "lm.run_dir", "lm.stages", "lm.tokenizer",
         "numpy", "torch",
     },
     "lm/memorised.py": {"lm.errors", "lm.batches", "lm.run_dir", "lm.tokenizer", "numpy"},

@@ -18,7 +18,7 @@ import torch
 from models import lively
 
 from lm import forked, generate
-from lm.config import ModelConfig, SampleConfig
+from lm.config import PAST_CONTEXT, ModelConfig, SampleConfig
 from lm.decode import one_thread
 from lm.forked import Child
 from lm.model import GPT
@@ -245,6 +245,13 @@ def test_two_processors_write_what_one_writes(changes, prompt, options, children
     model = made(**changes)
     assert together(model, prompt=prompt, **options) == alone(model, prompt=prompt, **options)
     assert len(children) == 1
+
+
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+@pytest.mark.parametrize("prompt", ["abc", "abc " * 20], ids=["short", "beyond the context"])
+def test_shares_move_on_past_the_context_by_themselves(past_context, prompt, children):
+    model, config = made(), replace(EIGHT, max_new_tokens=3 * CONTEXT, past_context=past_context)
+    assert together(model, config, prompt) == alone(model, config, prompt) and len(children) == 1
 
 
 @pytest.mark.parametrize("count", [4, 5, 7])

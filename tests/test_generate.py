@@ -9,7 +9,7 @@ import pytest
 import torch
 from models import lively
 
-from lm.config import ModelConfig, SampleConfig
+from lm.config import PAST_CONTEXT, ModelConfig, SampleConfig
 from lm.errors import CheckpointError
 from lm.generate import Piece, choose, generate, penalise, pick, probabilities, random_numbers, stream
 from lm.model import GPT
@@ -41,8 +41,12 @@ def made(tokenizer=CHARACTERS, **changes) -> GPT:
 @pytest.mark.parametrize("prompt", ["a", "abc def", "日本🎉" * 10], ids=["short", "some", "longer than the context"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("is_exact", [False, True], ids=["rounded", "exact"])
-def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(changes, prompt, temperature, is_exact):
-    model, config = made(**changes), replace(LONG, temperature=temperature, num_samples=2)
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(
+    changes, prompt, temperature, is_exact, past_context
+):
+    model = made(**changes)
+    config = replace(LONG, temperature=temperature, num_samples=2, past_context=past_context)
     cached, plain = (
         generate(model, CHARACTERS, prompt, config, use_cache=use_cache, is_exact=is_exact)
         for use_cache in (True, False)
@@ -51,16 +55,42 @@ def test_the_cache_writes_what_the_plain_model_writes_past_the_context_too(chang
 
 
 @every_variant
-def test_greedy_is_the_likeliest_token_of_the_last_window(changes):
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_greedy_is_the_likeliest_token_of_what_is_read(changes, past_context):
+    """By hand: the last tokens that fit, or what has been left of them each time that no more did."""
     model = made(**changes).eval()
     ids = CHARACTERS.encode("abc").tolist()
-    for _ in range(2 * CONTEXT):
+    window = list(ids)
+    for _ in range(3 * CONTEXT):
         with torch.no_grad():
-            logits = model(torch.tensor([ids[-CONTEXT:]]))[0, -1, :-1]  # the unknown token is the last
+            logits = model(torch.tensor([window]))[0, -1, :-1]  # the unknown token is the last
         ids.append(logits.argmax().item())
-    greedy = SampleConfig(max_new_tokens=2 * CONTEXT, temperature=0.0)
+        window.append(ids[-1])
+        if len(window) > CONTEXT:
+            window = window[1:] if past_context == "slide" else window[CONTEXT // 2 :]
+    greedy = SampleConfig(max_new_tokens=3 * CONTEXT, temperature=0.0, past_context=past_context)
     [sample] = generate(model, CHARACTERS, "abc", greedy, is_exact=True)
     assert sample.text == CHARACTERS.decode(ids)
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_a_context_of_a_few_tokens_moves_on_too(block_size, past_context):
+    model, config = made(block_size=block_size), replace(LONG, past_context=past_context, max_new_tokens=20)
+    cached, plain = (generate(model, CHARACTERS, "abc", config, use_cache=use_cache) for use_cache in (True, False))
+    assert cached == plain and len(cached[0].completion) == 20
+
+
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+@pytest.mark.parametrize("prompt", ["a", "日本🎉" * 10], ids=["short", "longer than the context"])
+@pytest.mark.parametrize("written", [1, CONTEXT - 1, CONTEXT, CONTEXT + 3, 2 * CONTEXT])
+def test_a_text_that_is_taken_up_again_goes_on_as_it_would_have(past_context, prompt, written):
+    model, config = made(), replace(LONG, past_context=past_context)
+    given = CHARACTERS.encode(prompt).tolist()
+    whole = [i for piece in stream(model, CHARACTERS, given, config) for i in piece.ids]
+    rest = replace(config, max_new_tokens=len(whole) - written)
+    pieces = stream(model, CHARACTERS, [*given, *whole[:written]], rest, drawn=written)
+    assert [i for piece in pieces for i in piece.ids] == whole[written:]
 
 
 def test_every_sample_can_be_had_again_alone_by_its_seed():
@@ -183,11 +213,12 @@ def test_an_empty_prompt_is_read_as_a_line_break():
     assert empty.completion == line_break.completion
 
 
-def test_of_a_long_prompt_the_end_is_read():
-    model = made()
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_of_a_long_prompt_the_end_is_read(past_context):
+    model, config = made(), replace(LONG, past_context=past_context)
     tail = "abc def 日本abc d"
     assert len(tail) == CONTEXT - 1
-    long, cut = (generate(model, CHARACTERS, prompt + tail, LONG)[0] for prompt in ("fed" * 9, "d"))
+    long, cut = (generate(model, CHARACTERS, prompt + tail, config)[0] for prompt in ("fed" * 9, "d"))
     assert long.completion == cut.completion and long.text.startswith("fed" * 9)
 
 

@@ -58,6 +58,19 @@ def test_over_a_masked_cache_the_scores_are_those_of_the_whole_text(changes, bat
     assert step.cache.length == CONFIG.block_size
 
 
+@torch.inference_mode()
+@every_variant
+def test_it_follows_a_cache_that_was_filled_anew(changes):
+    """As when the context was full and its older half was let go: what stands behind the new tokens is not looked at."""
+    model = made(**changes)
+    step, ids = prompted(model, 2)
+    followed(step, ids)
+    newer = ids.flip(1)
+    step.cache.length = 0
+    model(newer[:, :PROMPT_LENGTH], step.cache)
+    torch.testing.assert_close(followed(step, newer), model(newer)[:, PROMPT_LENGTH:], atol=2e-5, rtol=1e-4)
+
+
 @needs_gpu
 @torch.inference_mode()
 @every_variant

@@ -17,6 +17,7 @@ from lm.decode import Decoder
 from lm.generate import generate
 from lm.half import halved, has_half_products
 from lm.model import GPT, KVCache
+from lm.reader import READ_OFTEN
 from lm.tokenizer import CharTokenizer
 
 CONFIG = ModelConfig(vocab_size=31, block_size=24, n_layer=3, n_head=4, n_embd=32)
@@ -69,7 +70,7 @@ def test_kept_or_made_when_they_are_met_they_are_the_same_numbers(changes):
 
 
 @needs_half
-def test_a_text_within_the_context_keeps_no_second_copy_of_the_weights_and_a_longer_one_does():
+def test_a_text_that_is_read_once_keeps_no_second_copy_of_the_weights_and_one_that_is_read_often_does():
     tokenizer = CharTokenizer("abcdef")
     model = made(vocab_size=tokenizer.vocab_size)
 
@@ -77,9 +78,9 @@ def test_a_text_within_the_context_keeps_no_second_copy_of_the_weights_and_a_lon
         blocks = halved(model).model.blocks.parameters(), model.blocks.parameters()
         return [ours.data_ptr() == theirs.data_ptr() for ours, theirs in zip(*blocks) if ours.dim() == 2]
 
-    generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size - 3))
-    assert all(shared())
     generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size))
+    assert all(shared())
+    generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size + READ_OFTEN, past_context="slide"))
     assert not any(shared())
 
 

@@ -10,7 +10,7 @@ import torch
 from models import lively
 
 from lm import lens, prepare
-from lm.config import ModelConfig, SampleConfig
+from lm.config import PAST_CONTEXT, ModelConfig, SampleConfig
 from lm.model import GPT, Attention
 from lm.tokenizer import SPLIT_PATTERN, BPETokenizer, CharTokenizer
 
@@ -132,6 +132,18 @@ def test_alternatives_stand_in_order_and_hold_the_chosen_one() -> None:
     found = lens.alternatives(made(), CHARACTERS, ids, SampleConfig(), most=3, chosen=last)
     shares = [choice.probability for choice in found]
     assert len(found) == 4 and found[-1].id == last and shares == sorted(shares, reverse=True)
+
+
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_past_the_context_alternatives_are_those_that_were_drawn_from(past_context: str) -> None:
+    from lm.generate import stream
+
+    model, given = made(), CHARACTERS.encode("a bad").tolist()
+    greedy = SampleConfig(max_new_tokens=60, temperature=0.0, past_context=past_context)
+    ids = [i for piece in stream(model, CHARACTERS, given, greedy, is_exact=True) for i in piece.ids]
+    for n, chosen in enumerate(ids):
+        found = lens.alternatives(model, CHARACTERS, [*given, *ids[:n]], greedy, prompt=len(given))
+        assert found[0].id == chosen
 
 
 def test_without_heat_one_token_has_it_all() -> None:

@@ -14,7 +14,7 @@ from runs import request, write_text
 
 from lm import run_dir, trainer
 from lm.__main__ import main as lm
-from lm.config import DataConfig, SampleConfig
+from lm.config import PAST_CONTEXT, DataConfig, SampleConfig
 from lm.errors import LMError
 from playground import trials, writing
 from playground.drafts import HISTORY, SEEDS, Draft, command, python
@@ -172,6 +172,14 @@ def test_alternatives_unfold_with_the_one_that_stands_there(trained: Workspace) 
     [chosen] = [row for row in rows if row["chosen"]]
     assert chosen["id"] == draft.samples[0][5] and chosen["drawn"] > 0 and texts(page)[0]
     json.dumps(page, allow_nan=False)
+
+
+@pytest.mark.parametrize("past_context", PAST_CONTEXT)
+def test_past_the_context_too_the_likeliest_is_the_one_that_was_taken(trained: Workspace, past_context: str) -> None:
+    draft = written(trained, temperature=0.0, max_new_tokens=90, past_context=past_context)
+    for index in (0, 31, 32, 50, 89):
+        rows = writing.unfold(trained, draft, "en", event(sample=0, index=index))["open"]["rows"]
+        assert rows[0]["chosen"] and rows[0]["drawn"] == 1.0
 
 
 def test_another_choice_keeps_what_stands_before_and_grows_anew(trained: Workspace) -> None:

@@ -107,7 +107,7 @@ def test_an_emptied_setting_is_named(language: str) -> None:
 
 
 def test_a_whole_number_that_came_as_a_float_is_whole_again() -> None:
-    values = [float(f.default) for _, f in generate.FIELDS]
+    values = [float(f.default) if isinstance(f.default, int) else f.default for _, f in generate.FIELDS]
     [config] = settings_form.gather(generate.FIELDS, values, [SampleConfig()], "en")
     assert config == SampleConfig() and isinstance(config.top_k, int)
 
