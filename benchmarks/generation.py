@@ -8,14 +8,19 @@ writes by itself, with exact weights (`is_exact`), eight texts at once; and, of 
 the seconds to the first token of a prompt that fills half of the context. Before anything is timed the three must have as
 many parameters and the same scores for the same ids.
 
-With `--run` also what rounding the weights costs: the loss of a trained run's best model on all of its held-out text, as
-it is and as `lm.half` rounds it, and how many of its greedy tokens differ.
+With `--contexts 2` the text becomes twice as long as the context, past which ours shifts it (`lm.reader`) and, as the
+contestant `ours_sliding`, slides it as nanoGPT does. transformers, whose gpt2 has no position for such a token, stays away.
+
+With `--run` also what speed costs a trained run's best model: its loss on all of its held-out text, as it is and as
+`lm.half` rounds it, and how many of its greedy tokens differ; and its loss at evenly spaced held-out tokens, each predicted
+from a whole context, and from as many tokens as are left of it at some moment between two shifts.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import sys
 import tempfile
 import time
@@ -26,6 +31,7 @@ from types import ModuleType
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from lm import batches, checkpoint
 from lm.config import ModelConfig, SampleConfig
@@ -33,6 +39,7 @@ from lm.evaluate import evaluate
 from lm.generate import generate, stream
 from lm.half import halved
 from lm.model import GPT
+from lm.reader import Window
 from lm.run_dir import RunDir
 from lm.tokenizer import CharTokenizer, load_tokenizer
 from sidebyside import Spread, as_nanogpt, finish, nanogpt, ratio, table, take_turns
@@ -43,43 +50,48 @@ SAMPLING = dict(temperature=0.8, top_k=40)
 TOGETHER = 8
 SAME_SCORES = 1e-4
 ALIKE_WINDOWS = 50
+SHIFTED_TOKENS, ROWS = 8000, 4
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nanogpt", type=Path, required=True, metavar="DIR", help="a clone of nanoGPT")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
+    parser.add_argument("--contexts", type=int, default=1, help="the length of a text, in contexts [1]")
     parser.add_argument("--run", type=Path, nargs="*", default=[], metavar="FOLDER", help="trained runs")
     arguments = parser.parse_args()
-    found = [compare(size, nanogpt(arguments.nanogpt), arguments.rounds) for size in SIZES]
+    module = nanogpt(arguments.nanogpt)
+    found = [compare(size, module, arguments.rounds, arguments.contexts) for size in SIZES]
     print(
         table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found])
     )
-    rounded = [rounding(RunDir(folder)) for folder in arguments.run]
-    if rounded:
-        print("\n" + table(list(rounded[0]), [list(row.values()) for row in rounded]))
-    finish("generation", unit="tokens per second", sizes=found, rounding=rounded)
+    costs = {what.__name__: [what(RunDir(folder)) for folder in arguments.run] for what in (rounding, shifting)}
+    for rows in filter(None, costs.values()):
+        print("\n" + table(list(rows[0]), [list(row.values()) for row in rows]))
+    finish("generation", unit="tokens per second", sizes=found, **costs)
     return 0
 
 
-def compare(size: tuple[int, ...], module: ModuleType, rounds: int) -> dict:
+def compare(size: tuple[int, ...], module: ModuleType, rounds: int, contexts: int) -> dict:
     """One line of the table."""
     n_layer, n_head, n_embd, block_size = size
     config = ModelConfig(block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
     model = GPT(replace(config, vocab_size=TOKENIZER.vocab_size), torch.Generator().manual_seed(0)).eval()
     nano, there = as_nanogpt(module, model).eval(), as_transformers(model)
     same_scores_or_exit(model, nano, there)
-    prompt, length = torch.tensor([TOKENIZER.encode("\n").tolist()]), block_size - 1
+    prompt, length = torch.tensor([TOKENIZER.encode("\n").tolist()]), contexts * block_size - 1
     wanted = SampleConfig(max_new_tokens=length, **SAMPLING)
     contestants = {
         "ours": lambda: generate(model, TOKENIZER, "\n", wanted),
         "ours_exact": lambda: generate(model, TOKENIZER, "\n", wanted, is_exact=True),
+        "ours_sliding": lambda: generate(model, TOKENIZER, "\n", replace(wanted, past_context="slide")),
         "nanogpt": lambda: nano.generate(prompt, length, **SAMPLING),
         "transformers": lambda: there.generate(
             prompt, do_sample=True, min_new_tokens=length, max_new_tokens=length, pad_token_id=0, **SAMPLING
         ),
         "ours_together": lambda: generate(model, TOKENIZER, "\n", replace(wanted, num_samples=TOGETHER)),
     }
+    del contestants["ours_sliding" if contexts == 1 else "transformers"]
     texts = {name: TOGETHER if name == "ours_together" else 1 for name in contestants}
     turns = {name: speed(write, length * texts[name]) for name, write in contestants.items()}
     speeds = take_turns(turns, rounds)
@@ -87,8 +99,7 @@ def compare(size: tuple[int, ...], module: ModuleType, rounds: int) -> dict:
     return dict(
         size=size,
         **{name: Spread.of(numbers) for name, numbers in speeds.items()},
-        to_nanogpt=ratio(speeds["ours"], speeds["nanogpt"]),
-        to_transformers=ratio(speeds["ours"], speeds["transformers"]),
+        **{f"to_{name}": ratio(speeds["ours"], speeds[name]) for name in ("nanogpt", "transformers") if name in speeds},
         together_to_one=ratio(speeds["ours_together"], speeds["ours"]),
         first_text=Spread.of([speed for speed, _ in first]),
         first_token_seconds=Spread.of([seconds for _, seconds in first]),
@@ -163,6 +174,31 @@ def rounding(run: RunDir) -> dict:
 @torch.no_grad()
 def likeliest(model: GPT, tokens: np.ndarray, windows: list[tuple[int, int]]) -> list[torch.Tensor]:
     return [model(torch.tensor(tokens[None, start:end].astype("int64"))).argmax(-1)[0] for start, end in windows]
+
+
+@torch.no_grad()
+def shifting(run: RunDir) -> dict:
+    """One line of the third table."""
+    model, size = checkpoint.load_model(run.best), checkpoint.load_config(run.best).block_size
+    tokens = torch.from_numpy(batches.open_tokens(run.val_tokens, model.config.vocab_size).astype("int64"))
+    ends = torch.linspace(size, len(tokens) - 1, SHIFTED_TOKENS).long()
+    window = Window.of(model.config, SampleConfig(), 1)
+    lefts = [size + n - window.start(size + n) for n in range(1, window.step + 1)]  # tokens that are read
+    slid, shifted = [], []
+    for end, left in zip(ends.split(ROWS), itertools.cycle(lefts)):
+        rows, targets = torch.stack([tokens[i - size : i] for i in end.tolist()]), tokens[end]
+        for found, length in ((slid, size), (shifted, left)):
+            logits = model(rows[:, -length:], last_only=True)[:, -1]
+            found.append(F.cross_entropy(logits, targets, reduction="none").double())
+    differences = torch.cat(shifted) - torch.cat(slid)
+    error = differences.std().item() / len(differences) ** 0.5
+    return dict(
+        run=run.path.name,
+        context=size,
+        slide=round(torch.cat(slid).mean().item(), 4),
+        shift=round(torch.cat(shifted).mean().item(), 4),
+        difference=f"{differences.mean().item():.4f} ± {error:.4f}",
+    )
 
 
 if __name__ == "__main__":

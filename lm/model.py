@@ -93,6 +93,11 @@ class KVCache:
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
+    def repeat(self, part: KVCache) -> None:
+        """All texts have read what the first has, of which `part` is the cache."""
+        self.length = part.length
+        self.states[:, :, 1:, :, : self.length] = part.states[..., : self.length, :]
+
     def part(self, rows: slice) -> KVCache:
         """Those of some texts, in the same memory, to be filled up by themselves."""
         part = copy(self)

@@ -73,8 +73,7 @@ class Reader:
             self._follow = self._follow or self._fastest()
             logits = self._follow(ids[:, -1])
         else:
-            is_followed = self.window.start(length + 1) == start
-            logits = self._read_anew(ids[:, start:], self.cache if is_followed else None)
+            logits = self._read_anew(ids[:, start:])
         self.start = start
         return logits.float().cpu()
 
@@ -83,8 +82,8 @@ class Reader:
         """How many tokens of the window the next one can follow."""
         return self.cache.length if self.cache else 0
 
-    def _read_anew(self, ids: Tensor, cache: KVCache | None) -> Tensor:
-        """A prompt, a window that has moved on, or a text that others have gone on with."""
+    def _read_anew(self, ids: Tensor) -> Tensor:
+        """A prompt, a window that has moved on, or a text that others have gone on with; equal texts are read once."""
         self._readings += 1
         if self.half and self._readings >= READ_OFTEN:
             self.half.keep()
@@ -92,6 +91,16 @@ class Reader:
             self.cache.length = 0
         if isinstance(self._follow, Decoder):
             self._follow = None  # it has turned the keys that were there; a recording serves again
+        if len(ids) == 1 or not (ids == ids[:1]).all():
+            return self._through(ids, self.cache)
+        one = self.cache.part(slice(1)) if self.cache else None
+        logits = self._through(ids[:1], one).repeat(len(ids), 1)
+        if one:
+            self.cache.repeat(one)
+        return logits
+
+    def _through(self, ids: Tensor, cache: KVCache | None) -> Tensor:
+        """ids (B, T) after those of the cache → scores (B, V) of the next."""
         return self.model(ids.to(self.model.device), cache, last_only=True)[:, -1]
 
     def share(self, rows: slice) -> Reader:
@@ -108,4 +117,4 @@ class Reader:
             return Decoder(self.model, self.cache, self.half and self.half.product)
         if can_record(self.model) and (step := TokenStep(self.model, self.cache)).record():
             return step
-        return lambda ids: self.model(ids.unsqueeze(1).to(self.model.device), self.cache, last_only=True)[:, -1]
+        return lambda ids: self._through(ids.unsqueeze(1), self.cache)

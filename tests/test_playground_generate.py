@@ -10,15 +10,17 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+import torch
 from runs import request, write_text
 
 from lm import run_dir, trainer
 from lm.__main__ import main as lm
-from lm.config import PAST_CONTEXT, DataConfig, SampleConfig
+from lm.config import DataConfig, SampleConfig
 from lm.errors import LMError
 from playground import trials, writing
 from playground.drafts import HISTORY, SEEDS, Draft, command, python
 from playground.limits import LimitError
+from playground.models import load
 from playground.tabs import generate
 from playground.workspace import Workspace
 
@@ -174,12 +176,18 @@ def test_alternatives_unfold_with_the_one_that_stands_there(trained: Workspace) 
     json.dumps(page, allow_nan=False)
 
 
-@pytest.mark.parametrize("past_context", PAST_CONTEXT)
-def test_past_the_context_too_the_likeliest_is_the_one_that_was_taken(trained: Workspace, past_context: str) -> None:
-    draft = written(trained, temperature=0.0, max_new_tokens=90, past_context=past_context)
-    for index in (0, 31, 32, 50, 89):
-        rows = writing.unfold(trained, draft, "en", event(sample=0, index=index))["open"]["rows"]
-        assert rows[0]["chosen"] and rows[0]["drawn"] == 1.0
+@pytest.mark.parametrize(("past_context", "read"), [("shift", 10), ("slide", 16)])
+def test_past_the_context_too_alternatives_are_those_of_what_was_read(
+    trained: Workspace, past_context: str, read: int
+) -> None:
+    """A prompt of four characters and a context of sixteen: the twenty-second token is the second after the second shift."""
+    draft = written(trained, temperature=1.0, top_k=0, past_context=past_context)
+    rows = writing.unfold(trained, draft, "en", event(sample=0, index=22))["open"]["rows"]
+    model, _ = load(trained, FOX, "en")
+    with torch.inference_mode():
+        scores = model(torch.tensor([draft.until(0, 22)[-read:]]))[0, -1, :-1]  # the unknown token is never written
+    expected = scores.softmax(-1)
+    assert [row["own"] for row in rows] == pytest.approx([expected[row["id"]].item() for row in rows], rel=1e-4)
 
 
 def test_another_choice_keeps_what_stands_before_and_grows_anew(trained: Workspace) -> None:

@@ -70,6 +70,22 @@ def test_the_rounded_matrices_are_kept_when_windows_are_read_often(use_cache):
     assert kept == [READ_OFTEN, READ_OFTEN + 1]
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_one_prompt_of_several_texts_is_read_once(use_cache, is_exact, monkeypatch):
+    model, rows = lively(CONFIG), []
+    plain = GPT.forward
+    monkeypatch.setattr(GPT, "forward", lambda self, ids, *rest, **options: (
+        rows.append(len(ids)), plain(self, ids, *rest, **options))[1])  # fmt: skip
+    reader = Reader(model, 3, window("shift", 16, 9), use_cache, is_exact)
+    ids = torch.randint(31, (1, 9), generator=torch.Generator().manual_seed(0)).repeat(3, 1)
+    with torch.inference_mode():
+        first = reader.read(ids).clone()
+        assert rows == [1] and first.shape == (3, 31) and torch.equal(first, first[:1].expand(3, -1))
+        other = torch.cat((ids, torch.tensor([[4], [5], [6]])), dim=1)
+        torch.testing.assert_close(reader.read(other), plain(reader.model, other)[:, -1], atol=1e-5, rtol=1e-4)
+
+
 def test_a_text_that_others_went_on_with_is_read_anew():
     """A text may grow by many tokens between two looks, also to where the cache would seem to end."""
     model = lively(CONFIG)
@@ -77,6 +93,6 @@ def test_a_text_that_others_went_on_with_is_read_anew():
     with torch.inference_mode():
         for first in range(1, 40):
             reader = Reader(model, 1, window("shift", 16, 1), use_cache=True, is_exact=True)
-            for length in (first, first + 1, first + 9, first + 10, first + 18):
+            for length in (first, first + 1, first + 10, first + 11, first + 13, first + 22):
                 expected = model(ids[:, reader.window.start(length) : length])[:, -1]
                 torch.testing.assert_close(reader.read(ids[:, :length]), expected, atol=1e-5, rtol=1e-4)
