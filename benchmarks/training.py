@@ -1,6 +1,7 @@
 """Training throughput beside nanoGPT: the same model, weights, text and step, in tokens a second.
 
-    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5] [--sizes 0 1 2] [--dropout 0.2]
+    python benchmarks/training.py --nanogpt DIR [--text FILE] [--rounds 5] [--dropout 0.2]
+        [--sizes 4/4/128/64/12 12/12/768/256/2 …] [--tokenizer gpt2]
 
 Theirs is nanoGPT's own model and the step of its `train.py` as its README runs it on a CPU: float32, AdamW, gradients
 clipped at 1, no compile. Ours is one step of `lm.trainer`, once as `--precision auto` decides and once in float32.
@@ -49,14 +50,17 @@ def main() -> int:
     parser.add_argument("--nanogpt", type=Path, required=True, metavar="DIR", help="a clone of nanoGPT")
     parser.add_argument("--text", type=Path, help="what to train on [Tiny Shakespeare]")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
-    parser.add_argument("--sizes", type=int, nargs="*", default=range(len(SIZES)), help="which of the sizes, from 0")
+    parser.add_argument(
+        "--sizes", type=numbers, nargs="*", default=SIZES, help="layers/heads/width/context/batch [three of them]"
+    )
     parser.add_argument("--dropout", type=float, default=0.0, help="of both models [0]")
+    parser.add_argument("--tokenizer", default="char", help="one of lm train's [char]")
     parser.add_argument("--kept", action="store_true", help="nanoGPT with our allocator as well")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)  # what this script calls itself with
     arguments = parser.parse_args()
     arguments.text = arguments.text or texts.locate("tinyshakespeare")
     if arguments.contestant:
-        contestant(arguments.contestant, SIZES[arguments.sizes[0]], arguments)
+        contestant(arguments.contestant, arguments.sizes[0], arguments)
         return 0
     found = [compare(size, arguments) for size in arguments.sizes]
     print(table(list(found[0]), [list(row.values()) for row in found]))
@@ -67,23 +71,35 @@ def main() -> int:
 # ---------------------------------------------------------------------------------------------- the race
 
 
-def compare(size: int, arguments: argparse.Namespace) -> dict:
+def numbers(text: str) -> tuple[int, ...]:
+    """4/4/128/64/12 → (4, 4, 128, 64, 12)."""
+    size = tuple(map(int, text.split("/")))
+    if len(size) != len(SIZES[0]):
+        raise ValueError(text)
+    return size
+
+
+def written(size: tuple[int, ...]) -> str:
+    return "/".join(map(str, size))
+
+
+def compare(size: tuple[int, ...], arguments: argparse.Namespace) -> dict:
     """One line of the table."""
     names = [*OURS, THEIRS, *([THEIRS_KEPT] if arguments.kept else [])]
     with waiting_processes({name: start(name, size, arguments) for name in names}) as turns:
         speeds = take_turns(turns, arguments.rounds)
     ratios = {f"{name} / nanoGPT": ratio(speeds[name], speeds[THEIRS]) for name in names if name != THEIRS}
-    spreads = {name: Spread.of(numbers) for name, numbers in speeds.items()}
-    return {"layers heads width context batch": " ".join(map(str, SIZES[size]))} | spreads | ratios
+    spreads = {name: Spread.of(found) for name, found in speeds.items()}
+    return {"layers/heads/width/context/batch": written(size)} | spreads | ratios
 
 
-def start(name: str, size: int, arguments: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
+def start(name: str, size: tuple[int, ...], arguments: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
     """The command of a contestant and its environment: ours as `lm train` makes it, theirs as it is."""
     environment = dict(os.environ)
     if name in OURS:
         set_up_threads(environment)
-    what = ["--contestant", name, "--sizes", str(size), "--nanogpt", str(arguments.nanogpt)]
-    what += ["--text", str(arguments.text), "--dropout", str(arguments.dropout)]
+    what = ["--contestant", name, "--sizes", written(size), "--nanogpt", str(arguments.nanogpt)]
+    what += ["--text", str(arguments.text), "--dropout", str(arguments.dropout), "--tokenizer", arguments.tokenizer]
     return [sys.executable, __file__, *what], environment
 
 
@@ -112,7 +128,7 @@ def request(size: tuple[int, ...], precision: str, arguments: argparse.Namespace
     sizes = dict(block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
     model = ModelConfig(arch="gpt2", dropout=arguments.dropout, **sizes)
     train = TrainConfig(batch_size=batch_size, precision=precision, beta2=0.99, device="cpu")
-    return Request((arguments.text,), "benchmark", DataConfig(), model, train)
+    return Request((arguments.text,), "benchmark", DataConfig(tokenizer=arguments.tokenizer), model, train)
 
 
 def nanogpt_step(theirs: ModuleType, setup: Setup, tokens) -> Callable[[], torch.Tensor]:

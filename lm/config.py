@@ -404,8 +404,8 @@ class SampleConfig:
     )  # fmt: skip
     past_context: str = setting(
         "shift",
-        "What is read once the context is full. shift: its older half is let go whenever it is full, many times as fast. "
-        "slide: always the whole last context, read anew for every token, as nanoGPT does.",
+        "What is read of a text that is longer than the context. shift: its older half is let go each time it is full, many "
+        "times as fast. slide: the last tokens that fit, all read anew for every token, as nanoGPT does.",
         label="Past the context", group="Sampling", choices=PAST_CONTEXT,
     )  # fmt: skip
     seed: int = setting(
