@@ -1,6 +1,7 @@
 """Writing beside nanoGPT's and transformers' `generate`: the same weights, sampling included, in tokens a second.
 
-    python benchmarks/generation.py --nanogpt DIR [--rounds 5] [--run FOLDER …]
+    python benchmarks/generation.py --nanogpt DIR [--rounds 5] [--run FOLDER …] [--sizes 12/12/768/1024/50257 …]
+        [--tokens 511]
 
 All three continue one line break to a full context with temperature 0.8 and top-k 40 (the weights are random: speed does
 not depend on them). nanoGPT has no cache; transformers uses its own. Ours is `lm.generate.generate`, text and all: as it
@@ -8,8 +9,8 @@ writes by itself, with exact weights (`is_exact`), eight texts at once; and, of 
 the seconds to the first token of a prompt that fills half of the context. Before anything is timed the three must have as
 many parameters and the same scores for the same ids.
 
-With `--contexts 2` the text becomes twice as long as the context, past which ours shifts it (`lm.reader`) and, as the
-contestant `ours_sliding`, slides it as nanoGPT does. transformers, whose gpt2 has no position for such a token, stays away.
+With `--tokens` a text may become longer than the context, past which ours shifts it (`lm.reader`) and, as the contestant
+`ours_sliding`, slides it as nanoGPT does. transformers, whose gpt2 has no position for such a token, then stays away.
 
 With `--run` also what speed costs a trained run's best model: its loss on all of its held-out text, as it is and as
 `lm.half` rounds it, and how many of its greedy tokens differ; and its loss at evenly spaced held-out tokens, each predicted
@@ -42,10 +43,11 @@ from lm.model import GPT
 from lm.reader import Window
 from lm.run_dir import RunDir
 from lm.tokenizer import CharTokenizer, load_tokenizer
-from sidebyside import Spread, as_nanogpt, finish, nanogpt, ratio, table, take_turns
+from sidebyside import Spread, as_nanogpt, finish, nanogpt, numbers, ratio, table, take_turns, written
 
-SIZES = ((4, 4, 256, 256), (6, 6, 384, 256))  # layers, heads, width, context
 TOKENIZER = CharTokenizer("\n" + "".join(map(chr, range(32, 32 + 64))))  # about as many as Tiny Shakespeare has
+# Layers, heads, width, context and, where it is not that of the tokenizer, vocabulary.
+SIZES = ((4, 4, 256, 256), (6, 6, 384, 256))
 SAMPLING = dict(temperature=0.8, top_k=40)
 TOGETHER = 8
 SAME_SCORES = 1e-4
@@ -57,14 +59,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nanogpt", type=Path, required=True, metavar="DIR", help="a clone of nanoGPT")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant [5]")
-    parser.add_argument("--contexts", type=int, default=1, help="the length of a text, in contexts [1]")
+    parser.add_argument(
+        "--sizes", type=numbers, nargs="*", default=SIZES, help="layers/heads/width/context[/vocabulary]"
+    )
+    parser.add_argument("--tokens", type=int, default=0, help="to write after the line break [to the context's end]")
     parser.add_argument("--run", type=Path, nargs="*", default=[], metavar="FOLDER", help="trained runs")
     arguments = parser.parse_args()
     module = nanogpt(arguments.nanogpt)
-    found = [compare(size, module, arguments.rounds, arguments.contexts) for size in SIZES]
-    print(
-        table(list(found[0]), [[v if k != "size" else " ".join(map(str, v)) for k, v in row.items()] for row in found])
-    )
+    found = [compare(size, module, arguments.rounds, arguments.tokens) for size in arguments.sizes]
+    print(table(list(found[0]), [list(row.values()) for row in found]))
     costs = {what.__name__: [what(RunDir(folder)) for folder in arguments.run] for what in (rounding, shifting)}
     for rows in filter(None, costs.values()):
         print("\n" + table(list(rows[0]), [list(row.values()) for row in rows]))
@@ -72,14 +75,14 @@ def main() -> int:
     return 0
 
 
-def compare(size: tuple[int, ...], module: ModuleType, rounds: int, contexts: int) -> dict:
-    """One line of the table."""
-    n_layer, n_head, n_embd, block_size = size
-    config = ModelConfig(block_size=block_size, n_layer=n_layer, n_head=n_head, n_embd=n_embd)
-    model = GPT(replace(config, vocab_size=TOKENIZER.vocab_size), torch.Generator().manual_seed(0)).eval()
+def compare(size: tuple[int, ...], module: ModuleType, rounds: int, tokens: int) -> dict:
+    """One line of the table; 0 `tokens` fill the context."""
+    n_layer, n_head, n_embd, block_size, vocab_size = (*size, TOKENIZER.vocab_size)[:5]
+    config = ModelConfig("gpt2", vocab_size, block_size, n_layer, n_head, n_embd=n_embd)
+    model = GPT(config, torch.Generator().manual_seed(0)).eval()
     nano, there = as_nanogpt(module, model).eval(), as_transformers(model)
     same_scores_or_exit(model, nano, there)
-    prompt, length = torch.tensor([TOKENIZER.encode("\n").tolist()]), contexts * block_size - 1
+    prompt, length = torch.tensor([TOKENIZER.encode("\n").tolist()]), tokens or block_size - 1
     wanted = SampleConfig(max_new_tokens=length, **SAMPLING)
     contestants = {
         "ours": lambda: generate(model, TOKENIZER, "\n", wanted),
@@ -91,14 +94,14 @@ def compare(size: tuple[int, ...], module: ModuleType, rounds: int, contexts: in
         ),
         "ours_together": lambda: generate(model, TOKENIZER, "\n", replace(wanted, num_samples=TOGETHER)),
     }
-    del contestants["ours_sliding" if contexts == 1 else "transformers"]
+    del contestants["ours_sliding" if length < block_size else "transformers"]
     texts = {name: TOGETHER if name == "ours_together" else 1 for name in contestants}
     turns = {name: speed(write, length * texts[name]) for name, write in contestants.items()}
     speeds = take_turns(turns, rounds)
     first = [first_text(model, wanted) for _ in range(rounds)]
     return dict(
-        size=size,
-        **{name: Spread.of(numbers) for name, numbers in speeds.items()},
+        size=written(size),
+        **{name: Spread.of(found) for name, found in speeds.items()},
         **{f"to_{name}": ratio(speeds["ours"], speeds[name]) for name in ("nanogpt", "transformers") if name in speeds},
         together_to_one=ratio(speeds["ours_together"], speeds["ours"]),
         first_text=Spread.of([speed for speed, _ in first]),

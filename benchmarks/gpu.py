@@ -35,6 +35,7 @@ from types import ModuleType
 import torch
 
 import lm.generate
+import lm.reader
 from generation import SAMPLING, TOGETHER, TOKENIZER, as_transformers, first_text, same_scores_or_exit
 from generation import SIZES as WRITING_SIZES
 from lm import batches, prepare, recipes, run_dir, texts, trainer
@@ -330,8 +331,8 @@ def timed(name: str, write: Callable[[], object], length: int, device: torch.dev
 def unrecorded(model: GPT, wanted: SampleConfig) -> None:
     """Write as where nothing can be recorded."""
     with contextlib.ExitStack() as after:
-        after.callback(setattr, lm.generate, "can_record", lm.generate.can_record)
-        lm.generate.can_record = lambda model: False
+        after.callback(setattr, lm.reader, "can_record", lm.reader.can_record)
+        lm.reader.can_record = lambda model: False
         lm.generate.generate(model, TOKENIZER, "\n", wanted)
 
 

@@ -75,6 +75,15 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     return Spread.of([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """A size as it is asked for: 4/4/128/64/12 → (4, 4, 128, 64, 12)."""
+    return tuple(map(int, text.split("/")))
+
+
+def written(size: Sequence[int]) -> str:
+    return "/".join(map(str, size))
+
+
 @contextlib.contextmanager
 def waiting_processes(
     commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]],

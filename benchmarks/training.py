@@ -34,7 +34,7 @@ from lm.model import GPT
 from lm.prepare import Request, Setup
 from lm.threads import set_up_threads
 from sidebyside import (
-    Spread, answer_turns, as_nanogpt, finish, nanogpt, quietly, ratio, table, take_turns, waiting_processes,
+    Spread, answer_turns, as_nanogpt, finish, nanogpt, numbers, quietly, ratio, table, take_turns, waiting_processes, written,
 )  # fmt: skip
 
 # Layers, heads, width, context, batch: the README's CPU run, the middle one, and the GPU run's model.
@@ -69,18 +69,6 @@ def main() -> int:
 
 
 # ---------------------------------------------------------------------------------------------- the race
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """4/4/128/64/12 → (4, 4, 128, 64, 12)."""
-    size = tuple(map(int, text.split("/")))
-    if len(size) != len(SIZES[0]):
-        raise ValueError(text)
-    return size
-
-
-def written(size: tuple[int, ...]) -> str:
-    return "/".join(map(str, size))
 
 
 def compare(size: tuple[int, ...], arguments: argparse.Namespace) -> dict:

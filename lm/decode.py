@@ -4,7 +4,7 @@ Writing one token at a time, a small model's arithmetic is over before Python ha
 prepared once for a text: weights lie as their products read them, and a token is one straight line of operations over
 a `KVCache`. Beside the products, each takes some two microseconds whatever it does, a view as well, and twice that in
 the midst of a token: so there are few, and what nobody reads again is changed where it is. It computes in float32 what
-the model computes, so the ids are the same but where rounding decides a draw. Of a small model `lm.half` gives it the
+the model computes, so the ids are the same but where rounding decides a draw. Of most models `lm.half` gives it the
 products.
 
 Covers gpt2 and modern, with grouped heads; not experts and not the bigram (`can_decode`), nor other devices.
@@ -29,7 +29,7 @@ from lm.model import GPT, RMS_NORM_EPS, KVCache
 Step = Callable[[Tensor], Tensor]  # (B, in) → (B, out)
 MakeProduct = Callable[[Tensor, "Tensor | None"], Step]  # a weight (out, in) and a bias (out,) → x Wᵀ + b
 
-# Up to this size weights are copied into the order of their products, and one thread does a token: waking the others
+# Up to this size float32 weights are copied into the order of their products, and one thread does a token: waking the others
 # up costs more than they do. Measured on two cores, tokens a second by one and by two threads: 1,420 and 770 at 4 layers
 # of width 256, 278 and 212 at 6 of 384. Where more memory to read makes more threads worth it is assumed.
 MOST_SMALL_PARAMETERS = 20_000_000
@@ -121,12 +121,12 @@ class Layer:
 class Decoder:
     """`model`, in evaluation mode, prepared to follow a filled `cache` token by token; its weights must not change.
 
-    `make_product` says how rows are multiplied with a weight; by itself in float32.
+    `make_product` says how rows are multiplied with a weight, on one thread; by itself in float32.
     """
 
     def __init__(self, model: GPT, cache: KVCache, make_product: MakeProduct | None = None) -> None:
-        self.is_small = is_small(model)
-        make = make_product or partial(plain_product, batch_size=cache.states.size(2), is_copied=self.is_small)
+        self.is_on_one_thread = make_product is not None or is_small(model)
+        make = make_product or partial(plain_product, batch_size=cache.states.size(2), is_copied=is_small(model))
 
         def product(linear: nn.Linear) -> Step:
             return make(linear.weight, linear.bias)
@@ -139,7 +139,7 @@ class Decoder:
             )
             for block in model.blocks
         ]  # fmt: skip
-        uses_bags = self.is_small and cache.states.size(2) > 1 and has_embedding_bags()
+        uses_bags = self.is_on_one_thread and cache.states.size(2) > 1 and has_embedding_bags()
         self.attention = (Bags if uses_bags else Products)(cache, self.config.n_head)
         self.final_norm = plain_norm(model.final_norm)
         self.head = make((model.token_embedding if model.head is None else model.head).weight, None)
@@ -156,7 +156,7 @@ class Decoder:
 
     def __call__(self, ids: Tensor) -> Tensor:
         """The token ids (B,) that come after those of the cache → scores (B, V) of the next."""
-        if not self.is_small:
+        if not self.is_on_one_thread:
             return self._read(ids)
         with one_thread():
             return self._read(ids)

@@ -4,7 +4,7 @@ The model sees at most `block_size` tokens, and which of a longer text those are
 know more than the tokens that are seen, so the ids are those of the plain computation, always. (transformers' and many
 others' sliding caches write another text.)
 
-On a CPU with FBGEMM a small model writes with its matrices rounded to fp16, the whole text by the same numbers, with the
+On a CPU with FBGEMM most models write with their matrices rounded to fp16, the whole text by the same numbers, with the
 cache and without (see `lm.half`). Same seed, same machine: the same text. Another processor may round otherwise, which
 turns a draw or a tie now and then (measured: 3 of 19,200 likeliest tokens); `is_exact` takes the weights as they are.
 
@@ -13,8 +13,8 @@ can be had again alone with that seed, and a shorter text is the start of a long
 batches of other sizes round the logits differently, in the last bits, which can turn a draw that falls on a border.
 Sampling itself runs on the CPU in float64, and nothing is drawn from PyTorch's global state.
 
-Several texts of a small model are written by one thread on one processor (see `lm.decode`), so where there are more
-processors, each takes a share of them (`lm.forked`). They know nothing of each other, and whatever becomes of a share
+What one thread writes, of a small model or with its matrices rounded, stays on one processor (see `lm.decode`), so where
+there are several texts and more processors, each takes a share of them (`lm.forked`). They know nothing of each other, and whatever becomes of a share
 that is written elsewhere, it is written.
 
 Not covered: stop words and beams.

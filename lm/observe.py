@@ -11,6 +11,7 @@ import numpy as np
 
 from lm import batches
 from lm.config import SampleConfig
+from lm.decode import is_small
 from lm.device import autocast
 from lm.evaluate import evaluate
 from lm.generate import first_words, generate
@@ -62,5 +63,6 @@ class Observer:
         """A line of samples.jsonl, but for its step."""
         prompt = self.config.sample_prompt or first_words(self.prompt_tokens, self.tokenizer)
         wanted = SampleConfig(max_new_tokens=self.config.sample_tokens, seed=self.config.seed)
-        [sample] = generate(model, self.tokenizer, prompt, wanted)
+        is_exact = not is_small(model)  # a large one is not rounded for one text, after which its weights change
+        [sample] = generate(model, self.tokenizer, prompt, wanted, is_exact=is_exact)
         return dict(prompt=prompt, text=sample.completion)

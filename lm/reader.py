@@ -24,7 +24,7 @@ from lm.graph import TokenStep, can_record
 from lm.half import halved
 from lm.model import GPT, KVCache
 
-# From so many readings of a window on the rounded matrices are kept for the next: to make room for them takes 3 to 90 ms, to
+# From so many readings of a window on a small model's rounded matrices are kept for the next: to make room for them takes 3 to 90 ms, to
 # do without one to five at each reading (three sizes on two cores).
 READ_OFTEN = 12
 
@@ -61,7 +61,7 @@ class Reader:
         self.cache = KVCache(model.config, batch_size, model.device) if use_cache else None
         self.window, self.start = window, 0  # the text's token that the cache begins with
         self.is_small = is_small(model)
-        self.is_on_one_thread = self.is_small and can_decode(model)
+        self.is_on_one_thread = bool(self.half) or (self.is_small and can_decode(model))
         self._readings = 0
         self._follow: Callable[[Tensor], Tensor] | None = None
 
@@ -85,7 +85,7 @@ class Reader:
     def _read_anew(self, ids: Tensor) -> Tensor:
         """A prompt, a window that has moved on, or a text that others have gone on with; equal texts are read once."""
         self._readings += 1
-        if self.half and self._readings >= READ_OFTEN:
+        if self.half and self.is_small and self._readings >= READ_OFTEN:
             self.half.keep()
         if self.cache:
             self.cache.length = 0

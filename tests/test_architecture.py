@@ -57,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "lm/attend.py": {"lm.model", "torch"},
     "lm/decode.py": {"lm.attend", "lm.device", "lm.fast_block", "lm.model", "torch"},
-    "lm/half.py": {"lm.decode", "lm.device", "lm.fast_block", "lm.heap", "lm.model", "torch"},
+    "lm/half.py": {"lm.decode", "lm.device", "lm.fast_block", "lm.heap", "lm.model", "lm.processors", "torch"},
     "lm/graph.py": {"lm.fast_block", "lm.model", "torch"},
     "lm/forked.py": {"lm.processors"},
     "lm/reader.py": {"lm.config", "lm.decode", "lm.graph", "lm.half", "lm.model", "torch"},
@@ -81,7 +81,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/compiled.py": {"lm.device", "lm.model", "torch"},
     "lm/recompute.py": {"lm.model", "torch"},
     "lm/observe.py": {
-        "lm.config", "lm.batches", "lm.device", "lm.evaluate", "lm.generate", "lm.health", "lm.model", "lm.prepare",
+        "lm.config", "lm.batches", "lm.decode", "lm.device", "lm.evaluate", "lm.generate", "lm.health", "lm.model", "lm.prepare",
         "lm.tokenizer", "numpy",
     },
     "lm/shard.py": {"lm.errors", "lm.model", "torch"},

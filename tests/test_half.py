@@ -11,7 +11,7 @@ import pytest
 import torch
 from models import lively
 
-from lm import half
+from lm import decode, half
 from lm.config import ModelConfig, SampleConfig
 from lm.decode import Decoder
 from lm.generate import generate
@@ -82,6 +82,40 @@ def test_a_text_that_is_read_once_keeps_no_second_copy_of_the_weights_and_one_th
     assert all(shared())
     generate(model, tokenizer, "abc", SampleConfig(max_new_tokens=CONFIG.block_size + READ_OFTEN, past_context="slide"))
     assert not any(shared())
+
+
+@needs_half
+def test_a_larger_model_is_rounded_where_there_are_no_more_than_two_processors(monkeypatch):
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
+    parameters = made().parameter_count()
+    cases = (1, parameters, True), (2, parameters, True), (2, parameters - 1, False), (3, parameters, False)
+    for count, most, is_rounded in cases:
+        monkeypatch.setattr(half, "processors", lambda count=count: count)
+        monkeypatch.setattr(half, "MOST_PARAMETERS", most)
+        assert (halved(made()) is not None) is is_rounded
+
+
+@needs_half
+@both
+@pytest.mark.parametrize("num_samples", [1, 4])
+def test_a_larger_model_writes_the_same_with_and_without_cache(changes, num_samples, monkeypatch):
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
+    monkeypatch.setattr(half, "processors", lambda: 2)
+    tokenizer = CharTokenizer("abcdef")
+    model = made(vocab_size=tokenizer.vocab_size, **changes)
+    config = SampleConfig(max_new_tokens=3 * CONFIG.block_size, temperature=1.0, top_k=0, num_samples=num_samples)
+    assert halved(model) is not None
+    assert generate(model, tokenizer, "a", config) == generate(model, tokenizer, "a", config, use_cache=False)
+
+
+@needs_half
+def test_a_larger_model_keeps_no_second_copy_however_often_it_is_read(monkeypatch):
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
+    monkeypatch.setattr(half, "processors", lambda: 2)
+    tokenizer = CharTokenizer("abcdef")
+    model = made(vocab_size=tokenizer.vocab_size)
+    generate(model, tokenizer, "a", SampleConfig(max_new_tokens=CONFIG.block_size + READ_OFTEN, past_context="slide"))
+    assert halved(model).model.blocks[0].mlp.up.weight.data_ptr() == model.blocks[0].mlp.up.weight.data_ptr()
 
 
 @needs_half
