@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 from models import lively
+from runs import request, write_text
 
-from lm import decode, half
+from lm import decode, half, run_dir, trainer
 from lm.config import ModelConfig, SampleConfig
 from lm.decode import Decoder
 from lm.generate import generate
@@ -116,6 +117,19 @@ def test_a_larger_model_keeps_no_second_copy_however_often_it_is_read(monkeypatc
     model = made(vocab_size=tokenizer.vocab_size)
     generate(model, tokenizer, "a", SampleConfig(max_new_tokens=CONFIG.block_size + READ_OFTEN, past_context="slide"))
     assert halved(model).model.blocks[0].mlp.up.weight.data_ptr() == model.blocks[0].mlp.up.weight.data_ptr()
+
+
+@needs_half
+@pytest.mark.parametrize(("most_small", "is_rounded"), [(0, False), (10**9, True)], ids=["large", "small"])
+def test_the_samples_of_a_training_are_rounded_of_a_small_model_alone(most_small, is_rounded, tmp_path, monkeypatch):
+    """The weights change after each of them, so a large model would be packed for one text."""
+    made_of = []
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", most_small)
+    monkeypatch.setattr(half, "processors", lambda: 2)
+    monkeypatch.setattr(half, "fits", lambda model: made_of.append(model) or True)
+    run = run_dir.create(tmp_path / "runs", "fox")
+    trainer.train(run, request(write_text(tmp_path / "fox.txt")))
+    assert run.samples.read_text(encoding="utf-8") and bool(made_of) is is_rounded
 
 
 @needs_half
