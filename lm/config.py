@@ -9,6 +9,7 @@ This module imports nothing heavy: `lm --help` must answer at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lm.settings import setting
@@ -16,9 +17,11 @@ from lm.settings import setting
 ARCHITECTURES = ("gpt2", "modern", "bigram")
 PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base")
 TOKENIZERS = ("char", "bpe", "auto", *PUBLISHED_ENCODINGS)
-# What `tokenizer="auto"` looks at: the characters of a text that feeds byte pairs, and the distinct ones of a writing whose
-# characters say a syllable or a word already. `benchmarks/LOG.md` has the measurements.
-LONG_TEXT_CHARACTERS, LARGE_ALPHABET = 500_000, 1000
+# What `tokenizer="auto"` looks at: the distinct characters of a writing that say a syllable or a word each, the characters of a
+# text that feeds byte pairs however often it is read, those of one that does if it is read seldom, and how often that is. 512
+# byte pairs stand for so many characters each. `benchmarks/LOG.md` has the measurements.
+LARGE_ALPHABET, LONG_TEXT_CHARACTERS, SHORT_TEXT_CHARACTERS, SELDOM = 1000, 500_000, 100_000, 6
+CHARACTERS_PER_PAIR = 2.0
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 PAST_CONTEXT = ("shift", "slide")
 # What a run may be given anew when it goes on. Another number here would not be the same training.
@@ -31,8 +34,9 @@ class DataConfig:
 
     tokenizer: str = setting(
         "char",
-        "char: one token a character. bpe: byte pairs learnt from this text. auto: bpe for a text of half a million "
-        "characters or more, of fewer than a thousand different ones; else char. The others are OpenAI's vocabularies.",
+        "char: one token a character. bpe: byte pairs learnt from this text. auto: bpe for a text of fewer than a thousand "
+        "different characters that is long, or that the training reads a few times only; else char. The others are OpenAI's "
+        "vocabularies.",
         label="Tokenizer", group="Text", symbol="tokenizer", choices=TOKENIZERS,
     )  # fmt: skip
     vocab_size: int = setting(
@@ -58,11 +62,15 @@ class DataConfig:
         label="Column or field", group="Text",
     )  # fmt: skip
 
-    def tokenizer_of(self, characters: int, distinct_characters: int) -> str:
-        """The tokenizer of a text of so many characters: the one that is asked for, or what `auto` comes to."""
+    def tokenizer_of(self, characters: int, distinct_characters: int, tokens_read: float = math.inf) -> str:
+        """The tokenizer of a text of so many characters: the one that is asked for, or what `auto` comes to for a training
+        that reads so many tokens."""
         if self.tokenizer != "auto":
             return self.tokenizer
-        return "bpe" if characters >= LONG_TEXT_CHARACTERS and distinct_characters < LARGE_ALPHABET else "char"
+        if distinct_characters >= LARGE_ALPHABET or characters < SHORT_TEXT_CHARACTERS:
+            return "char"
+        pairs = (1 - self.val_fraction) * characters / CHARACTERS_PER_PAIR
+        return "bpe" if characters >= LONG_TEXT_CHARACTERS or tokens_read <= SELDOM * pairs else "char"
 
 
 @dataclass(frozen=True)

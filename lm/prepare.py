@@ -24,6 +24,7 @@ from lm.device import HALVES, choose_device, choose_precision, free_bytes
 from lm.errors import RunError
 from lm.evaluate import pair_entropy
 from lm.model import GPT
+from lm.rehearsal import tokens_read
 from lm.run_dir import RunDir
 from lm.settings import check, from_dict, to_dict
 from lm.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
@@ -169,7 +170,7 @@ def extend(run: RunDir, changes: dict[str, Any]) -> Setup:
 def _tokenizer(request: Request, corpus: Corpus, say: Callable[[str], None]) -> Tokenizer:
     """Made for the text, or that of the weights to begin from."""
     if request.init_from is None:
-        return make_tokenizer(request.data, corpus)
+        return make_tokenizer(request.data, corpus, tokens_read(corpus, request.data, request.model, request.train))
     tokenizer = load_tokenizer(request.init_from)
     if unknown := tokenizer.unknown("".join(corpus.alphabet)):
         say(f"the vocabulary lacks characters of this text ({len(unknown)}): {' '.join(unknown[:20])}")

@@ -63,8 +63,8 @@ _ALL = (
     Recipe(
         name="quickstart",
         title="Quick start: the best model in a few minutes",
-        about="A small modern GPT over characters, or over byte pairs of a long text, tuned for two processor cores and a few "
-        "minutes.",
+        about="A small modern GPT over characters, or over byte pairs where the text is long or seldom read, tuned for two "
+        "processor cores and a few minutes.",
         source="this project",
         text="tales",
         data=DataConfig(tokenizer="auto", vocab_size=512),

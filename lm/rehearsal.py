@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.config import CHARACTERS_PER_PAIR, DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_chunks, split_point
 from lm.costs import count_parameters, memory_estimate
 from lm.device import autocast, choose_device, choose_precision, describe, free_bytes
@@ -32,11 +32,12 @@ SOON_SECONDS = 1.5  # a step that is quicker is timed whole
 # Two steps are timed, and as many more as fit this time: beside a page that is opening, two of the quick start's took twice
 # what a training's take.
 TIMED_STEPS, TIMED_SECONDS = 2, 0.4
+SHORT_SECONDS = 0.2  # where half or twice as much would say the same
 
 
 def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainConfig) -> Rehearsal:
     """Cut the text, build the model, time its steps. Takes seconds; draws nothing from PyTorch's global state."""
-    train_tokens, val_tokens, vocab_size = count_tokens(corpus, data)
+    train_tokens, val_tokens, vocab_size = count_tokens(corpus, data, tokens_read(corpus, data, model, train))
     model = replace(model, vocab_size=vocab_size)
     device = choose_device(train.device)
     free = free_bytes(device)
@@ -57,7 +58,7 @@ def rehearse(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainC
     )
 
 
-def clock(wanted_device: str = "auto") -> Callable[[ModelConfig, TrainConfig], float]:
+def clock(wanted_device: str = "auto", patience: float = TIMED_SECONDS) -> Callable[[ModelConfig, TrainConfig], float]:
     """A function that times one optimizer step of a model on this machine, in seconds; 0.0 where it does not fit."""
     device = choose_device(wanted_device)
 
@@ -65,14 +66,31 @@ def clock(wanted_device: str = "auto") -> Callable[[ModelConfig, TrainConfig], f
         if memory_estimate(model, train) > free_bytes(device):
             return 0.0
         precision = choose_precision(train.precision, device, train.batch_size * model.block_size, model.n_embd)
-        return step_seconds(model, train, device, precision, train.batch_size)
+        return step_seconds(model, train, device, precision, train.batch_size, patience)
 
     return timed
 
 
-def count_tokens(corpus: Corpus, data: DataConfig) -> tuple[int, int, int]:
+def tokens_read(corpus: Corpus, data: DataConfig, model: ModelConfig, train: TrainConfig) -> float:
+    """About how many tokens a training reads, which `tokenizer="auto"` may turn on; infinite where it does not.
+
+    A few steps are timed where that is for the clock to say.
+    """
+    found = corpus.statistics.characters, corpus.statistics.distinct_characters
+    if data.tokenizer_of(*found) == data.tokenizer_of(*found, tokens_read=0):
+        return math.inf
+    step_tokens = train.batch_size * model.block_size
+    by_epochs = train.epochs * corpus.statistics.characters * (1 - data.val_fraction) / CHARACTERS_PER_PAIR
+    read = min([limit for limit in (train.steps * step_tokens, by_epochs) if limit], default=math.inf)
+    if train.minutes and data.tokenizer_of(*found, read) == data.tokenizer_of(*found):
+        seconds = clock(train.device, SHORT_SECONDS)(replace(model, vocab_size=data.vocab_size), train)
+        read = min(read, 60 * train.minutes / seconds * step_tokens if seconds else math.inf)
+    return read
+
+
+def count_tokens(corpus: Corpus, data: DataConfig, tokens_read: float = math.inf) -> tuple[int, int, int]:
     """(training tokens, held-out tokens, size of the vocabulary); of a long text extrapolated from its beginning."""
-    tokenizer = make_tokenizer(data, corpus)
+    tokenizer = make_tokenizer(data, corpus, tokens_read)
     characters = corpus.statistics.characters
     counted = tokens = 0
     for chunk in read_chunks(corpus.path, PIECE_CHARACTERS):
@@ -85,9 +103,10 @@ def count_tokens(corpus: Corpus, data: DataConfig) -> tuple[int, int, int]:
 
 
 def step_seconds(
-    model_config: ModelConfig, train: TrainConfig, device: torch.device, precision: str, rows: int
-) -> float:
-    """Seconds of one optimizer step over a whole batch, in parts of `rows` sequences.
+    model_config: ModelConfig, train: TrainConfig, device: torch.device, precision: str, rows: int,
+    patience: float = TIMED_SECONDS,
+) -> float:  # fmt: skip
+    """Seconds of one optimizer step over a whole batch, in parts of `rows` sequences; the more `patience`, the surer.
 
     From then on the process keeps the memory that it frees (`lm.heap`), as one that trains.
     """
@@ -113,7 +132,7 @@ def step_seconds(
     one = learn(1)
     tried = max(1, min(rows, int(SOON_SECONDS / max(one, 1e-6))))
     learning, applying, begun = [], [], time.perf_counter()
-    while len(learning) < TIMED_STEPS or time.perf_counter() - begun < TIMED_SECONDS:
+    while len(learning) < TIMED_STEPS or time.perf_counter() - begun < patience:
         learning.append(learn(tried))
         applying.append(_apply(model, optimizers, train, device))
     return min(learning) / tried * train.batch_size + min(applying)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -187,9 +188,12 @@ def id_dtype(vocab_size: int) -> np.dtype:
 # ---------------------------------------------------------------------------------------------- making and loading
 
 
-def make_tokenizer(config: DataConfig, corpus: Corpus) -> Tokenizer:
-    """The tokenizer that `config` asks for, fitted to `corpus`; `TokenizerError` when it cannot be had."""
-    name = config.tokenizer_of(corpus.statistics.characters, corpus.statistics.distinct_characters)
+def make_tokenizer(config: DataConfig, corpus: Corpus, tokens_read: float = math.inf) -> Tokenizer:
+    """The tokenizer that `config` asks for, fitted to `corpus`, of which a training reads so many tokens.
+
+    `TokenizerError` when it cannot be had.
+    """
+    name = config.tokenizer_of(corpus.statistics.characters, corpus.statistics.distinct_characters, tokens_read)
     if name == "char":
         return CharTokenizer(corpus.alphabet)
     if name == "bpe":

@@ -74,7 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "lm/recipes.py": {"lm.errors", "lm.config", "lm.settings"},
     "lm/prepare.py": {
         "lm.errors", "lm.classes", "lm.config", "lm.settings", "lm.run_dir", "lm.corpus", "lm.tokenizer", "lm.batches", "lm.checkpoint", "lm.device",
-        "lm.costs", "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "torch",
+        "lm.costs", "lm.evaluate", "lm.initial", "lm.memory", "lm.model", "lm.rehearsal", "torch",
     },
     "lm/initial.py": {"lm.errors", "lm.config", "lm.settings", "lm.run_dir", "lm.checkpoint", "lm.model", "lm.tokenizer"},
     "lm/ending.py": {"lm.errors", "lm.files", "lm.memory", "lm.prepare", "lm.run_dir"},

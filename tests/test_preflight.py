@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from runs import write_text
 
-from lm import commands_plan, preflight, recipes, rehearsal, run_dir, settings_file
+from lm import commands_plan, preflight, prepare, recipes, rehearsal, run_dir, settings_file
 from lm.__main__ import build_parser, main
 from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import read_corpus
 from lm.errors import ConfigError
 from lm.preflight import Rehearsal, advice, forecast
+from lm.tokenizer import load_tokenizer
 
 MODEL = ModelConfig(block_size=100, n_layer=1, n_head=1, n_embd=16)
 MEASURED = Rehearsal(1_000_000, 10**8, 10**10, 90_000, 10_000, 60, 0.1)
@@ -97,6 +98,34 @@ def test_the_tokens_that_are_counted_are_those_that_training_gets(tmp_path: Path
         400,
         len(corpus.alphabet) + 1,
     )  # and one for what it lacks
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (dict(steps=70), "bpe"),
+        (dict(steps=700), "char"),
+        (dict(epochs=6.0, steps=0), "bpe"),
+        (dict(epochs=6.1, steps=0), "char"),
+        (dict(minutes=0.001, steps=0), "bpe"),
+        (dict(minutes=600.0, steps=0), "char"),
+        (dict(minutes=600.0, steps=70), "bpe"),
+        (dict(minutes=0.001, steps=700), "bpe"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else value,
+)
+def test_what_auto_comes_to_is_planned_as_it_is_trained(tmp_path: Path, length: dict, expected: str) -> None:
+    """A hundred thousand characters are 45,000 pairs; 700 steps of 512 tokens read them eight times, 70 not once."""
+    text = write_text(tmp_path / "fox.txt", 100_000)
+    corpus = read_corpus([text], tmp_path / "clean.txt")
+    data, model = DataConfig(tokenizer="auto", vocab_size=512), replace(MODEL, block_size=32)
+    train = TrainConfig(**dict(batch_size=16) | length)
+    planned = rehearsal.rehearse(corpus, data, model, train)
+    run = run_dir.create(tmp_path / "runs", "fox")
+    prepared = prepare.prepare(run, prepare.Request((text,), "mine", data, model, train))
+    assert load_tokenizer(run.tokenizer).name == expected
+    assert planned.vocab_size == prepared.model.vocab_size
+    assert planned.train_tokens == pytest.approx(prepared.train_tokens, rel=0.01)
 
 
 def test_a_long_text_is_counted_by_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

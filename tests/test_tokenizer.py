@@ -177,6 +177,19 @@ def test_auto_cuts_a_long_text_of_few_characters_into_byte_pairs(characters, dis
         assert DataConfig(tokenizer=asked).tokenizer_of(characters, distinct) == asked
 
 
+@pytest.mark.parametrize(
+    ("characters", "distinct", "readings", "expected"),
+    [
+        (200_000, 65, 6.0, "bpe"), (200_000, 65, 6.1, "char"), (200_000, 1000, 1.0, "char"), (99_999, 65, 1.0, "char"),
+        (100_000, 65, 1.0, "bpe"), (500_000, 65, 600.0, "bpe"),
+    ],
+)  # fmt: skip
+def test_auto_cuts_a_shorter_text_into_pairs_if_it_is_read_a_few_times(characters, distinct, readings, expected):
+    """Of which 512 stand for two characters each, and nine tenths of the text are trained on."""
+    auto = DataConfig(tokenizer="auto", val_fraction=0.1)
+    assert auto.tokenizer_of(characters, distinct, readings * 0.9 * characters / 2) == expected
+
+
 def test_auto_is_what_the_text_comes_to(tmp_path):
     auto = DataConfig(tokenizer="auto", vocab_size=300)
     alphabet = "".join(chr(0x4E00 + i) for i in range(1200))
