@@ -14,8 +14,8 @@ batches of other sizes round the logits differently, in the last bits, which can
 Sampling itself runs on the CPU in float64, and nothing is drawn from PyTorch's global state.
 
 What one thread writes, of a small model or with its matrices rounded, stays on one processor (see `lm.decode`), so where
-there are several texts and more processors, each takes a share of them (`lm.forked`). They know nothing of each other, and whatever becomes of a share
-that is written elsewhere, it is written.
+there are several texts and more processors, each takes a share of them (`lm.forked`). They know nothing of each other, and
+whatever becomes of a share that is written elsewhere, it is written.
 
 Not covered: stop words and beams.
 """

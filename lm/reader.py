@@ -1,13 +1,13 @@
 """What a model says next of a text that grows by a token each time, by the shortest way that the text allows.
 
-A model sees `block_size` tokens. Which of a longer text is read says `Window`: nanoGPT, and `slide` here, read the last
-`block_size` anew for every token, for all that was known of them knows the token that has left. With `shift` the older
-half is let go whenever the context is full and the newer half is read once; from there the next tokens cost one step
-each, as at the start of a text. (llama.cpp calls it context shift, and keeps the states of the newer half, which still
-know the older. Here they are read anew: what is written depends on the tokens of the window and on nothing else.)
+A model sees `block_size` tokens. Which those are of a longer text says `Window`. nanoGPT, and `slide` here, read the last
+`block_size` anew for every token, because what was computed for them still knows the token that has left. With `shift`
+the older half is let go each time the context is full, and the newer half is read once; from there on a token costs one
+step, as at the start of a text. (llama.cpp calls this a context shift, and keeps the states of the newer half, which
+know the older. Here they are computed anew: what is written depends on the tokens of the window and on nothing else.)
 
-So each token is chosen from half a context at least, three quarters on average. That is more than the held-out loss is
-measured with, a half on average; how much less it is than the whole is in `benchmarks/README.md`.
+So each token is chosen from half a context at least, three quarters on average, where the held-out loss is measured with
+half on average. What is lost against the whole is two thousandths of a nat at the most (`benchmarks/README.md`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from lm.graph import TokenStep, can_record
 from lm.half import halved
 from lm.model import GPT, KVCache
 
-# From so many readings of a window on a small model's rounded matrices are kept for the next: to make room for them takes 3 to 90 ms, to
-# do without one to five at each reading (three sizes on two cores).
+# From so many readings of a window on a small model's rounded matrices are kept for the next: to make room for them takes 3
+# to 90 ms, to do without one to five at each reading (three sizes on two cores).
 READ_OFTEN = 12
 
 

@@ -62,12 +62,19 @@ def test_a_size_that_does_not_fit_the_memory_is_not_taken() -> None:
     assert weights(60, speed=LARGE_GPU, memory=1e6) < 1e6
 
 
-def test_a_long_text_is_cut_into_byte_pairs_as_the_quick_start_cuts_it() -> None:
-    for text in (SHAKESPEARE, Text(100_000_000, 120), Text(100_000_000, 3000), Text(400_000, 60)):
-        data, _, _ = dial.best_in(1, text, machine(TWO_CORES))
-        cut_by = recipes.find("quickstart").data.tokenizer_of(text.characters, text.distinct_characters)
-        assert data.tokenizer == cut_by, text
+def test_a_text_is_cut_into_byte_pairs_as_the_quick_start_cuts_it() -> None:
+    for text in (SHAKESPEARE, Text(100_000_000, 120), Text(100_000_000, 3000), Text(400_000, 60), Text(99_000, 60)):
+        for minutes in (0.2, 5):
+            data, model, train = dial.best_in(minutes, text, machine(TWO_CORES))
+            read = 60 * minutes / machine(TWO_CORES)(model, train) * train.batch_size * model.block_size
+            cut_by = recipes.find("quickstart").data.tokenizer_of(text.characters, text.distinct_characters, read)
+            assert data.tokenizer == cut_by, (text, minutes)
     assert dial.best_in(1, Text(100_000_000, 120), machine(TWO_CORES))[0].vocab_size == 4096
+
+
+def test_a_shorter_text_is_cut_into_byte_pairs_for_a_short_time_only() -> None:
+    kinds = [dial.best_in(minutes, Text(400_000, 60), machine(TWO_CORES))[0].tokenizer for minutes in (0.2, 5)]
+    assert kinds == ["bpe", "char"]
 
 
 def test_a_text_whose_byte_pairs_would_be_read_too_often_is_read_by_characters() -> None:
