@@ -17,10 +17,10 @@ from lm.settings import setting
 ARCHITECTURES = ("gpt2", "modern", "bigram")
 PUBLISHED_ENCODINGS = ("gpt2", "r50k_base", "p50k_base", "cl100k_base", "o200k_base")
 TOKENIZERS = ("char", "bpe", "auto", *PUBLISHED_ENCODINGS)
-# What `tokenizer="auto"` looks at: the distinct characters of a writing that say a syllable or a word each, the characters of a
-# text that feeds byte pairs however often it is read, those of one that does if it is read seldom, and how often that is. 512
-# byte pairs stand for so many characters each. `benchmarks/LOG.md` has the measurements.
-LARGE_ALPHABET, LONG_TEXT_CHARACTERS, SHORT_TEXT_CHARACTERS, SELDOM = 1000, 500_000, 100_000, 6
+# What `tokenizer="auto"` looks at: how many distinct characters a writing has whose characters say a syllable or a word each; how
+# long a text is that feeds byte pairs however often it is read, how long one that does if it is read seldom, and how often
+# that is. 512 byte pairs stand for so many characters each. `benchmarks/LOG.md` has the measurements.
+LARGE_ALPHABET, LONG_TEXT_CHARACTERS, SHORT_TEXT_CHARACTERS, SELDOM = 1000, 500_000, 250_000, 15
 CHARACTERS_PER_PAIR = 2.0
 LENGTH_SETTINGS = ("steps", "minutes", "epochs")
 PAST_CONTEXT = ("shift", "slide")

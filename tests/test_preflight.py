@@ -104,19 +104,19 @@ def test_the_tokens_that_are_counted_are_those_that_training_gets(tmp_path: Path
     ("length", "expected"),
     [
         (dict(steps=70), "bpe"),
-        (dict(steps=700), "char"),
-        (dict(epochs=6.0, steps=0), "bpe"),
-        (dict(epochs=6.1, steps=0), "char"),
+        (dict(steps=4000), "char"),
+        (dict(epochs=15.0, steps=0), "bpe"),
+        (dict(epochs=15.1, steps=0), "char"),
         (dict(minutes=0.001, steps=0), "bpe"),
         (dict(minutes=600.0, steps=0), "char"),
         (dict(minutes=600.0, steps=70), "bpe"),
-        (dict(minutes=0.001, steps=700), "bpe"),
+        (dict(minutes=0.001, steps=4000), "bpe"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else value,
 )
 def test_what_auto_comes_to_is_planned_as_it_is_trained(tmp_path: Path, length: dict, expected: str) -> None:
-    """A hundred thousand characters are 45,000 pairs; 700 steps of 512 tokens read them eight times, 70 not once."""
-    text = write_text(tmp_path / "fox.txt", 100_000)
+    """250,000 characters are 112,500 pairs; 4,000 steps of 512 tokens read them eighteen times, 70 not once."""
+    text = write_text(tmp_path / "fox.txt", 250_000)
     corpus = read_corpus([text], tmp_path / "clean.txt")
     data, model = DataConfig(tokenizer="auto", vocab_size=512), replace(MODEL, block_size=32)
     train = TrainConfig(**dict(batch_size=16) | length)

@@ -180,8 +180,8 @@ def test_auto_cuts_a_long_text_of_few_characters_into_byte_pairs(characters, dis
 @pytest.mark.parametrize(
     ("characters", "distinct", "readings", "expected"),
     [
-        (200_000, 65, 6.0, "bpe"), (200_000, 65, 6.1, "char"), (200_000, 1000, 1.0, "char"), (99_999, 65, 1.0, "char"),
-        (100_000, 65, 1.0, "bpe"), (500_000, 65, 600.0, "bpe"),
+        (300_000, 65, 15.0, "bpe"), (300_000, 65, 15.1, "char"), (300_000, 1000, 1.0, "char"), (249_999, 65, 1.0, "char"),
+        (250_000, 65, 1.0, "bpe"), (500_000, 65, 600.0, "bpe"),
     ],
 )  # fmt: skip
 def test_auto_cuts_a_shorter_text_into_pairs_if_it_is_read_a_few_times(characters, distinct, readings, expected):
