@@ -42,7 +42,6 @@ OFTEN = 1.5
 DROPOUT = 0.2  # nanoGPT's
 
 Settings = tuple[DataConfig, ModelConfig, TrainConfig]
-Found = tuple[Settings, float, float]
 Clock = Callable[[ModelConfig, TrainConfig], float]
 
 
@@ -55,6 +54,16 @@ class Text:
     val_fraction: float = 0.1
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Settings, the tokens that a training of them reads, and how often that is: 1 is as often as makes it recite without
+    dropout."""
+
+    settings: Settings
+    tokens_read: float
+    often: float
+
+
 def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
     """The settings of the best model in `minutes`; `step_seconds` times one step of a model on this machine.
 
@@ -64,26 +73,24 @@ def best_in(minutes: float, text: Text, step_seconds: Clock) -> Settings:
         raise ConfigError(
             f"best_in={minutes:g} minutes cannot be aimed at; use {LEAST_MINUTES:g} to {MOST_MINUTES:,.0f}, for example 5"
         )
-    found = _of_pairs(minutes, text, step_seconds) or _largest(minutes, text, "char", step_seconds)
-    (data, model, train), _, share = found
-    dropout = DROPOUT if share > OFTEN else model.dropout
+    chosen = _of_pairs(minutes, text, step_seconds) or _largest(minutes, text, "char", step_seconds)
+    data, model, train = chosen.settings
+    dropout = DROPOUT if chosen.often > OFTEN else model.dropout
     return data, replace(model, vocab_size=0, dropout=dropout), train
 
 
-def _of_pairs(minutes: float, text: Text, step_seconds: Clock) -> Found | None:
+def _of_pairs(minutes: float, text: Text, step_seconds: Clock) -> Choice | None:
     """The largest model of byte pairs, if the quick start would take them for as many tokens and the text is long enough."""
     tokenizer_of = partial(recipes.find("quickstart").data.tokenizer_of, text.characters, text.distinct_characters)
     if tokenizer_of(tokens_read=0) != "bpe":
         return None
     found = _largest(minutes, text, "bpe", step_seconds)
-    _, read, share = found
-    return found if tokenizer_of(tokens_read=read) == "bpe" and share <= OFTEN else None
+    return found if tokenizer_of(tokens_read=found.tokens_read) == "bpe" and found.often <= OFTEN else None
 
 
-def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) -> Found:
-    """The settings of the largest size that learns enough in the time, the tokens that it then reads, and how often that is:
-    1 is as often as makes it recite without dropout."""
-    best: Found | None = None
+def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) -> Choice:
+    """The largest size that learns enough in the time."""
+    best: Choice | None = None
     for size in SIZES:
         data, model, train = _settings(size, minutes, text, tokenizer)
         seconds = step_seconds(model, train)
@@ -92,7 +99,7 @@ def _largest(minutes: float, text: Text, tokenizer: str, step_seconds: Clock) ->
         if best and not (tokens >= TEXT_PER_WEIGHT * weights and read >= TOKENS_PER_WEIGHT * weights):
             break
         soon = recites_after(tokens / weights, replace(model, dropout=0.0), train)
-        best = (data, model, train), read, read / max(1, tokens) / soon
+        best = Choice((data, model, train), read, read / max(1, tokens) / soon)
     assert best
     return best
 
