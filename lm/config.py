@@ -69,8 +69,12 @@ class DataConfig:
             return self.tokenizer
         if distinct_characters >= LARGE_ALPHABET or characters < SHORT_TEXT_CHARACTERS:
             return "char"
-        pairs = (1 - self.val_fraction) * characters / CHARACTERS_PER_PAIR
-        return "bpe" if characters >= LONG_TEXT_CHARACTERS or tokens_read <= SELDOM * pairs else "char"
+        is_seldom_read = tokens_read <= SELDOM * self.training_pairs(characters)
+        return "bpe" if characters >= LONG_TEXT_CHARACTERS or is_seldom_read else "char"
+
+    def training_pairs(self, characters: int) -> float:
+        """About how many byte pairs the part of such a text is that is trained on, if 512 are learnt."""
+        return (1 - self.val_fraction) * characters / CHARACTERS_PER_PAIR
 
 
 @dataclass(frozen=True)

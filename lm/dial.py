@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lm import recipes
-from lm.config import DataConfig, ModelConfig, TrainConfig
+from lm.config import CHARACTERS_PER_PAIR, DataConfig, ModelConfig, TrainConfig
 from lm.errors import ConfigError
 from lm.preflight import recites_after
 
@@ -35,7 +35,7 @@ LONG_CONTEXT_WIDTH, LONG_CONTEXT, WIDE = 192, 256, 256
 LEAST_CONTEXT, LEAST_WINDOWS = 16, 8
 # Byte pairs by the characters of a text from which on so many are learnt: the quick start's, and more. assumed
 VOCABULARIES = ((0, 512), (2_000_000, 1024), (20_000_000, 4096))
-CHARACTERS_PER_PAIR = {512: 2.0, 1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
+PAIR_CHARACTERS = {512: CHARACTERS_PER_PAIR, 1024: 2.6, 4096: 3.6}  # measured on Tiny Shakespeare
 # Times the readings after which such a model without dropout recites (lm.preflight): beyond it a text is too short for
 # byte pairs, and more is dropped.
 OFTEN = 1.5
@@ -134,7 +134,7 @@ def _context(wanted: int, text: Text) -> int:
 
 def _tokens(data: DataConfig, text: Text) -> float:
     """Tokens to train on."""
-    each = CHARACTERS_PER_PAIR[data.vocab_size] if data.tokenizer == "bpe" else 1.0
+    each = PAIR_CHARACTERS[data.vocab_size] if data.tokenizer == "bpe" else 1.0
     return text.characters * (1 - text.val_fraction) / each
 
 

@@ -7,7 +7,7 @@ step, as at the start of a text. (llama.cpp calls this a context shift, and keep
 know the older. Here they are computed anew: what is written depends on the tokens of the window and on nothing else.)
 
 So each token is chosen from half a context at least, three quarters on average, where the held-out loss is measured with
-half on average. What is lost against the whole is two thousandths of a nat at the most (`benchmarks/README.md`).
+half on average. What is lost against the whole is less than three thousandths of a nat (`benchmarks/README.md`).
 """
 
 from __future__ import annotations
@@ -104,7 +104,10 @@ class Reader:
         return self.model(ids.to(self.model.device), cache, last_only=True)[:, -1]
 
     def share(self, rows: slice) -> Reader:
-        """A reader of some of the texts, to go on by itself from where this one is. They share the memory of the cache."""
+        """A reader of some of the texts, to go on by itself from where this one is. They share the memory of the cache.
+
+        It is prepared here, before a process may be forked for it, so that matrices are packed once.
+        """
         share = copy(self)
         if self.cache:
             share.cache = self.cache.part(rows)

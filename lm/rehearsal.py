@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from lm.config import CHARACTERS_PER_PAIR, DataConfig, ModelConfig, TrainConfig
+from lm.config import DataConfig, ModelConfig, TrainConfig
 from lm.corpus import Corpus, read_chunks, split_point
 from lm.costs import count_parameters, memory_estimate
 from lm.device import autocast, choose_device, choose_precision, describe, free_bytes
@@ -80,7 +80,7 @@ def tokens_read(corpus: Corpus, data: DataConfig, model: ModelConfig, train: Tra
     if data.tokenizer_of(*found) == data.tokenizer_of(*found, tokens_read=0):
         return math.inf
     step_tokens = train.batch_size * model.block_size
-    by_epochs = train.epochs * corpus.statistics.characters * (1 - data.val_fraction) / CHARACTERS_PER_PAIR
+    by_epochs = train.epochs * data.training_pairs(corpus.statistics.characters)
     read = min([limit for limit in (train.steps * step_tokens, by_epochs) if limit], default=math.inf)
     if train.minutes and data.tokenizer_of(*found, read) == data.tokenizer_of(*found):
         seconds = clock(train.device, SHORT_SECONDS)(replace(model, vocab_size=data.vocab_size), train)

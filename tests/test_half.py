@@ -32,6 +32,13 @@ def made(**changes) -> GPT:
     return lively(replace(CONFIG, **changes))
 
 
+@pytest.fixture
+def larger(monkeypatch) -> None:
+    """No model is small, and there are two processors."""
+    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
+    monkeypatch.setattr(half, "processors", lambda: 2)
+
+
 @needs_half
 @both
 @torch.inference_mode()
@@ -99,9 +106,7 @@ def test_a_larger_model_is_rounded_where_there_are_no_more_than_two_processors(m
 @needs_half
 @both
 @pytest.mark.parametrize("num_samples", [1, 4])
-def test_a_larger_model_writes_the_same_with_and_without_cache(changes, num_samples, monkeypatch):
-    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
-    monkeypatch.setattr(half, "processors", lambda: 2)
+def test_a_larger_model_writes_the_same_with_and_without_cache(changes, num_samples, larger):
     tokenizer = CharTokenizer("abcdef")
     model = made(vocab_size=tokenizer.vocab_size, **changes)
     config = SampleConfig(max_new_tokens=3 * CONFIG.block_size, temperature=1.0, top_k=0, num_samples=num_samples)
@@ -110,9 +115,7 @@ def test_a_larger_model_writes_the_same_with_and_without_cache(changes, num_samp
 
 
 @needs_half
-def test_a_larger_model_keeps_no_second_copy_however_often_it_is_read(monkeypatch):
-    monkeypatch.setattr(decode, "MOST_SMALL_PARAMETERS", 0)
-    monkeypatch.setattr(half, "processors", lambda: 2)
+def test_a_larger_model_keeps_no_second_copy_however_often_it_is_read(larger):
     tokenizer = CharTokenizer("abcdef")
     model = made(vocab_size=tokenizer.vocab_size)
     generate(model, tokenizer, "a", SampleConfig(max_new_tokens=CONFIG.block_size + READ_OFTEN, past_context="slide"))

@@ -19,6 +19,19 @@ def window(past_context: str, size: int, prompt: int) -> Window:
     return Window.of(replace(CONFIG, block_size=size), SampleConfig(past_context=past_context), prompt)
 
 
+@pytest.fixture
+def readings(monkeypatch) -> list[tuple[int, int]]:
+    """The shapes (B, T) of all ids that a whole model is given."""
+    found, plain = [], GPT.forward
+
+    def forward(self, ids, *rest, **options):
+        found.append(tuple(ids.shape))
+        return plain(self, ids, *rest, **options)
+
+    monkeypatch.setattr(GPT, "forward", forward)
+    return found
+
+
 @pytest.mark.parametrize("past_context", PAST_CONTEXT)
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 1024])
 @pytest.mark.parametrize("prompt", [1, 5, 16, 17, 3000])
@@ -42,17 +55,14 @@ def test_shifting_lets_go_of_the_older_half_when_no_more_fits():
 
 
 @pytest.mark.parametrize(("past_context", "expected"), [("shift", 1 + 4), ("slide", 1 + 28)])
-def test_how_often_a_window_is_read(past_context, expected, monkeypatch):
+def test_how_often_a_window_is_read(past_context, expected, readings):
     """Forty-four tokens after a prompt of four and sixteen places: sixteen fit, the others by eights or one by one."""
-    model, lengths = lively(CONFIG), []
-    plain = GPT.forward
-    monkeypatch.setattr(GPT, "forward", lambda self, ids, *rest, **options: (
-        lengths.append(ids.size(1)), plain(self, ids, *rest, **options))[1])  # fmt: skip
-    reader = Reader(model, 1, window(past_context, 16, 4), use_cache=True, is_exact=False)
+    reader = Reader(lively(CONFIG), 1, window(past_context, 16, 4), use_cache=True, is_exact=False)
     ids = torch.randint(31, (1, 44), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         for length in range(4, 45):
             reader.read(ids[:, :length])
+    lengths = [length for _, length in readings]
     assert len(lengths) == expected and lengths[0] == 4 and set(lengths[1:]) == {9 if past_context == "shift" else 16}
 
 
@@ -72,18 +82,14 @@ def test_the_rounded_matrices_are_kept_when_windows_are_read_often(use_cache):
 
 @pytest.mark.parametrize("use_cache", [True, False])
 @pytest.mark.parametrize("is_exact", [True, False])
-def test_one_prompt_of_several_texts_is_read_once(use_cache, is_exact, monkeypatch):
-    model, rows = lively(CONFIG), []
-    plain = GPT.forward
-    monkeypatch.setattr(GPT, "forward", lambda self, ids, *rest, **options: (
-        rows.append(len(ids)), plain(self, ids, *rest, **options))[1])  # fmt: skip
-    reader = Reader(model, 3, window("shift", 16, 9), use_cache, is_exact)
+def test_one_prompt_of_several_texts_is_read_once(use_cache, is_exact, readings):
+    reader = Reader(lively(CONFIG), 3, window("shift", 16, 9), use_cache, is_exact)
     ids = torch.randint(31, (1, 9), generator=torch.Generator().manual_seed(0)).repeat(3, 1)
     with torch.inference_mode():
         first = reader.read(ids).clone()
-        assert rows == [1] and first.shape == (3, 31) and torch.equal(first, first[:1].expand(3, -1))
+        assert readings == [(1, 9)] and first.shape == (3, 31) and torch.equal(first, first[:1].expand(3, -1))
         other = torch.cat((ids, torch.tensor([[4], [5], [6]])), dim=1)
-        torch.testing.assert_close(reader.read(other), plain(reader.model, other)[:, -1], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(reader.read(other), reader.model(other)[:, -1], atol=1e-5, rtol=1e-4)
 
 
 def test_a_text_that_others_went_on_with_is_read_anew():
