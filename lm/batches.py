@@ -185,6 +185,13 @@ def _windows(tokens: np.ndarray, starts: np.ndarray, block_size: int) -> Batch:
     return windows[:, :-1].contiguous(), windows[:, 1:].contiguous()
 
 
+def in_halves(batch: Batch) -> Batch:
+    """The same tokens in windows of half the length, (B, T) → (2 B, T/2) each; as they are where T is odd."""
+    x, y = batch
+    rows = 2 * x.size(0)
+    return batch if x.size(1) % 2 else (x.view(rows, -1), y.view(rows, -1))
+
+
 # ---------------------------------------------------------------------------------------------- windows to measure on
 
 

@@ -233,6 +233,10 @@ class TrainConfig:
         0, "Tokens between the starts of two windows of an epoch; 0 means the context length.",
         label="Stride", group="Batches", low=0, high=65_536,
     )  # fmt: skip
+    short_windows: float = setting(
+        0.0, "For this share of the run each window is read as two of half its length, which a short run learns more from.",
+        label="Short windows (share)", group="Batches", low=0.0, high=1.0,
+    )  # fmt: skip
     lr: float = setting(
         1e-3, "The highest learning rate of the schedule.",
         label="Learning rate", group="Optimizer", symbol="η", low=1e-8, high=10.0, scale="log",
@@ -248,6 +252,10 @@ class TrainConfig:
     muon_momentum: float = setting(
         0.95, "What Muon's running mean of the gradient keeps at each step; less follows a short run sooner.",
         label="Muon momentum", group="Optimizer", symbol="μ", low=0.0, high=0.9999,
+    )  # fmt: skip
+    embedding_lr: float = setting(
+        0.0, "The learning rate of the token embedding where the head has weights of its own; 0: as all others.",
+        label="Embedding learning rate", group="Optimizer", low=0.0, high=10.0,
     )  # fmt: skip
     schedule: str = setting(
         "cosine", "How the rate falls after warm-up: cosine, linear, or constant.",

@@ -85,6 +85,8 @@ def last_words(
     rates = f"--lr {config.lr * lower:.1g}"
     if config.optimizer == "muon":
         rates += f" --muon-lr {config.muon_lr * lower:.1g}"
+    if config.embedding_lr:
+        rates += f" --embedding-lr {config.embedding_lr * lower:.1g}"
     said = f"the {fault.what}, at step {step}"
     if saved_step is None:
         return f"{said}, before a state to go on from was saved. Train again with {rates}"

@@ -31,6 +31,7 @@ NEWTON_SCHULZ = (
 )
 SPARE = 1.02  # times the norm that a matrix is divided by: rounding may not bring a singular value above one
 LONG = 2.0  # times the shorter side: from there on the Gram matrices are cheaper, 2.8 against 4.7 ms for 4 of 128 × 512
+EMBEDDING = "token_embedding.weight"
 EPS = 1e-7  # torch.optim.Muon's; spares a gradient of zeros the division by its norm
 
 
@@ -173,10 +174,10 @@ def make_optimizers(model: GPT, config: TrainConfig, precision: str = "float32")
     if config.optimizer == "muon" and (hidden := [name for name in matrices if _is_muons(name)]):
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         optimizers.append(_muon({name: matrices.pop(name) for name in hidden}, model, config, dtype))
-    groups = [
-        dict(params=list(matrices.values()), weight_decay=config.weight_decay),
-        dict(params=list(others.values()), weight_decay=0.0),
-    ]
+    groups = [dict(params=list(matrices.values()), weight_decay=config.weight_decay)]
+    if config.embedding_lr and EMBEDDING in others and not model.config.tie_weights:
+        groups.append(dict(params=[others.pop(EMBEDDING)], weight_decay=0.0, lr=config.embedding_lr))
+    groups.append(dict(params=list(others.values()), weight_decay=0.0))
     optimizers.append(
         AdamW(
             [group for group in groups if group["params"]],

@@ -70,8 +70,9 @@ _ALL = (
         data=DataConfig(tokenizer="auto", vocab_size=512),
         model=ModelConfig(arch="modern", block_size=128, n_layer=4, n_head=2, n_embd=128, dropout=0.1, tie_weights=False),
         train=TrainConfig(
-            steps=0, minutes=2.0, batch_size=8, optimizer="muon", lr=0.01, muon_lr=0.035, muon_momentum=0.9, warmup=0.03,
-            schedule="linear", min_lr_ratio=0.0, weight_decay=0.0, dropout_after=3.0, eval_windows=128, sample_tokens=120,
+            steps=0, minutes=2.0, batch_size=8, short_windows=0.5, optimizer="muon", lr=0.01, muon_lr=0.035,
+            muon_momentum=0.9, embedding_lr=0.15, warmup=0.03, schedule="linear", min_lr_ratio=0.0, weight_decay=0.0,
+            dropout_after=3.0, eval_windows=128, sample_tokens=120,
         ),
     ),
     Recipe(

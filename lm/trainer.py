@@ -228,7 +228,7 @@ class Trainer:
         """One optimizer step over one batch, in `grad_accum_steps` parts. Waits for no GPU."""
         set_lr(self.optimizers, scale)
         self.model.drop(self._dropout())
-        ids, targets = next(self.batches)  # (B, T) each
+        ids, targets = self._windows()
         parts = self.setup.grad_accum_steps
         total = torch.zeros((), device=self.setup.device)
         for x, y in zip(*(self.team.rows(rows).chunk(parts) for rows in (ids, targets))):
@@ -246,8 +246,15 @@ class Trainer:
         self.scaler.update()
         self.model.zero_grad(set_to_none=True)
         self.progress.count_step()
-        lr = max(group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups)
+        lr = self.optimizers[0].param_groups[0]["lr"]
         return Taken(self.progress.record(), total, whole(grad_norm), lr)
+
+    def _windows(self) -> batches.Batch:
+        """The next ids and targets, (B, T) each, or (2 B, T/2) in the part of the run that reads short windows (Press et al.
+        2021, "Shortformer", call that staged training). For a compiler each shape is another model: there none is short."""
+        batch = next(self.batches)
+        is_short = not self.is_compiled and self.progress.share() < self.config.short_windows
+        return batches.in_halves(batch) if is_short else batch
 
     def _dropout(self) -> float:
         """What the next step drops: nothing until the text has been read `dropout_after` times (Liu et al. 2023, "Dropout

@@ -31,9 +31,10 @@ def names_of(network: GPT, parameters) -> set[str]:
 @pytest.mark.parametrize("arch", ["gpt2", "modern", "bigram"])
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("tie_weights", [True, False])
-def test_every_parameter_is_stepped_by_exactly_one_group(arch, optimizer, tie_weights):
+@pytest.mark.parametrize("embedding_lr", [0.0, 0.1])
+def test_every_parameter_is_stepped_by_exactly_one_group(arch, optimizer, tie_weights, embedding_lr):
     network = model(arch=arch, tie_weights=tie_weights)
-    optimizers = make_optimizers(network, TrainConfig(optimizer=optimizer))
+    optimizers = make_optimizers(network, TrainConfig(optimizer=optimizer, embedding_lr=embedding_lr))
     stepped = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
     assert sorted(stepped) == sorted(id(p) for p in network.parameters())
 
@@ -63,6 +64,20 @@ def test_muon_gets_only_the_matrices_inside_the_blocks():
     assert hidden == {name for name, p in network.named_parameters() if name.startswith("blocks") and p.dim() == 2}
     assert {group["initial_lr"] for group in muon.param_groups} == {0.02}
     assert {group["initial_lr"] for group in adamw.param_groups} == {0.001}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_an_untied_token_embedding_may_have_a_rate_of_its_own(optimizer):
+    def rates(**changes) -> dict[str, float]:
+        network = model(arch="modern", **changes)
+        rate = dict(lr=0.001, muon_lr=0.001, embedding_lr=0.1)
+        groups = [group for o in make_optimizers(network, TrainConfig(optimizer=optimizer, **rate)) for group in o.param_groups]
+        assert groups[0]["lr"] == 0.001  # the matrices' rate, which is logged
+        return {name: group["initial_lr"] for group in groups for name in names_of(network, group["params"])}
+
+    untied, tied = rates(tie_weights=False), rates(tie_weights=True)
+    assert [name for name, rate in untied.items() if rate == 0.1] == ["token_embedding.weight"]
+    assert set(untied.values()) == {0.1, 0.001} and set(tied.values()) == {0.001}
 
 
 def test_betas_and_momentum_come_from_the_settings():

@@ -394,3 +394,45 @@ def test_late_dropout_is_the_same_for_a_run_that_was_interrupted(text: Path) -> 
 def test_for_a_compiler_dropout_does_not_wait(text: Path) -> None:
     plain, fused = (ready(text, name, dropout_after=5, compile=name) for name in ("off", "on"))
     assert (plain._dropout(), fused._dropout()) == (0.0, plain.setup.model.dropout)
+
+
+# ---------------------------------------------------------------------------------------------- short windows
+
+
+def windows_read(ours: trainer.Trainer, steps: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """What the model is given in so many steps, ids and targets of each."""
+    read, loss = [], ours.objective
+    ours.objective = lambda ids, targets: (read.append((ids, targets)), loss(ids, targets))[1]
+    for _ in range(steps):
+        ours._optimize(0.1)
+    return read
+
+
+def test_in_their_share_of_the_run_windows_are_read_as_two_of_half_their_length(text: Path) -> None:
+    staged, whole = (ready(text, name, short_windows=share, steps=10) for name, share in (("staged", 0.4), ("whole", 0.0)))
+    halves, full = windows_read(staged, 10), windows_read(whole, 10)
+    B, T = full[0][0].shape
+    assert [ids.shape for ids, _ in halves] == 4 * [(2 * B, T // 2)] + 6 * [(B, T)]
+    for both in zip(halves, full, strict=True):
+        for half, same in zip(*both, strict=True):  # ids, targets
+            assert half.flatten().tolist() == same.flatten().tolist()
+
+
+def test_a_context_that_cannot_be_halved_is_read_whole(text: Path) -> None:
+    (ids, _), *_ = windows_read(ready(text, "odd", short_windows=1.0, model=dict(block_size=7)), 1)
+    assert ids.size(1) == 7
+
+
+def test_short_windows_are_the_same_for_a_run_that_was_interrupted(text: Path) -> None:
+    whole, cut, never = (new(text, name) for name in ("whole", "cut", "never"))
+    wanted = request(text, short_windows=0.7, steps=12, grad_accum_steps=2)
+    trainer.train(whole, wanted)
+    trainer.train(cut, wanted, on_record=stop_at(cut, 5))
+    trainer.train(cut)
+    trainer.train(never, request(text, steps=12, grad_accum_steps=2))
+    assert metrics(whole) == metrics(cut) and weights(whole) == weights(cut) != weights(never)
+
+
+def test_a_compiler_is_given_windows_of_one_length(text: Path) -> None:
+    ids, _ = ready(text, "fused", short_windows=1.0, compile="on")._windows()
+    assert ids.size(1) == 16
