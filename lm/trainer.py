@@ -51,7 +51,8 @@ Record = dict[str, Any]
 
 
 class Taken(NamedTuple):
-    """A step that the device may still be computing: how its line begins, its mean loss, its gradient's length, its rate."""
+    """A step that the device may still be computing: how its line begins, its mean loss, its gradient's length, the
+    rate of the matrices."""
 
     record: Record
     loss: torch.Tensor

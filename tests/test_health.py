@@ -39,6 +39,12 @@ def test_an_exploding_loss_stops_the_run_names_the_step_and_proposes_a_rate(text
     assert all(loss > 2 * math.log(28) for loss in [r["loss"] for r in metrics(run)[-3:]])
 
 
+def test_every_rate_that_the_run_has_is_proposed_lower(text: Path) -> None:
+    rates = dict(optimizer="muon", muon_lr=0.5, embedding_lr=0.2)
+    with pytest.raises(TrainingError, match=r"Train again with --lr 0\.3 --muon-lr 0\.2 --embedding-lr 0\.07"):
+        trainer.train(new(text, "rates"), request(text, **HIGH, **rates))
+
+
 def test_rollback_goes_on_from_the_last_good_state_at_half_the_rate(text: Path) -> None:
     run, told = new(text, "back"), []
     result = trainer.train(run, request(text, on_nan="rollback", **RISING), say=told.append)

@@ -70,8 +70,8 @@ def test_muon_gets_only_the_matrices_inside_the_blocks():
 def test_an_untied_token_embedding_may_have_a_rate_of_its_own(optimizer):
     def rates(**changes) -> dict[str, float]:
         network = model(arch="modern", **changes)
-        rate = dict(lr=0.001, muon_lr=0.001, embedding_lr=0.1)
-        groups = [group for o in make_optimizers(network, TrainConfig(optimizer=optimizer, **rate)) for group in o.param_groups]
+        config = TrainConfig(optimizer=optimizer, lr=0.001, muon_lr=0.001, embedding_lr=0.1)
+        groups = [group for o in make_optimizers(network, config) for group in o.param_groups]
         assert groups[0]["lr"] == 0.001  # the matrices' rate, which is logged
         return {name: group["initial_lr"] for group in groups for name in names_of(network, group["params"])}
 

@@ -172,6 +172,12 @@ def test_minutes_end_a_run_and_its_schedule_reaches_the_end(text: Path) -> None:
     assert max(lrs) > 9e-4 and lrs[-1] < 5e-5
 
 
+def test_the_rate_that_is_logged_is_that_of_the_matrices(text: Path) -> None:
+    rates = dict(lr=1e-3, embedding_lr=0.1, schedule="constant", warmup=0.0)
+    trainer.train(run := new(text, "rates"), request(text, model=dict(tie_weights=False), **rates))
+    assert {r["lr"] for r in metrics(run)[1:]} == {1e-3}
+
+
 def test_epochs_end_a_run_after_every_window_was_seen(text: Path) -> None:
     run = new(text, "epochs")
     result = trainer.train(run, request(text, steps=0, epochs=2, sampling="epochs", batch_size=8, eval_interval=20))
@@ -409,7 +415,7 @@ def windows_read(ours: trainer.Trainer, steps: int) -> list[tuple[torch.Tensor, 
 
 
 def test_in_their_share_of_the_run_windows_are_read_as_two_of_half_their_length(text: Path) -> None:
-    staged, whole = (ready(text, name, short_windows=share, steps=10) for name, share in (("staged", 0.4), ("whole", 0.0)))
+    staged, whole = (ready(text, f"first-{share}", short_windows=share, steps=10) for share in (0.4, 0.0))
     halves, full = windows_read(staged, 10), windows_read(whole, 10)
     B, T = full[0][0].shape
     assert [ids.shape for ids, _ in halves] == 4 * [(2 * B, T // 2)] + 6 * [(B, T)]
